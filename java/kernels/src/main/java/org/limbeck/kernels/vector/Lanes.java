@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.kernels.vector;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/** The vector shape in use and the constants of loops over it. Fixed when the class is loaded. */
+final class Lanes {
+  /** The width of a vector in bits. */
+  static final int BITS =
+      Integer.getInteger(
+          VectorProvider.BITS_PROPERTY, FloatVector.SPECIES_PREFERRED.vectorBitSize());
+
+  static final VectorShape SHAPE = VectorShape.forBitSize(BITS);
+  static final VectorSpecies<Float> F32 = VectorSpecies.of(float.class, SHAPE);
+  static final VectorSpecies<Integer> I32 = VectorSpecies.of(int.class, SHAPE);
+
+  /** The byte order of all tensors. */
+  static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+
+  /** The number of floats in a vector. */
+  static final int FLOATS = F32.length();
+
+  /** The number of bytes in a vector. */
+  static final int BYTES = BITS / 8;
+
+  private static final long CHUNK_ELEMENTS = 1 << 15;
+
+  private Lanes() {}
+
+  /** Returns the largest multiple of a vector's bytes that is not above a number of bytes. */
+  static long wholeBytes(long bytes) {
+    return bytes & -BYTES;
+  }
+
+  /**
+   * Returns the sum of the floats of a vector that was stored in scratch, added in halves: lane i
+   * and lane i + n / 2, and so on. {@code reduceLanes} leaves the order open, and interpreter and
+   * compiler differ in it.
+   *
+   * @param scratch where the vector was stored; overwritten
+   * @param offset its byte offset
+   */
+  static float sum(MemorySegment scratch, long offset) {
+    for (long half = BYTES / 2; half >= Float.BYTES; half /= 2) {
+      for (long i = offset; i < offset + half; i += Float.BYTES) {
+        scratch.set(
+            ValueLayout.JAVA_FLOAT,
+            i,
+            scratch.get(ValueLayout.JAVA_FLOAT, i) + scratch.get(ValueLayout.JAVA_FLOAT, i + half));
+      }
+    }
+    return scratch.get(ValueLayout.JAVA_FLOAT, offset);
+  }
+
+  /**
+   * Returns how many rows make a chunk worth handing to a thread: enough elements to pay for the
+   * hand-over, and never dependent on the number of threads.
+   */
+  static long rowsPerChunk(long cols) {
+    return Math.max(1, CHUNK_ELEMENTS / Math.max(1, cols));
+  }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.kernels.vector;
+
+import static org.limbeck.kernels.vector.Lanes.BYTES;
+import static org.limbeck.kernels.vector.Lanes.F32;
+import static org.limbeck.kernels.vector.Lanes.ORDER;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.op.Softmax;
+import org.limbeck.kernels.parallel.RangeBody;
+import org.limbeck.kernels.parallel.WorkerPool;
+
+/**
+ * softmax, Vector API. y_j = exp(x_j - max x) / sum_k exp(x_k - max x); dx_j = y_j (dy_j - sum_k
+ * dy_k y_k).
+ *
+ * <p>x, y, gradX, gradY f32 [rows, cols], any row stride, 4-byte aligned; y may be x, gradX may be
+ * gradY. A row of -infinity gives 0; NaN or +infinity makes its row NaN. Sums in float lanes, one
+ * for each lane, reduced in halves. Rows are split over threads. Three passes over a row that stays
+ * in the first cache levels: maximum, exp and sum (stored in y), scaling. 3 rows cols flops and an
+ * exp each; reads rows cols, writes rows cols floats from and to memory. Tails by masked loads and
+ * stores.
+ */
+final class VectorSoftmax {
+  private static final long SCRATCH_BYTES = 2 * Tail.SLOT_BYTES;
+
+  private static final RangeBody<Void, Softmax.Forward> FORWARD =
+      (none, a, scratch, from, to) ->
+          forwardRows(a.x(), a.y(), scratch.reserve(SCRATCH_BYTES), from, to);
+
+  private static final RangeBody<Void, Softmax.Backward> BACKWARD =
+      (none, a, scratch, from, to) ->
+          backwardRows(a.y(), a.gradY(), a.gradX(), scratch.reserve(SCRATCH_BYTES), from, to);
+
+  private VectorSoftmax() {}
+
+  static void forward(Softmax.Forward a, WorkerPool pool) {
+    pool.forRange(a.x().rows(), Lanes.rowsPerChunk(a.x().cols()), null, a, FORWARD);
+  }
+
+  static void backward(Softmax.Backward a, WorkerPool pool) {
+    pool.forRange(a.y().rows(), Lanes.rowsPerChunk(a.y().cols()), null, a, BACKWARD);
+  }
+
+  private static void forwardRows(Matrix x, Matrix y, MemorySegment scratch, long from, long to) {
+    MemorySegment xs = x.segment();
+    MemorySegment ys = y.segment();
+    long bytes = x.cols() * Float.BYTES;
+    long whole = Lanes.wholeBytes(bytes);
+    long rest = bytes - whole;
+    for (long r = from; r < to; r++) {
+      long xo = x.rowOffsetBytes(r);
+      long yo = y.rowOffsetBytes(r);
+      float max = max(xs, xo, bytes);
+      if (!Float.isFinite(max)) {
+        fill(ys, yo, bytes, max == Float.NEGATIVE_INFINITY ? 0f : Float.NaN);
+        continue;
+      }
+      float sum = expSum(xs, xo, ys, yo, whole, max, scratch);
+      if (rest > 0) {
+        Tail.pad(xs, xo + whole, rest, scratch, Tail.SLOT_BYTES, Float.NEGATIVE_INFINITY);
+        sum +=
+            expSum(scratch, Tail.SLOT_BYTES, scratch, Tail.SLOT_BYTES, Lanes.BYTES, max, scratch);
+        Tail.unpad(scratch, Tail.SLOT_BYTES, ys, yo + whole, rest);
+      }
+      scale(ys, yo, bytes, 1f / sum);
+    }
+  }
+
+  /** Returns the largest element; NaN if there is a NaN. */
+  static float max(MemorySegment s, long offset, long bytes) {
+    FloatVector max = FloatVector.broadcast(F32, Float.NEGATIVE_INFINITY);
+    long whole = Lanes.wholeBytes(bytes);
+    long i = 0;
+    for (; i < whole; i += BYTES) {
+      max = max.max(FloatVector.fromMemorySegment(F32, s, offset + i, ORDER));
+    }
+    float result = max.reduceLanes(VectorOperators.MAX);
+    for (; i < bytes; i += Float.BYTES) {
+      result = Math.max(result, get(s, offset + i));
+    }
+    return result;
+  }
+
+  /** Stores exp(x - max) of whole vectors and returns their sum. */
+  private static float expSum(
+      MemorySegment xs,
+      long xo,
+      MemorySegment ys,
+      long yo,
+      long bytes,
+      float max,
+      MemorySegment scratch) {
+    FloatVector sum = FloatVector.zero(F32);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector e =
+          VectorMath.exp(FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).sub(max));
+      e.intoMemorySegment(ys, yo + i, ORDER);
+      sum = sum.add(e);
+    }
+    sum.intoMemorySegment(scratch, 0, ORDER);
+    return Lanes.sum(scratch, 0);
+  }
+
+  private static void scale(MemorySegment s, long offset, long bytes, float factor) {
+    long whole = Lanes.wholeBytes(bytes);
+    long i = 0;
+    for (; i < whole; i += BYTES) {
+      FloatVector.fromMemorySegment(F32, s, offset + i, ORDER)
+          .mul(factor)
+          .intoMemorySegment(s, offset + i, ORDER);
+    }
+    for (; i < bytes; i += Float.BYTES) {
+      set(s, offset + i, get(s, offset + i) * factor);
+    }
+  }
+
+  private static void fill(MemorySegment s, long offset, long bytes, float value) {
+    for (long i = 0; i < bytes; i += Float.BYTES) {
+      set(s, offset + i, value);
+    }
+  }
+
+  private static void backwardRows(
+      Matrix y, Matrix gradY, Matrix gradX, MemorySegment scratch, long from, long to) {
+    MemorySegment ys = y.segment();
+    MemorySegment gs = gradY.segment();
+    long bytes = y.cols() * Float.BYTES;
+    for (long r = from; r < to; r++) {
+      long yo = y.rowOffsetBytes(r);
+      long go = gradY.rowOffsetBytes(r);
+      float dot = dot(ys, yo, gs, go, bytes, scratch);
+      chain(ys, yo, gs, go, gradX.segment(), gradX.rowOffsetBytes(r), bytes, dot);
+    }
+  }
+
+  private static float dot(
+      MemorySegment ys, long yo, MemorySegment gs, long go, long bytes, MemorySegment scratch) {
+    FloatVector products = FloatVector.zero(F32);
+    long whole = Lanes.wholeBytes(bytes);
+    long i = 0;
+    for (; i < whole; i += BYTES) {
+      products =
+          FloatVector.fromMemorySegment(F32, ys, yo + i, ORDER)
+              .fma(FloatVector.fromMemorySegment(F32, gs, go + i, ORDER), products);
+    }
+    products.intoMemorySegment(scratch, 0, ORDER);
+    float dot = Lanes.sum(scratch, 0);
+    for (; i < bytes; i += Float.BYTES) {
+      dot += get(ys, yo + i) * get(gs, go + i);
+    }
+    return dot;
+  }
+
+  /** Stores y (dy - dot). */
+  private static void chain(
+      MemorySegment ys,
+      long yo,
+      MemorySegment gs,
+      long go,
+      MemorySegment xs,
+      long xo,
+      long bytes,
+      float dot) {
+    long whole = Lanes.wholeBytes(bytes);
+    long i = 0;
+    for (; i < whole; i += BYTES) {
+      FloatVector.fromMemorySegment(F32, gs, go + i, ORDER)
+          .sub(dot)
+          .mul(FloatVector.fromMemorySegment(F32, ys, yo + i, ORDER))
+          .intoMemorySegment(xs, xo + i, ORDER);
+    }
+    for (; i < bytes; i += Float.BYTES) {
+      set(xs, xo + i, get(ys, yo + i) * (get(gs, go + i) - dot));
+    }
+  }
+
+  private static float get(MemorySegment segment, long offset) {
+    return segment.get(ValueLayout.JAVA_FLOAT, offset);
+  }
+
+  private static void set(MemorySegment segment, long offset, float value) {
+    segment.set(ValueLayout.JAVA_FLOAT, offset, value);
+  }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.vectors;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * A vector file of schema {@code limbeck-vectors-v1}.
+ *
+ * @param name the file's name, for messages
+ * @param stem the stem
+ * @param generator who computed it, with what precision
+ * @param notes what each flag stands for
+ * @param cases the cases
+ */
+public record VectorFile(
+    String name, String stem, String generator, Map<String, String> notes, List<VectorCase> cases) {
+
+  /** The schema that this reader knows. */
+  public static final String SCHEMA = "limbeck-vectors-v1";
+
+  /**
+   * Parses a file.
+   *
+   * @param name the file's name, for messages
+   * @param json the file's content
+   * @param payloads gives the bytes of a payload by its name
+   * @throws VectorFormatException if the content does not follow the schema
+   */
+  static VectorFile parse(String name, byte[] json, Payloads payloads) {
+    try {
+      JsonObject root =
+          JsonParser.parseString(new String(json, StandardCharsets.UTF_8)).getAsJsonObject();
+      String schema = string(name, root, "schema");
+      if (!schema.equals(SCHEMA)) {
+        throw new VectorFormatException(
+            name + ": the schema is " + schema + ", expected " + SCHEMA);
+      }
+      String payload = string(name, root, "payload");
+      Map<String, Tensor> tensors =
+          Safetensors.parse(name + ": payload " + payload, payloads.read(payload));
+      String stem = string(name, root, "stem");
+      Set<String> ids = new LinkedHashSet<>();
+      List<VectorCase> cases = new ArrayList<>();
+      for (JsonElement element : required(name, root, "cases").getAsJsonArray()) {
+        VectorCase parsed = parseCase(name, stem, element.getAsJsonObject(), tensors);
+        if (!ids.add(parsed.id())) {
+          throw new VectorFormatException(name + ": case " + parsed.id() + " is there twice");
+        }
+        cases.add(parsed);
+      }
+      String generator = root.has("generator") ? root.get("generator").getAsString() : "unknown";
+      return new VectorFile(name, stem, generator, notes(root), List.copyOf(cases));
+    } catch (JsonParseException
+        | IllegalStateException
+        | ClassCastException
+        | NumberFormatException
+        | UnsupportedOperationException e) {
+      throw new VectorFormatException(
+          name + ": not a file of schema " + SCHEMA + ": " + firstLine(e), e);
+    }
+  }
+
+  private static String firstLine(Exception e) {
+    return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+  }
+
+  private static Map<String, String> notes(JsonObject root) {
+    Map<String, String> notes = new LinkedHashMap<>();
+    if (root.has("notes")) {
+      root.getAsJsonObject("notes")
+          .asMap()
+          .forEach((flag, note) -> notes.put(flag, note.toString()));
+    }
+    return notes;
+  }
+
+  private static VectorCase parseCase(
+      String name, String stem, JsonObject object, Map<String, Tensor> tensors) {
+    String id = string(name, object, "id");
+    String where = name + ": case " + id;
+    String result = object.has("result") ? string(where, object, "result") : "valid";
+    if (!result.equals("valid") && !result.equals("invalid")) {
+      throw new VectorFormatException(
+          where + ": the result is " + result + ", expected valid or invalid");
+    }
+    JsonObject tolerance =
+        object.has("tolerance") ? object.getAsJsonObject("tolerance") : new JsonObject();
+    List<String> flags = new ArrayList<>();
+    if (object.has("flags")) {
+      object.getAsJsonArray("flags").forEach(flag -> flags.add(flag.getAsString()));
+    }
+    return new VectorCase(
+        stem,
+        id,
+        object.has("comment") ? object.get("comment").getAsString() : "",
+        List.copyOf(flags),
+        object.has("params") ? object.getAsJsonObject("params") : new JsonObject(),
+        resolve(where, object, "inputs", tensors),
+        resolve(where, object, "expect", tensors),
+        tolerance.has("relative") ? tolerance.get("relative").getAsDouble() : 0,
+        tolerance.has("absolute") ? tolerance.get("absolute").getAsDouble() : 0,
+        result.equals("invalid") ? string(where, object, "error") : null);
+  }
+
+  private static Map<String, Tensor> resolve(
+      String where, JsonObject object, String key, Map<String, Tensor> tensors) {
+    Map<String, Tensor> resolved = new LinkedHashMap<>();
+    if (!object.has(key)) {
+      return resolved;
+    }
+    for (Map.Entry<String, JsonElement> entry : object.getAsJsonObject(key).entrySet()) {
+      String tensorName = entry.getValue().getAsString();
+      Tensor tensor = tensors.get(tensorName);
+      if (tensor == null) {
+        throw new VectorFormatException(
+            where
+                + ": "
+                + key
+                + "."
+                + entry.getKey()
+                + " names the tensor "
+                + tensorName
+                + ", which the payload does not hold");
+      }
+      resolved.put(entry.getKey(), tensor);
+    }
+    return resolved;
+  }
+
+  private static JsonElement required(String where, JsonObject object, String key) {
+    JsonElement value = object.get(key);
+    if (value == null) {
+      throw new VectorFormatException(where + ": the key " + key + " is missing");
+    }
+    return value;
+  }
+
+  private static String string(String where, JsonObject object, String key) {
+    return required(where, object, key).getAsString();
+  }
+
+  /** Gives the bytes of a payload by its name, relative to the vector file. */
+  @FunctionalInterface
+  interface Payloads {
+    byte[] read(String payload);
+  }
+}

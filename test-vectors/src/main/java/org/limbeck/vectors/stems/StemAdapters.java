@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.vectors.stems;
+
+import java.util.Collections;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.limbeck.vectors.StemAdapter;
+
+/** The adapters by stem. */
+public final class StemAdapters {
+  private static final Map<String, StemAdapter> ADAPTERS = new TreeMap<>();
+
+  static {
+    ADAPTERS.put("softmax", new SoftmaxAdapter());
+  }
+
+  private StemAdapters() {}
+
+  /** Returns the adapter of a stem, or null if this library has no operation for it. */
+  public static StemAdapter find(String stem) {
+    return ADAPTERS.get(stem);
+  }
+
+  /** Returns the stems that have an adapter. */
+  public static Set<String> stems() {
+    return Collections.unmodifiableSet(ADAPTERS.keySet());
+  }
+}
