@@ -3,12 +3,14 @@ package org.limbeck.vectors;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
+import java.lang.foreign.ValueLayout;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.Operation;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
@@ -28,20 +30,29 @@ public final class CaseCall {
   private final Limbeck limbeck;
   private final HostMemory memory;
   private final boolean strided;
+  private final Set<String> backends;
   private final Set<String> used = new HashSet<>();
   private final Map<String, Matrix> outputs = new LinkedHashMap<>();
   private final Map<Matrix, Matrix> wholes = new LinkedHashMap<>();
 
-  CaseCall(VectorCase vectorCase, Limbeck limbeck, HostMemory memory, boolean strided) {
+  CaseCall(
+      VectorCase vectorCase,
+      Limbeck limbeck,
+      HostMemory memory,
+      boolean strided,
+      Set<String> backends) {
     this.vectorCase = vectorCase;
     this.limbeck = limbeck;
     this.memory = memory;
     this.strided = strided;
+    this.backends = backends;
   }
 
   /** Runs an operation. */
   public <S, A> void run(Op<S, A> op, S spec, A arguments) {
-    limbeck.operation(op, spec).run(arguments);
+    Operation<S, A> operation = limbeck.operation(op, spec);
+    backends.add(operation.selection().backend());
+    operation.run(arguments);
   }
 
   /** Returns whether an input is given. */
@@ -160,8 +171,7 @@ public final class CaseCall {
       for (long at = 0; at < whole.segment().byteSize(); at++) {
         long inRow = at % rowBytes;
         boolean padding = inRow < bytes || inRow >= (1 + entry.getKey().cols()) * bytes;
-        if (padding
-            && whole.segment().get(java.lang.foreign.ValueLayout.JAVA_BYTE, at) != SENTINEL) {
+        if (padding && whole.segment().get(ValueLayout.JAVA_BYTE, at) != SENTINEL) {
           return false;
         }
       }

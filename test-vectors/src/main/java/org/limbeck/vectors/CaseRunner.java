@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.vectors;
 
+import java.util.Collections;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Function;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.HostMemory;
@@ -16,6 +19,7 @@ import org.limbeck.vectors.CaseResult.Outcome;
 public final class CaseRunner {
   private final Limbeck limbeck;
   private final Function<String, StemAdapter> adapters;
+  private final Set<String> lastBackends = new TreeSet<>();
 
   /**
    * Creates a runner.
@@ -35,6 +39,7 @@ public final class CaseRunner {
    * @return the outcome; the larger error of both layouts
    */
   public CaseResult run(VectorCase vectorCase) {
+    lastBackends.clear();
     StemAdapter adapter = adapters.apply(vectorCase.stem());
     if (adapter == null) {
       return new CaseResult(
@@ -53,10 +58,15 @@ public final class CaseRunner {
         : contiguous;
   }
 
+  /** Returns the names of the backends that ran the operations of the last case. */
+  public Set<String> lastBackends() {
+    return Collections.unmodifiableSet(lastBackends);
+  }
+
   private CaseResult run(VectorCase vectorCase, StemAdapter adapter, boolean strided) {
     String layout = strided ? " (strided rows)" : "";
     try (HostMemory memory = new HostMemory()) {
-      CaseCall call = new CaseCall(vectorCase, limbeck, memory, strided);
+      CaseCall call = new CaseCall(vectorCase, limbeck, memory, strided, lastBackends);
       try {
         adapter.run(call);
         call.checkAllUsed();

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.experiments;
+
+import java.io.PrintWriter;
+import org.limbeck.kernels.backend.BackendUnavailableException;
+import org.limbeck.vectors.VectorFormatException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/**
+ * The command {@code limbeck}. Exits 0 on success, 1 on a failed check, 2 on bad usage or bad
+ * input.
+ */
+@Command(
+    name = "limbeck",
+    mixinStandardHelpOptions = true,
+    version = "limbeck 0.1.0",
+    description = "Kernels for knowledge distillation and quantization-aware training.",
+    subcommands = {SelftestCommand.class, DoctorCommand.class},
+    synopsisSubcommandLabel = "COMMAND")
+public final class Main implements Runnable {
+  static final int FAILED = 1;
+  static final int BAD_INPUT = 2;
+
+  @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
+
+  /** For picocli. */
+  public Main() {}
+
+  /** Runs a command line and ends the JVM with its exit code. */
+  public static void main(String[] arguments) {
+    System.exit(commandLine().execute(arguments));
+  }
+
+  /** Returns the command line; tests give it other streams. */
+  static CommandLine commandLine() {
+    return new CommandLine(new Main())
+        .setParameterExceptionHandler(Main::reportUsage)
+        .setExecutionExceptionHandler(Main::reportFailure);
+  }
+
+  @Override
+  public void run() {
+    throw new CommandLine.ParameterException(spec.commandLine(), "a command is missing");
+  }
+
+  private static int reportUsage(CommandLine.ParameterException e, String[] arguments) {
+    PrintWriter err = e.getCommandLine().getErr();
+    String command = e.getCommandLine().getCommandSpec().qualifiedName();
+    err.println("limbeck: " + e.getMessage() + " (" + command + " --help shows the usage)");
+    err.flush();
+    return BAD_INPUT;
+  }
+
+  /**
+   * Bad input gets one sentence. Anything else is a defect of this program, and keeps its trace.
+   */
+  private static int reportFailure(
+      Exception e, CommandLine commandLine, CommandLine.ParseResult result) throws Exception {
+    if (e instanceof VectorFormatException
+        || e instanceof BackendUnavailableException
+        || e instanceof BadInputException) {
+      commandLine.getErr().println("limbeck: " + e.getMessage());
+      commandLine.getErr().flush();
+      return BAD_INPUT;
+    }
+    throw e;
+  }
+}

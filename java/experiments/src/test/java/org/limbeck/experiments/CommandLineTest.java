@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.experiments;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** What a person sees: lines, exit codes, one sentence for bad input. */
+class CommandLineTest {
+  private static final Path VECTORS = Path.of(System.getProperty("limbeck.root"), "test-vectors");
+
+  @TempDir private Path directory;
+
+  private record Run(int exit, String out, String err) {}
+
+  private static Run limbeck(String... arguments) {
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    CommandLine line = Main.commandLine().setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
+    return new Run(line.execute(arguments), out.toString(), err.toString());
+  }
+
+  private static void assertBadInput(Run run, String message) {
+    assertEquals(2, run.exit(), run.err());
+    assertEquals(1, run.err().lines().count(), run.err());
+    assertTrue(run.err().contains(message), run.err());
+  }
+
+  @Test
+  void selftestPassesEveryCaseOnBothBackends() throws IOException {
+    Path json = directory.resolve("out.json");
+    Path csv = directory.resolve("out.csv");
+    Run run =
+        limbeck(
+            "selftest",
+            "--backend",
+            "scalar,vector",
+            "--json",
+            json.toString(),
+            "--csv",
+            csv.toString());
+    assertEquals(0, run.exit(), run.out() + run.err());
+    List<String> lines = run.out().lines().toList();
+    String summary = lines.get(lines.size() - 1);
+    assertEquals((lines.size() - 1) + " passed, 0 failed", summary);
+    assertEquals(
+        lines.size() - 1, JsonParser.parseString(Files.readString(json)).getAsJsonArray().size());
+    assertEquals(lines.size(), Files.readAllLines(csv).size());
+  }
+
+  @Test
+  void aChangedVectorFailsAndIsNamed() throws IOException {
+    copyVectors("softmax");
+    Path payload = directory.resolve("softmax.safetensors");
+    byte[] bytes = Files.readAllBytes(payload);
+    String header = new String(bytes, StandardCharsets.ISO_8859_1);
+    int offsets = header.indexOf("data_offsets", header.indexOf("\"small.y\""));
+    int from =
+        Integer.parseInt(
+            header
+                .substring(header.indexOf('[', offsets) + 1, header.indexOf(',', offsets + 14))
+                .trim());
+    int begin =
+        8
+            + (int)
+                java.nio.ByteBuffer.wrap(bytes).order(java.nio.ByteOrder.LITTLE_ENDIAN).getLong(0);
+    bytes[begin + from + 6] ^= 0x10;
+    Files.write(payload, bytes);
+    Run run =
+        limbeck("selftest", "--quiet", "--backend", "scalar", "--vectors", directory.toString());
+    assertEquals(1, run.exit(), run.out());
+    assertTrue(run.out().contains("failed  scalar  softmax.json: small: y[0]"), run.out());
+    assertTrue(run.out().contains(", 1 failed"), run.out());
+  }
+
+  @Test
+  void damagedVectorsAreBadInput() throws IOException {
+    assertBadInput(limbeck("selftest", "--vectors", directory.toString()), "holds no vector file");
+    assertBadInput(
+        limbeck("selftest", "--vectors", directory.resolve("none").toString()), "cannot be read");
+    copyVectors("softmax");
+    Path payload = directory.resolve("softmax.safetensors");
+    Files.write(payload, java.util.Arrays.copyOf(Files.readAllBytes(payload), 3000));
+    assertBadInput(limbeck("selftest", "--vectors", directory.toString()), "truncated");
+  }
+
+  @Test
+  void aStemThatTheLibraryDoesNotKnowIsCountedAsSkipped() throws IOException {
+    copyVectors("softmax");
+    Path json = directory.resolve("softmax.json");
+    Files.writeString(
+        json, Files.readString(json).replace("\"stem\": \"softmax\"", "\"stem\": \"other\""));
+    Run run = limbeck("selftest", "--backend", "scalar", "--vectors", directory.toString());
+    assertTrue(run.out().contains("0 passed, 0 failed, "), run.out());
+    assertTrue(run.out().contains("no operation for the stem other"), run.out());
+  }
+
+  @Test
+  void doctorNamesWhatIsThereAndWhatIsNot() throws IOException {
+    Path json = directory.resolve("doctor.json");
+    Run run = limbeck("doctor", "--json", json.toString());
+    assertEquals(0, run.exit(), run.err());
+    assertTrue(run.out().contains("backend vector   Vector API, "), run.out());
+    assertTrue(run.out().contains("backend native   absent: "), run.out());
+    assertTrue(run.out().contains("backend cuda     absent: "), run.out());
+    assertTrue(JsonParser.parseString(Files.readString(json)).getAsJsonObject().has("jdk"));
+  }
+
+  @Test
+  void badUsageIsOneSentence() {
+    assertBadInput(limbeck("selftest", "--backend", "native"), "limbeck-native");
+    assertBadInput(limbeck("selftest", "--no-such-option"), "--no-such-option");
+    assertBadInput(limbeck("no-such-command"), "no-such-command");
+    assertBadInput(limbeck(), "a command is missing");
+    assertBadInput(
+        limbeck("doctor", "--json", directory.resolve("none/out.json").toString()),
+        "cannot be written");
+  }
+
+  @Test
+  void helpIsThere() {
+    for (String command : new String[] {"selftest", "doctor"}) {
+      Run run = limbeck(command, "--help");
+      assertEquals(0, run.exit());
+      assertTrue(run.out().contains("Usage: limbeck " + command), run.out());
+    }
+    assertTrue(limbeck("--help").out().contains("selftest"));
+  }
+
+  private void copyVectors(String stem) throws IOException {
+    try (Stream<Path> files = Files.list(VECTORS.resolve(stem))) {
+      for (Path file : files.toList()) {
+        Files.copy(file, directory.resolve(file.getFileName()));
+      }
+    }
+  }
+}
