@@ -8,6 +8,7 @@ import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.Gelu;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
 
@@ -18,6 +19,7 @@ final class VectorBackend implements Backend {
   VectorBackend() {
     kernels.add(Gelu.FORWARD, VectorGelu::forward);
     kernels.add(Gelu.BACKWARD, VectorGelu::backward);
+    kernels.add(GemmF32.OP, VectorGemmF32::new);
     kernels.add(Softmax.FORWARD, spec -> VectorSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> VectorSoftmax::backward);
   }
