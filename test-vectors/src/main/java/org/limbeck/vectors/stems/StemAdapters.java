@@ -12,6 +12,7 @@ public final class StemAdapters {
   private static final Map<String, StemAdapter> ADAPTERS = new TreeMap<>();
 
   static {
+    ADAPTERS.put("gemm_f32", new GemmF32Adapter());
     ADAPTERS.put("softmax", new SoftmaxAdapter());
   }
 

@@ -7,6 +7,8 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.Gelu;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
 
@@ -15,6 +17,9 @@ final class ScalarBackend implements Backend {
   private final KernelTable kernels = new KernelTable();
 
   ScalarBackend() {
+    kernels.add(Gelu.FORWARD, ScalarGelu::forward);
+    kernels.add(Gelu.BACKWARD, ScalarGelu::backward);
+    kernels.add(GemmF32.OP, ScalarGemmF32::of);
     kernels.add(Softmax.FORWARD, spec -> ScalarSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> ScalarSoftmax::backward);
   }
