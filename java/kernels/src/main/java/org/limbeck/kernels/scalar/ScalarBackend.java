@@ -7,6 +7,7 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.Gelu;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
 
@@ -15,6 +16,8 @@ final class ScalarBackend implements Backend {
   private final KernelTable kernels = new KernelTable();
 
   ScalarBackend() {
+    kernels.add(Gelu.FORWARD, ScalarGelu::forward);
+    kernels.add(Gelu.BACKWARD, ScalarGelu::backward);
     kernels.add(Softmax.FORWARD, spec -> ScalarSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> ScalarSoftmax::backward);
   }

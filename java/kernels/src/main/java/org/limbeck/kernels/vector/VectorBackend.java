@@ -7,6 +7,7 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.Gelu;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
 
@@ -15,6 +16,8 @@ final class VectorBackend implements Backend {
   private final KernelTable kernels = new KernelTable();
 
   VectorBackend() {
+    kernels.add(Gelu.FORWARD, VectorGelu::forward);
+    kernels.add(Gelu.BACKWARD, VectorGelu::backward);
     kernels.add(Softmax.FORWARD, spec -> VectorSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> VectorSoftmax::backward);
   }
