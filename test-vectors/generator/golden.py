@@ -146,6 +146,8 @@ class VectorFile:
         names = {}
         for name, tensor in tensors.items():
             full = "%s.%s" % (id, name)
+            if full in self.tensors:  # an input of the same name, updated in place
+                full += ".after"
             self.tensors[full] = tensor
             names[name] = full
         return names

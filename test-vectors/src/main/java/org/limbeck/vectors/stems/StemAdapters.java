@@ -12,6 +12,12 @@ public final class StemAdapters {
   private static final Map<String, StemAdapter> ADAPTERS = new TreeMap<>();
 
   static {
+    ADAPTERS.put("adamw", new AdamWAdapter());
+    ADAPTERS.put("bert_adam", new BertAdamAdapter());
+    ADAPTERS.put("dropout", new DropoutAdapter());
+    ADAPTERS.put("gelu", new GeluAdapter());
+    ADAPTERS.put("layer_norm", new LayerNormAdapter());
+    ADAPTERS.put("relu", new ReluAdapter());
     ADAPTERS.put("softmax", new SoftmaxAdapter());
   }
 
