@@ -4,6 +4,8 @@ package org.limbeck.vectors;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
 import java.lang.foreign.ValueLayout;
+import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -201,6 +203,31 @@ public final class CaseCall {
           "the parameter " + name + " is " + value + ", expected an integer");
     }
     return (long) value;
+  }
+
+  /**
+   * Returns an integer parameter of up to 64 bits, given as a number or, since JSON readers may take
+   * numbers for doubles, as a decimal string. Numbers from 2^63 to 2^64 - 1 are taken for the signed
+   * ones of the same bits.
+   */
+  public long exactInteger(String name, long defaultValue) {
+    JsonElement value = param(name);
+    if (value == null) {
+      return defaultValue;
+    }
+    try {
+      BigInteger integer = new BigDecimal(value.getAsString()).toBigIntegerExact();
+      if (integer.bitLength() <= (integer.signum() < 0 ? 63 : 64)) {
+        return integer.longValue();
+      }
+    } catch (NumberFormatException
+        | ArithmeticException
+        | UnsupportedOperationException
+        | IllegalStateException e) {
+      // Reported below, as numbers of too many bits are.
+    }
+    throw new VectorFormatException(
+        "the parameter " + name + " is " + value + ", expected an integer of 64 bits");
   }
 
   /** Returns a parameter that is true or false. */

@@ -13,6 +13,12 @@ public final class StemAdapters {
 
   static {
     ADAPTERS.put("gemm_f32", new GemmF32Adapter());
+    ADAPTERS.put("adamw", new AdamWAdapter());
+    ADAPTERS.put("bert_adam", new BertAdamAdapter());
+    ADAPTERS.put("dropout", new DropoutAdapter());
+    ADAPTERS.put("gelu", new GeluAdapter());
+    ADAPTERS.put("layer_norm", new LayerNormAdapter());
+    ADAPTERS.put("relu", new ReluAdapter());
     ADAPTERS.put("softmax", new SoftmaxAdapter());
   }
 

@@ -9,7 +9,13 @@ import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.Gelu;
 import org.limbeck.kernels.op.GemmF32;
+import org.limbeck.kernels.op.AdamW;
+import org.limbeck.kernels.op.BertAdam;
+import org.limbeck.kernels.op.Dropout;
+import org.limbeck.kernels.op.Gelu;
+import org.limbeck.kernels.op.LayerNorm;
 import org.limbeck.kernels.op.Op;
+import org.limbeck.kernels.op.Relu;
 import org.limbeck.kernels.op.Softmax;
 
 /** The reference: every operation, every option, on one thread, sums in double. */
@@ -20,6 +26,16 @@ final class ScalarBackend implements Backend {
     kernels.add(Gelu.FORWARD, ScalarGelu::forward);
     kernels.add(Gelu.BACKWARD, ScalarGelu::backward);
     kernels.add(GemmF32.OP, ScalarGemmF32::of);
+    kernels.add(AdamW.OP, ScalarAdamW::kernel);
+    kernels.add(BertAdam.OP, ScalarBertAdam::kernel);
+    kernels.add(Dropout.FORWARD, ScalarDropout::forward);
+    kernels.add(Dropout.BACKWARD, ScalarDropout::backward);
+    kernels.add(Gelu.FORWARD, ScalarGelu::forward);
+    kernels.add(Gelu.BACKWARD, ScalarGelu::backward);
+    kernels.add(LayerNorm.FORWARD, ScalarLayerNorm::forward);
+    kernels.add(LayerNorm.BACKWARD, spec -> ScalarLayerNorm::backward);
+    kernels.add(Relu.FORWARD, spec -> ScalarRelu::forward);
+    kernels.add(Relu.BACKWARD, spec -> ScalarRelu::backward);
     kernels.add(Softmax.FORWARD, spec -> ScalarSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> ScalarSoftmax::backward);
   }

@@ -18,6 +18,12 @@ final class Lanes {
   static final VectorShape SHAPE = VectorShape.forBitSize(BITS);
   static final VectorSpecies<Float> F32 = VectorSpecies.of(float.class, SHAPE);
   static final VectorSpecies<Integer> I32 = VectorSpecies.of(int.class, SHAPE);
+  static final VectorSpecies<Long> I64 = VectorSpecies.of(long.class, SHAPE);
+  static final VectorSpecies<Double> F64 = VectorSpecies.of(double.class, SHAPE);
+
+  /** As many floats as a vector holds doubles: what widens to one {@link #F64}. */
+  static final VectorSpecies<Float> HALF_F32 =
+      VectorSpecies.of(float.class, VectorShape.forBitSize(BITS / 2));
 
   /** The byte order of all tensors. */
   static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
@@ -55,6 +61,26 @@ final class Lanes {
       }
     }
     return scratch.get(ValueLayout.JAVA_FLOAT, offset);
+  }
+
+  /**
+   * Returns the sum of the doubles of a vector that was stored in scratch, added in halves as
+   * {@link #sum} adds floats.
+   *
+   * @param scratch where the vector was stored; overwritten
+   * @param offset its byte offset
+   */
+  static double sumDoubles(MemorySegment scratch, long offset) {
+    for (long half = BYTES / 2; half >= Double.BYTES; half /= 2) {
+      for (long i = offset; i < offset + half; i += Double.BYTES) {
+        scratch.set(
+            ValueLayout.JAVA_DOUBLE,
+            i,
+            scratch.get(ValueLayout.JAVA_DOUBLE, i)
+                + scratch.get(ValueLayout.JAVA_DOUBLE, i + half));
+      }
+    }
+    return scratch.get(ValueLayout.JAVA_DOUBLE, offset);
   }
 
   /**

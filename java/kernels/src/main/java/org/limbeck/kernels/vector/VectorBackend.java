@@ -9,7 +9,13 @@ import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.Gelu;
 import org.limbeck.kernels.op.GemmF32;
+import org.limbeck.kernels.op.AdamW;
+import org.limbeck.kernels.op.BertAdam;
+import org.limbeck.kernels.op.Dropout;
+import org.limbeck.kernels.op.Gelu;
+import org.limbeck.kernels.op.LayerNorm;
 import org.limbeck.kernels.op.Op;
+import org.limbeck.kernels.op.Relu;
 import org.limbeck.kernels.op.Softmax;
 
 /** Kernels written with the Vector API, split over the worker pool. */
@@ -20,6 +26,16 @@ final class VectorBackend implements Backend {
     kernels.add(Gelu.FORWARD, VectorGelu::forward);
     kernels.add(Gelu.BACKWARD, VectorGelu::backward);
     kernels.add(GemmF32.OP, VectorGemmF32::new);
+    kernels.add(AdamW.OP, VectorAdamW::new);
+    kernels.add(BertAdam.OP, VectorBertAdam::new);
+    kernels.add(Dropout.FORWARD, VectorDropout::forward);
+    kernels.add(Dropout.BACKWARD, VectorDropout::backward);
+    kernels.add(Gelu.FORWARD, VectorGelu::forward);
+    kernels.add(Gelu.BACKWARD, VectorGelu::backward);
+    kernels.add(LayerNorm.FORWARD, VectorLayerNorm::new);
+    kernels.add(LayerNorm.BACKWARD, spec -> new VectorLayerNormBackward());
+    kernels.add(Relu.FORWARD, spec -> VectorRelu::forward);
+    kernels.add(Relu.BACKWARD, spec -> VectorRelu::backward);
     kernels.add(Softmax.FORWARD, spec -> VectorSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> VectorSoftmax::backward);
   }
