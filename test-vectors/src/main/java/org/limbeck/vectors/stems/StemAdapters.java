@@ -12,6 +12,8 @@ public final class StemAdapters {
   private static final Map<String, StemAdapter> ADAPTERS = new TreeMap<>();
 
   static {
+    ADAPTERS.put("cosine", new CosineAdapter());
+    ADAPTERS.put("mse", new MseAdapter());
     ADAPTERS.put("softmax", new SoftmaxAdapter());
   }
 

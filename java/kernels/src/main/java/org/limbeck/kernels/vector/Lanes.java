@@ -18,6 +18,11 @@ final class Lanes {
   static final VectorShape SHAPE = VectorShape.forBitSize(BITS);
   static final VectorSpecies<Float> F32 = VectorSpecies.of(float.class, SHAPE);
   static final VectorSpecies<Integer> I32 = VectorSpecies.of(int.class, SHAPE);
+  static final VectorSpecies<Double> F64 = VectorSpecies.of(double.class, SHAPE);
+
+  /** As many floats as {@link #F64} has doubles, for sums of floats in double. */
+  static final VectorSpecies<Float> F32_HALF =
+      VectorSpecies.of(float.class, VectorShape.forBitSize(BITS / 2));
 
   /** The byte order of all tensors. */
   static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
@@ -27,6 +32,9 @@ final class Lanes {
 
   /** The number of bytes in a vector. */
   static final int BYTES = BITS / 8;
+
+  /** The number of bytes in a vector of {@link #F32_HALF}. */
+  static final int HALF_BYTES = BYTES / 2;
 
   private static final long CHUNK_ELEMENTS = 1 << 15;
 
@@ -55,6 +63,25 @@ final class Lanes {
       }
     }
     return scratch.get(ValueLayout.JAVA_FLOAT, offset);
+  }
+
+  /**
+   * Returns the sum of the doubles of a vector that was stored in scratch, as {@link #sum} does.
+   *
+   * @param scratch where the vector was stored; overwritten
+   * @param offset its byte offset
+   */
+  static double sumDoubles(MemorySegment scratch, long offset) {
+    for (long half = BYTES / 2; half >= Double.BYTES; half /= 2) {
+      for (long i = offset; i < offset + half; i += Double.BYTES) {
+        scratch.set(
+            ValueLayout.JAVA_DOUBLE,
+            i,
+            scratch.get(ValueLayout.JAVA_DOUBLE, i)
+                + scratch.get(ValueLayout.JAVA_DOUBLE, i + half));
+      }
+    }
+    return scratch.get(ValueLayout.JAVA_DOUBLE, offset);
   }
 
   /**

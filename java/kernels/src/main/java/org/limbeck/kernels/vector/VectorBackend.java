@@ -7,6 +7,8 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.Cosine;
+import org.limbeck.kernels.op.Mse;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
 
@@ -15,6 +17,8 @@ final class VectorBackend implements Backend {
   private final KernelTable kernels = new KernelTable();
 
   VectorBackend() {
+    kernels.add(Cosine.OP, VectorCosine::new);
+    kernels.add(Mse.OP, VectorMse::new);
     kernels.add(Softmax.FORWARD, spec -> VectorSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> VectorSoftmax::backward);
   }

@@ -119,7 +119,7 @@ final class VectorSoftmax {
     }
   }
 
-  private static void fill(MemorySegment s, long offset, long bytes, float value) {
+  static void fill(MemorySegment s, long offset, long bytes, float value) {
     for (long i = 0; i < bytes; i += Float.BYTES) {
       set(s, offset + i, value);
     }
