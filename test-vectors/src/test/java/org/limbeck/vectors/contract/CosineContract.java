@@ -41,6 +41,12 @@ public abstract class CosineContract extends RowLossContract<Cosine.Spec> {
     };
   }
 
+  /** A sum in double of cols terms whose absolute values sum to at most 1 after the division. */
+  @Override
+  double lossBound(long cols, double loss) {
+    return (cols + 16) * 0x1p-52 * (1 + loss);
+  }
+
   /** One rounding to float, and the roundings in double of two terms of at most 4 / |s| that cancel. */
   @Override
   double gradientBound(Outputs want, Matrix student, Matrix teacher, long row, long col) {

@@ -37,6 +37,12 @@ public abstract class MseContract extends RowLossContract<Mse.Spec> {
     return sum / student.length;
   }
 
+  /** Differences are rounded to float; a sum of cols non-negative terms in double. */
+  @Override
+  double lossBound(long cols, double loss) {
+    return (0x1p-23 + (cols + 16) * 0x1p-52) * loss;
+  }
+
   @Override
   double gradientBound(Outputs want, Matrix student, Matrix teacher, long row, long col) {
     return 2 * Math.ulp(want.grad().getFloat(row, col));

@@ -39,6 +39,9 @@ abstract class RowLossContract<S> extends KernelContract {
   /** Returns the bound of the difference of an element of the gradient from the reference. */
   abstract double gradientBound(Outputs want, Matrix student, Matrix teacher, long row, long col);
 
+  /** Returns the bound of the difference of a loss from the reference. */
+  abstract double lossBound(long cols, double loss);
+
   /** Returns student rows that the specification treats in all its ways. */
   Matrix student(Tensors t, long rows, long cols) {
     return t.normal(rows, cols, 2);
@@ -79,16 +82,13 @@ abstract class RowLossContract<S> extends KernelContract {
           Outputs got = Outputs.of(t, 3, cols);
           run(spec, got.arguments(student, teacher, weight));
           runReference(op, spec, want.arguments(student, teacher, weight));
-          // Squares and sums in double: cols roundings of a sum of non-negative terms, and for the
-          // cosine of terms whose absolute values sum to at most 1 after the division.
-          double bound = (cols + 16) * 0x1p-52;
           for (long r = 0; r < 3; r++) {
             long row = r;
             double l = want.rowLoss().getDouble(0, r);
             assertWithin(
                 l,
                 got.rowLoss().getDouble(0, r),
-                bound * (1 + l),
+                lossBound(cols, l),
                 () -> spec + ": loss of row " + row + " of " + cols);
             for (long c = 0; c < cols; c++) {
               long col = c;
@@ -100,7 +100,7 @@ abstract class RowLossContract<S> extends KernelContract {
             }
           }
           double l = want.loss().getDouble(0, 0);
-          assertWithin(l, got.loss().getDouble(0, 0), bound * (1 + l), () -> spec + ": loss");
+          assertWithin(l, got.loss().getDouble(0, 0), lossBound(cols, l), () -> spec + ": loss");
           t.assertPaddingIntact();
         }
       }

@@ -22,7 +22,7 @@ import org.limbeck.kernels.op.Mse;
  *
  * <p>student, teacher, gradStudent f32 [rows, cols], any row stride, 4-byte aligned; gradStudent may
  * be student. rowLoss, loss f64. NaN is never at or below the floor: it makes its row loss NaN.
- * Differences in float, squares (exact) and sums in double, one sum a double lane; gradients within
+ * Differences in float, squares (exact) and sums in double, two sums a double lane; gradients within
  * 2 ulp. Rows are split over threads. Two passes over a row, the second only for the gradient, out
  * of the first cache levels. 3 rows cols flops; reads 2 rows cols, writes rows cols floats from and
  * to memory. Tails in scalar loops of the same arithmetic.
@@ -68,18 +68,29 @@ final class VectorMse extends VectorRowLoss {
       long bytes,
       float floor,
       MemorySegment scratch) {
-    DoubleVector sum = DoubleVector.zero(F64);
-    long whole = bytes & -HALF_BYTES;
+    DoubleVector low = DoubleVector.zero(F64);
+    DoubleVector high = low;
+    long whole = Lanes.wholeBytes(bytes);
     long i = 0;
-    for (; i < whole; i += HALF_BYTES) {
-      FloatVector s = FloatVector.fromMemorySegment(F32_HALF, ss, so + i, ORDER);
-      FloatVector t = FloatVector.fromMemorySegment(F32_HALF, ts, to + i, ORDER);
+    for (; i < whole; i += BYTES) {
+      FloatVector s = FloatVector.fromMemorySegment(F32, ss, so + i, ORDER);
+      FloatVector t = FloatVector.fromMemorySegment(F32, ts, to + i, ORDER);
       s = s.blend(0f, s.compare(VectorOperators.LE, floor));
       t = t.blend(0f, t.compare(VectorOperators.LE, floor));
-      DoubleVector d = (DoubleVector) s.sub(t).convertShape(VectorOperators.F2D, F64, 0);
-      sum = d.fma(d, sum);
+      // Halves by way of scratch: masks of two lanes, at 128 bits, would be objects.
+      s.sub(t).intoMemorySegment(scratch, 0, ORDER);
+      DoubleVector d =
+          (DoubleVector)
+              FloatVector.fromMemorySegment(F32_HALF, scratch, 0, ORDER)
+                  .convertShape(VectorOperators.F2D, F64, 0);
+      DoubleVector e =
+          (DoubleVector)
+              FloatVector.fromMemorySegment(F32_HALF, scratch, HALF_BYTES, ORDER)
+                  .convertShape(VectorOperators.F2D, F64, 0);
+      low = d.fma(d, low);
+      high = e.fma(e, high);
     }
-    sum.intoMemorySegment(scratch, 0, ORDER);
+    low.add(high).intoMemorySegment(scratch, 0, ORDER);
     double result = Lanes.sumDoubles(scratch, 0);
     for (; i < bytes; i += Float.BYTES) {
       double d = floored(get(ss, so + i), floor) - floored(get(ts, to + i), floor);
