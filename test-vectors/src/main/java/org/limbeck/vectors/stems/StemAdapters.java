@@ -12,6 +12,7 @@ public final class StemAdapters {
   private static final Map<String, StemAdapter> ADAPTERS = new TreeMap<>();
 
   static {
+    ADAPTERS.put("attention", new AttentionAdapter());
     ADAPTERS.put("cosine", new CosineAdapter());
     ADAPTERS.put("mse", new MseAdapter());
     ADAPTERS.put("softmax", new SoftmaxAdapter());

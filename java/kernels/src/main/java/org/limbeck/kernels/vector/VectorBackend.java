@@ -7,6 +7,7 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.Attention;
 import org.limbeck.kernels.op.Cosine;
 import org.limbeck.kernels.op.Mse;
 import org.limbeck.kernels.op.Op;
@@ -17,6 +18,10 @@ final class VectorBackend implements Backend {
   private final KernelTable kernels = new KernelTable();
 
   VectorBackend() {
+    kernels.add(Attention.WEIGHTS, VectorAttention::weights);
+    kernels.add(Attention.CONTEXT, spec -> VectorAttention::context);
+    kernels.add(Attention.CONTEXT_BACKWARD, spec -> VectorAttention::contextBackward);
+    kernels.add(Attention.WEIGHTS_BACKWARD, VectorAttention::weightsBackward);
     kernels.add(Cosine.OP, VectorCosine::new);
     kernels.add(Mse.OP, VectorMse::new);
     kernels.add(Softmax.FORWARD, spec -> VectorSoftmax::forward);
