@@ -146,6 +146,8 @@ class VectorFile:
         names = {}
         for name, tensor in tensors.items():
             full = "%s.%s" % (id, name)
+            if full in self.tensors:
+                full += ".after"  # an input that is updated in place is expected under the same name
             self.tensors[full] = tensor
             names[name] = full
         return names

@@ -15,6 +15,7 @@ public final class StemAdapters {
     ADAPTERS.put("attention", new AttentionAdapter());
     ADAPTERS.put("cosine", new CosineAdapter());
     ADAPTERS.put("mse", new MseAdapter());
+    ADAPTERS.put("gemm_f32", new GemmF32Adapter());
     ADAPTERS.put("softmax", new SoftmaxAdapter());
   }
 

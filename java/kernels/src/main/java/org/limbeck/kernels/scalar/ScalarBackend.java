@@ -10,6 +10,8 @@ import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.Attention;
 import org.limbeck.kernels.op.Cosine;
 import org.limbeck.kernels.op.Mse;
+import org.limbeck.kernels.op.Gelu;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
 
@@ -24,6 +26,9 @@ final class ScalarBackend implements Backend {
     kernels.add(Attention.WEIGHTS_BACKWARD, ScalarAttention::weightsBackward);
     kernels.add(Cosine.OP, ScalarCosine::new);
     kernels.add(Mse.OP, ScalarMse::new);
+    kernels.add(Gelu.FORWARD, ScalarGelu::forward);
+    kernels.add(Gelu.BACKWARD, ScalarGelu::backward);
+    kernels.add(GemmF32.OP, ScalarGemmF32::of);
     kernels.add(Softmax.FORWARD, spec -> ScalarSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> ScalarSoftmax::backward);
   }

@@ -16,7 +16,7 @@ import jdk.incubator.vector.FloatVector;
  */
 final class GemmTile {
   /** Rows of a tile: two accumulators each, as many as fit the 32 (AVX2: 16) registers. */
-  static final int ROWS = Lanes.BITS == 256 ? 6 : 12;
+  static final int ROWS = Lanes.BITS == 256 ? 6 : 8;
 
   /** Columns of a tile. */
   static final int COLS = 2 * Lanes.FLOATS;
@@ -45,16 +45,16 @@ final class GemmTile {
     if (ROWS == 6) {
       rows6(a, ao, b, bo, kc, t, to);
     } else {
-      rows12(a, ao, b, bo, kc, t, to);
+      rows8(a, ao, b, bo, kc, t, to);
     }
   }
 
   /**
-   * 12 rows, 24 accumulators as local variables: C2 keeps those in registers. No helper methods: past
+   * 8 rows, 16 accumulators as local variables: C2 keeps those in registers. No helper methods: past
    * its node limit C2 inlines only the library's own (those it is forced to), and a vector that
    * leaves a method becomes an object.
    */
-  private static void rows12(
+  private static void rows8(
       MemorySegment a, long ao, MemorySegment b, long bo, long kc, MemorySegment t, long to) {
     FloatVector zero = FloatVector.zero(F32);
     FloatVector c0a = zero;
@@ -73,19 +73,11 @@ final class GemmTile {
     FloatVector c6b = zero;
     FloatVector c7a = zero;
     FloatVector c7b = zero;
-    FloatVector c8a = zero;
-    FloatVector c8b = zero;
-    FloatVector c9a = zero;
-    FloatVector c9b = zero;
-    FloatVector c10a = zero;
-    FloatVector c10b = zero;
-    FloatVector c11a = zero;
-    FloatVector c11b = zero;
     for (long p = 0; p < kc; p++) {
       long row = bo + p * ROW_BYTES;
       FloatVector b0 = FloatVector.fromMemorySegment(F32, b, row, ORDER);
       FloatVector b1 = FloatVector.fromMemorySegment(F32, b, row + BYTES, ORDER);
-      long at = ao + p * 48;
+      long at = ao + p * 32;
       FloatVector x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at));
       c0a = b0.fma(x, c0a);
       c0b = b1.fma(x, c0b);
@@ -110,18 +102,6 @@ final class GemmTile {
       x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 28));
       c7a = b0.fma(x, c7a);
       c7b = b1.fma(x, c7b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 32));
-      c8a = b0.fma(x, c8a);
-      c8b = b1.fma(x, c8b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 36));
-      c9a = b0.fma(x, c9a);
-      c9b = b1.fma(x, c9b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 40));
-      c10a = b0.fma(x, c10a);
-      c10b = b1.fma(x, c10b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 44));
-      c11a = b0.fma(x, c11a);
-      c11b = b1.fma(x, c11b);
     }
     c0a.intoMemorySegment(t, to, ORDER);
     c0b.intoMemorySegment(t, to + BYTES, ORDER);
@@ -139,14 +119,6 @@ final class GemmTile {
     c6b.intoMemorySegment(t, to + 6 * ROW_BYTES + BYTES, ORDER);
     c7a.intoMemorySegment(t, to + 7 * ROW_BYTES, ORDER);
     c7b.intoMemorySegment(t, to + 7 * ROW_BYTES + BYTES, ORDER);
-    c8a.intoMemorySegment(t, to + 8 * ROW_BYTES, ORDER);
-    c8b.intoMemorySegment(t, to + 8 * ROW_BYTES + BYTES, ORDER);
-    c9a.intoMemorySegment(t, to + 9 * ROW_BYTES, ORDER);
-    c9b.intoMemorySegment(t, to + 9 * ROW_BYTES + BYTES, ORDER);
-    c10a.intoMemorySegment(t, to + 10 * ROW_BYTES, ORDER);
-    c10b.intoMemorySegment(t, to + 10 * ROW_BYTES + BYTES, ORDER);
-    c11a.intoMemorySegment(t, to + 11 * ROW_BYTES, ORDER);
-    c11b.intoMemorySegment(t, to + 11 * ROW_BYTES + BYTES, ORDER);
   }
 
   /**
@@ -235,11 +207,16 @@ final class GemmTile {
 
   private static void store(
       MemorySegment t, long to, long rows, float alpha, MemorySegment c, long co, long stride) {
+    FloatVector factor = FloatVector.broadcast(F32, alpha);
     for (long r = 0; r < rows; r++) {
       long from = to + r * ROW_BYTES;
       long at = co + r * stride;
-      load(t, from).mul(alpha).intoMemorySegment(c, at, ORDER);
-      load(t, from + BYTES).mul(alpha).intoMemorySegment(c, at + BYTES, ORDER);
+      FloatVector.fromMemorySegment(F32, t, from, ORDER)
+          .mul(factor)
+          .intoMemorySegment(c, at, ORDER);
+      FloatVector.fromMemorySegment(F32, t, from + BYTES, ORDER)
+          .mul(factor)
+          .intoMemorySegment(c, at + BYTES, ORDER);
     }
   }
 
@@ -253,12 +230,17 @@ final class GemmTile {
       long co,
       long stride) {
     FloatVector factor = FloatVector.broadcast(F32, alpha);
+    FloatVector kept = FloatVector.broadcast(F32, beta);
     for (long r = 0; r < rows; r++) {
       long from = to + r * ROW_BYTES;
       long at = co + r * stride;
-      load(t, from).fma(factor, load(c, at).mul(beta)).intoMemorySegment(c, at, ORDER);
-      load(t, from + BYTES)
-          .fma(factor, load(c, at + BYTES).mul(beta))
+      FloatVector previous = FloatVector.fromMemorySegment(F32, c, at, ORDER).mul(kept);
+      FloatVector.fromMemorySegment(F32, t, from, ORDER)
+          .fma(factor, previous)
+          .intoMemorySegment(c, at, ORDER);
+      previous = FloatVector.fromMemorySegment(F32, c, at + BYTES, ORDER).mul(kept);
+      FloatVector.fromMemorySegment(F32, t, from + BYTES, ORDER)
+          .fma(factor, previous)
           .intoMemorySegment(c, at + BYTES, ORDER);
     }
   }
@@ -274,9 +256,5 @@ final class GemmTile {
               : Math.fma(sum, alpha, c.get(JAVA_FLOAT, co + i) * beta);
       c.set(JAVA_FLOAT, co + i, value);
     }
-  }
-
-  private static FloatVector load(MemorySegment s, long offset) {
-    return FloatVector.fromMemorySegment(F32, s, offset, ORDER);
   }
 }

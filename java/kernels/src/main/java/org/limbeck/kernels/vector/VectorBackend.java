@@ -10,6 +10,8 @@ import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.Attention;
 import org.limbeck.kernels.op.Cosine;
 import org.limbeck.kernels.op.Mse;
+import org.limbeck.kernels.op.Gelu;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
 
@@ -24,6 +26,9 @@ final class VectorBackend implements Backend {
     kernels.add(Attention.WEIGHTS_BACKWARD, VectorAttention::weightsBackward);
     kernels.add(Cosine.OP, VectorCosine::new);
     kernels.add(Mse.OP, VectorMse::new);
+    kernels.add(Gelu.FORWARD, VectorGelu::forward);
+    kernels.add(Gelu.BACKWARD, VectorGelu::backward);
+    kernels.add(GemmF32.OP, VectorGemmF32::new);
     kernels.add(Softmax.FORWARD, spec -> VectorSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> VectorSoftmax::backward);
   }

@@ -14,7 +14,7 @@ import org.limbeck.kernels.memory.Workspace;
  *
  * <p>Blocks as in Goto's algorithm: columns of op(B) packed for the third cache level, rows of op(A)
  * for the second, one panel of B ({@link #DEPTH} x two vectors) for the first. Products with few
- * rows or columns are not packed. Tails: panels are filled up with zeros, and
+ * rows or columns are not packed ({@link GemmSkinny}). Tails: panels are filled up with zeros, and
  * only the part of a tile that lies in C is written.
  */
 final class VectorGemm {
@@ -62,6 +62,13 @@ final class VectorGemm {
       long cOffset,
       long cStrideBytes,
       Workspace scratch) {
+    int kind = GemmSkinny.kind(transA, transB, m, n);
+    if (kind != GemmSkinny.NONE) {
+      GemmSkinny.multiply(
+          kind, transA, transB, m, n, k, alpha, a, aOffset, aStrideBytes, b, bOffset, bStrideBytes,
+          beta, c, cOffset, cStrideBytes, scratch);
+      return;
+    }
     long depth = Math.min(k, DEPTH);
     long width = Math.min(roundUp(n, GemmTile.COLS), WIDTH);
     long columnBytes = width * depth * Float.BYTES;
