@@ -12,6 +12,9 @@ public final class StemAdapters {
   private static final Map<String, StemAdapter> ADAPTERS = new TreeMap<>();
 
   static {
+    ADAPTERS.put("attention", new AttentionAdapter());
+    ADAPTERS.put("cosine", new CosineAdapter());
+    ADAPTERS.put("mse", new MseAdapter());
     ADAPTERS.put("gemm_f32", new GemmF32Adapter());
     ADAPTERS.put("adamw", new AdamWAdapter());
     ADAPTERS.put("bert_adam", new BertAdamAdapter());

@@ -7,6 +7,9 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.Attention;
+import org.limbeck.kernels.op.Cosine;
+import org.limbeck.kernels.op.Mse;
 import org.limbeck.kernels.op.Gelu;
 import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.AdamW;
@@ -23,6 +26,12 @@ final class ScalarBackend implements Backend {
   private final KernelTable kernels = new KernelTable();
 
   ScalarBackend() {
+    kernels.add(Attention.WEIGHTS, ScalarAttention::weights);
+    kernels.add(Attention.CONTEXT, spec -> ScalarAttention::context);
+    kernels.add(Attention.CONTEXT_BACKWARD, spec -> ScalarAttention::contextBackward);
+    kernels.add(Attention.WEIGHTS_BACKWARD, ScalarAttention::weightsBackward);
+    kernels.add(Cosine.OP, ScalarCosine::new);
+    kernels.add(Mse.OP, ScalarMse::new);
     kernels.add(Gelu.FORWARD, ScalarGelu::forward);
     kernels.add(Gelu.BACKWARD, ScalarGelu::backward);
     kernels.add(GemmF32.OP, ScalarGemmF32::of);

@@ -23,6 +23,10 @@ final class Lanes {
 
   /** As many floats as a vector holds doubles: what widens to one {@link #F64}. */
   static final VectorSpecies<Float> HALF_F32 =
+  static final VectorSpecies<Double> F64 = VectorSpecies.of(double.class, SHAPE);
+
+  /** As many floats as {@link #F64} has doubles, for sums of floats in double. */
+  static final VectorSpecies<Float> F32_HALF =
       VectorSpecies.of(float.class, VectorShape.forBitSize(BITS / 2));
 
   /** The byte order of all tensors. */
@@ -33,6 +37,9 @@ final class Lanes {
 
   /** The number of bytes in a vector. */
   static final int BYTES = BITS / 8;
+
+  /** The number of bytes in a vector of {@link #F32_HALF}. */
+  static final int HALF_BYTES = BYTES / 2;
 
   private static final long CHUNK_ELEMENTS = 1 << 15;
 
@@ -66,6 +73,7 @@ final class Lanes {
   /**
    * Returns the sum of the doubles of a vector that was stored in scratch, added in halves as
    * {@link #sum} adds floats.
+   * Returns the sum of the doubles of a vector that was stored in scratch, as {@link #sum} does.
    *
    * @param scratch where the vector was stored; overwritten
    * @param offset its byte offset

@@ -7,6 +7,9 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.Attention;
+import org.limbeck.kernels.op.Cosine;
+import org.limbeck.kernels.op.Mse;
 import org.limbeck.kernels.op.Gelu;
 import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.AdamW;
@@ -23,6 +26,12 @@ final class VectorBackend implements Backend {
   private final KernelTable kernels = new KernelTable();
 
   VectorBackend() {
+    kernels.add(Attention.WEIGHTS, VectorAttention::weights);
+    kernels.add(Attention.CONTEXT, spec -> VectorAttention::context);
+    kernels.add(Attention.CONTEXT_BACKWARD, spec -> VectorAttention::contextBackward);
+    kernels.add(Attention.WEIGHTS_BACKWARD, VectorAttention::weightsBackward);
+    kernels.add(Cosine.OP, VectorCosine::new);
+    kernels.add(Mse.OP, VectorMse::new);
     kernels.add(Gelu.FORWARD, VectorGelu::forward);
     kernels.add(Gelu.BACKWARD, VectorGelu::backward);
     kernels.add(GemmF32.OP, VectorGemmF32::new);

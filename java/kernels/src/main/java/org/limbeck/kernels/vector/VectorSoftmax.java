@@ -26,7 +26,8 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * stores.
  */
 final class VectorSoftmax {
-  private static final long SCRATCH_BYTES = 2 * Tail.SLOT_BYTES;
+  /** The scratch that the rows take. */
+  static final long SCRATCH_BYTES = 2 * Tail.SLOT_BYTES;
 
   private static final RangeBody<Void, Softmax.Forward> FORWARD =
       (none, a, scratch, from, to) ->
@@ -47,28 +48,39 @@ final class VectorSoftmax {
   }
 
   private static void forwardRows(Matrix x, Matrix y, MemorySegment scratch, long from, long to) {
-    MemorySegment xs = x.segment();
-    MemorySegment ys = y.segment();
     long bytes = x.cols() * Float.BYTES;
+    for (long r = from; r < to; r++) {
+      row(x.segment(), x.rowOffsetBytes(r), y.segment(), y.rowOffsetBytes(r), bytes, scratch);
+    }
+  }
+
+  /**
+   * Stores the probabilities of one row and returns its largest element; NaN if there is a NaN.
+   *
+   * @param xs the memory of the logits
+   * @param xo the byte offset of the row
+   * @param ys the memory of the probabilities
+   * @param yo the byte offset of the row; both may be one
+   * @param bytes the length of the row
+   * @param scratch at least {@link #SCRATCH_BYTES}
+   */
+  static float row(
+      MemorySegment xs, long xo, MemorySegment ys, long yo, long bytes, MemorySegment scratch) {
     long whole = Lanes.wholeBytes(bytes);
     long rest = bytes - whole;
-    for (long r = from; r < to; r++) {
-      long xo = x.rowOffsetBytes(r);
-      long yo = y.rowOffsetBytes(r);
-      float max = max(xs, xo, bytes);
-      if (!Float.isFinite(max)) {
-        fill(ys, yo, bytes, max == Float.NEGATIVE_INFINITY ? 0f : Float.NaN);
-        continue;
-      }
-      float sum = expSum(xs, xo, ys, yo, whole, max, scratch);
-      if (rest > 0) {
-        Tail.pad(xs, xo + whole, rest, scratch, Tail.SLOT_BYTES, Float.NEGATIVE_INFINITY);
-        sum +=
-            expSum(scratch, Tail.SLOT_BYTES, scratch, Tail.SLOT_BYTES, Lanes.BYTES, max, scratch);
-        Tail.unpad(scratch, Tail.SLOT_BYTES, ys, yo + whole, rest);
-      }
-      scale(ys, yo, bytes, 1f / sum);
+    float max = max(xs, xo, bytes);
+    if (!Float.isFinite(max)) {
+      fill(ys, yo, bytes, max == Float.NEGATIVE_INFINITY ? 0f : Float.NaN);
+      return max;
     }
+    float sum = expSum(xs, xo, ys, yo, whole, max, scratch);
+    if (rest > 0) {
+      Tail.pad(xs, xo + whole, rest, scratch, Tail.SLOT_BYTES, Float.NEGATIVE_INFINITY);
+      sum += expSum(scratch, Tail.SLOT_BYTES, scratch, Tail.SLOT_BYTES, Lanes.BYTES, max, scratch);
+      Tail.unpad(scratch, Tail.SLOT_BYTES, ys, yo + whole, rest);
+    }
+    scale(ys, yo, bytes, 1f / sum);
+    return max;
   }
 
   /** Returns the largest element; NaN if there is a NaN. */
@@ -119,7 +131,7 @@ final class VectorSoftmax {
     }
   }
 
-  private static void fill(MemorySegment s, long offset, long bytes, float value) {
+  static void fill(MemorySegment s, long offset, long bytes, float value) {
     for (long i = 0; i < bytes; i += Float.BYTES) {
       set(s, offset + i, value);
     }
@@ -127,15 +139,31 @@ final class VectorSoftmax {
 
   private static void backwardRows(
       Matrix y, Matrix gradY, Matrix gradX, MemorySegment scratch, long from, long to) {
-    MemorySegment ys = y.segment();
-    MemorySegment gs = gradY.segment();
     long bytes = y.cols() * Float.BYTES;
     for (long r = from; r < to; r++) {
-      long yo = y.rowOffsetBytes(r);
-      long go = gradY.rowOffsetBytes(r);
-      float dot = dot(ys, yo, gs, go, bytes, scratch);
-      chain(ys, yo, gs, go, gradX.segment(), gradX.rowOffsetBytes(r), bytes, dot);
+      backwardRow(
+          y.segment(),
+          y.rowOffsetBytes(r),
+          gradY.segment(),
+          gradY.rowOffsetBytes(r),
+          gradX.segment(),
+          gradX.rowOffsetBytes(r),
+          bytes,
+          scratch);
     }
+  }
+
+  /** Stores y (dy - sum dy y) of one row; the result may lie over dy. */
+  static void backwardRow(
+      MemorySegment ys,
+      long yo,
+      MemorySegment gs,
+      long go,
+      MemorySegment xs,
+      long xo,
+      long bytes,
+      MemorySegment scratch) {
+    chain(ys, yo, gs, go, xs, xo, bytes, dot(ys, yo, gs, go, bytes, scratch));
   }
 
   private static float dot(

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.vectors.stems;
+
+import org.limbeck.kernels.op.Mse;
+import org.limbeck.vectors.CaseCall;
+import org.limbeck.vectors.StemAdapter;
+
+/** mse: parameters normaliser, floor (none); see {@link RowLossCall} for the tensors. */
+final class MseAdapter implements StemAdapter {
+  @Override
+  public void run(CaseCall call) {
+    float floor = (float) call.number("floor", Float.NEGATIVE_INFINITY);
+    call.run(Mse.OP, new Mse.Spec(call.normaliser(), floor), RowLossCall.arguments(call));
+  }
+}
