@@ -13,6 +13,7 @@ public final class StemAdapters {
 
   static {
     ADAPTERS.put("softmax", new SoftmaxAdapter());
+    ADAPTERS.put("softmax_kl", new SoftmaxKlAdapter());
   }
 
   private StemAdapters() {}

@@ -9,6 +9,7 @@ import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
+import org.limbeck.kernels.op.SoftmaxKl;
 
 /** The reference: every operation, every option, on one thread, sums in double. */
 final class ScalarBackend implements Backend {
@@ -17,6 +18,7 @@ final class ScalarBackend implements Backend {
   ScalarBackend() {
     kernels.add(Softmax.FORWARD, spec -> ScalarSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> ScalarSoftmax::backward);
+    kernels.add(SoftmaxKl.OP, ScalarSoftmaxKl::new);
   }
 
   @Override
