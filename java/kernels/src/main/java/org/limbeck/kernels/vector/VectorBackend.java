@@ -9,6 +9,7 @@ import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
+import org.limbeck.kernels.op.SoftmaxKl;
 
 /** Kernels written with the Vector API, split over the worker pool. */
 final class VectorBackend implements Backend {
@@ -17,6 +18,7 @@ final class VectorBackend implements Backend {
   VectorBackend() {
     kernels.add(Softmax.FORWARD, spec -> VectorSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> VectorSoftmax::backward);
+    kernels.addIf(SoftmaxKl.OP, VectorSoftmaxKl::support);
   }
 
   @Override
