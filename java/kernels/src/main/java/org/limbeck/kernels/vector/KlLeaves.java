@@ -102,6 +102,26 @@ final class KlLeaves {
     return Lanes.sum(scratch, lanes);
   }
 
+  /** Stores exp((z - max) / temperature) and returns the sum. */
+  static float expStore(
+      MemorySegment zs,
+      long zo,
+      long bytes,
+      float max,
+      float inverse,
+      MemorySegment scratch,
+      long to,
+      long lanes) {
+    FloatVector sum = FloatVector.zero(F32);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector e = VectorMath.exp(load(zs, zo + i).max(FLOOR).sub(max).mul(inverse));
+      e.intoMemorySegment(scratch, to + i, ORDER);
+      sum = sum.add(e);
+    }
+    sum.intoMemorySegment(scratch, lanes, ORDER);
+    return Lanes.sum(scratch, lanes);
+  }
+
   /** Returns the sum of t exp(t), t = (z - max) / temperature; no term is above 0. */
   static float expDot(
       MemorySegment zs,
@@ -133,8 +153,8 @@ final class KlLeaves {
   }
 
   /**
-   * The whole of a forward divergence: stores factor * (q - p) and returns the sum of p (expm1(x) -
-   * x).
+   * The whole of a forward divergence, from logits and stored exponentials: stores factor * (q - p)
+   * and returns the sum of p (expm1(x) - x).
    */
   static float forward(
       MemorySegment zs,
@@ -144,31 +164,28 @@ final class KlLeaves {
       MemorySegment gs,
       long go,
       long bytes,
-      float maxZ,
-      float inverseZ,
-      float scaleZ,
+      float inverse,
+      float change,
       float maxU,
-      float inverseU,
-      float scaleU,
       float shift,
       float offset,
       float factor,
+      float scaleZ,
+      float scaleU,
       MemorySegment scratch,
+      long ez,
+      long eu,
       long lanes) {
     FloatVector loss = FloatVector.zero(F32);
-    float change = inverseZ - inverseU;
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector z = load(zs, zo + i).max(FLOOR);
       FloatVector u = load(us, uo + i).max(FLOOR);
-      FloatVector q = VectorMath.exp(z.sub(maxZ).mul(inverseZ)).mul(scaleZ);
-      FloatVector fromTop = u.sub(maxU);
-      FloatVector p = VectorMath.exp(fromTop.mul(inverseU)).mul(scaleU);
-      FloatVector x =
-          z.sub(shift)
-              .sub(u)
-              .fma(broadcast(inverseZ), fromTop.fma(broadcast(change), broadcast(-offset)));
+      FloatVector rest = u.sub(maxU).fma(broadcast(change), broadcast(-offset));
+      FloatVector x = z.sub(shift).sub(u).fma(broadcast(inverse), rest);
+      FloatVector p = load(scratch, eu + i).mul(scaleU);
+      FloatVector d = load(scratch, ez + i).mul(scaleZ).sub(p);
       FloatVector s = series(x).mul(p);
-      FloatVector d = small(q.sub(p), x.fma(p, s), x);
+      d = small(d, x.fma(p, s), x);
       loss = loss.add(small(d.sub(p.mul(x)), s, x));
       d.mul(factor).intoMemorySegment(gs, go + i, ORDER);
     }
@@ -183,32 +200,30 @@ final class KlLeaves {
       MemorySegment us,
       long uo,
       long bytes,
-      float maxZ,
-      float inverseZ,
-      float scaleZ,
+      float inverse,
+      float change,
       float maxU,
-      float inverseU,
-      float scaleU,
       float shift,
       float offset,
-      MemorySegment to,
+      float scaleZ,
+      float scaleU,
+      MemorySegment scratch,
+      long ez,
+      long eu,
       long at,
       long block) {
-    float change = inverseZ - inverseU;
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector z = load(zs, zo + i).max(FLOOR);
       FloatVector u = load(us, uo + i).max(FLOOR);
-      FloatVector q = VectorMath.exp(z.sub(maxZ).mul(inverseZ)).mul(scaleZ);
-      FloatVector fromTop = u.sub(maxU);
-      FloatVector p = VectorMath.exp(fromTop.mul(inverseU)).mul(scaleU);
-      FloatVector x =
-          z.sub(shift)
-              .sub(u)
-              .fma(broadcast(inverseZ), fromTop.fma(broadcast(change), broadcast(-offset)));
-      p.intoMemorySegment(to, at + i, ORDER);
-      q.intoMemorySegment(to, at + block + i, ORDER);
-      x.intoMemorySegment(to, at + 2 * block + i, ORDER);
-      small(q.sub(p), series(x).add(x).mul(p), x).intoMemorySegment(to, at + 3 * block + i, ORDER);
+      FloatVector rest = u.sub(maxU).fma(broadcast(change), broadcast(-offset));
+      FloatVector x = z.sub(shift).sub(u).fma(broadcast(inverse), rest);
+      FloatVector p = load(scratch, eu + i).mul(scaleU);
+      FloatVector q = load(scratch, ez + i).mul(scaleZ);
+      FloatVector d = small(q.sub(p), series(x).add(x).mul(p), x);
+      p.intoMemorySegment(scratch, at + i, ORDER);
+      q.intoMemorySegment(scratch, at + block + i, ORDER);
+      x.intoMemorySegment(scratch, at + 2 * block + i, ORDER);
+      d.intoMemorySegment(scratch, at + 3 * block + i, ORDER);
     }
   }
 

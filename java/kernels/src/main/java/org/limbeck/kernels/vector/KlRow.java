@@ -29,6 +29,9 @@ final class KlRow {
   private static final long STEP = SMALL_BLOCK + 2 * Tail.SLOT_BYTES;
   private static final long STAGED = ARRAYS + 6 * STEP;
 
+  /** In place of an offset: exponentials are not kept. */
+  private static final long NONE = -1;
+
   /** Squares of larger differences would overflow. */
   private static final float LARGEST_SQUARED = 1e15f;
 
@@ -52,6 +55,13 @@ final class KlRow {
   private long kept;
   private long bytes;
   private long whole;
+  // Where in scratch the exponentials of a row are, and the maximum that each block of them has
+  // been taken from.
+  private long line;
+  private long expZ;
+  private long expU;
+  private long topsZ;
+  private long topsU;
 
   // Of the row: where its logits are, and what the passes find.
   private MemorySegment zs;
@@ -65,8 +75,8 @@ final class KlRow {
   private boolean floored;
   private float maxZ;
   private float maxU;
-  private float scaleZ;
-  private float scaleU;
+  private double scaleZ;
+  private double scaleU;
   private float shift;
   private float offset;
   private double loss;
@@ -104,7 +114,12 @@ final class KlRow {
     kept = keptColumns;
     bytes = a.student().cols() * Float.BYTES;
     whole = Lanes.wholeBytes(bytes);
-    scratch = workspace.reserve(STAGED + 2 * (bytes + Tail.SLOT_BYTES));
+    line = (bytes + 3 * Tail.SLOT_BYTES) & -Tail.SLOT_BYTES;
+    expZ = STAGED + 2 * line;
+    expU = STAGED + 3 * line;
+    topsZ = STAGED + 4 * line;
+    topsU = topsZ + (bytes / BLOCK + 2) * Float.BYTES;
+    scratch = workspace.reserve(2 * topsU - topsZ);
   }
 
   /** Does a row and returns its part of the loss before the normaliser. */
@@ -160,7 +175,7 @@ final class KlRow {
     }
     // A square of 0 is 0; for a softmax the floor is as good as -infinity.
     float removed = squares && !hard ? 0 : KlLeaves.FLOOR;
-    long second = STAGED + Lanes.wholeBytes(bytes + Tail.SLOT_BYTES);
+    long second = STAGED + line;
     if (mask != null) {
       KlLeaves.stage(zs, zo, mask, maskAt, scratch, STAGED, bytes, removed);
       if (soft) {
@@ -182,9 +197,9 @@ final class KlRow {
   /** Finds what the soft term needs; returns false for a row that the reference must do. */
   private boolean statistics(boolean hard) {
     if (squares) {
-      return !(hard && mask != null) && scan(us, uo, 1, false) && scan(zs, zo, 1, false);
+      return !(hard && mask != null) && scan(us, uo, 1, NONE, 0) && scan(zs, zo, 1, NONE, 0);
     }
-    if (!scan(us, uo, inverseU, spec.mode() == Mode.SOFT_CE)) {
+    if (!scan(us, uo, inverseU, expU, topsU)) {
       return false;
     }
     boolean teacherFloored = floored;
@@ -192,13 +207,13 @@ final class KlRow {
     maxU = max;
     // The entropy of the teacher, for - sum p log q.
     entropy = Math.log(teacherSum) - expDot / teacherSum;
-    if (!scan(zs, zo, inverseZ, false)
+    if (!scan(zs, zo, inverseZ, expZ, topsZ)
         || ((floored || teacherFloored) && (hard || !floorsMatch()))) {
       return false;
     }
     maxZ = max;
-    scaleZ = (float) (1 / expSum);
-    scaleU = (float) (1 / teacherSum);
+    scaleZ = 1 / expSum;
+    scaleU = 1 / teacherSum;
     float apart = maxZ - maxU;
     shift = Math.abs(apart) <= SHIFTED ? 0 : apart;
     double logSums = Math.log(expSum) - Math.log(teacherSum);
@@ -209,22 +224,26 @@ final class KlRow {
   /** Statistics of the student at temperature 1; returns false for a row for the reference. */
   private boolean hardStatistics(boolean soft) {
     boolean known = soft && inverseZ == 1;
-    return (known || scan(zs, zo, 1, false)) && !floored;
+    return (known || scan(zs, zo, 1, NONE, 0)) && !floored;
   }
 
   /**
    * Finds maximum and sum of exp((z - max) / temperature) in one reading: block by block, the sum so
    * far brought to the new maximum. Returns false where the row has NaN or numbers out of bounds.
    */
-  private boolean scan(MemorySegment s, long at, float inverse, boolean withDot) {
+  private boolean scan(MemorySegment s, long at, float inverse, long exps, long tops) {
     max = Float.NEGATIVE_INFINITY;
     expSum = 0;
     expDot = 0;
     floored = false;
     for (long i = 0; i < whole; i += BLOCK) {
       long n = Math.min(BLOCK, whole - i);
-      if (!scanBlock(s, at + i, n, KlLeaves.range(s, at + i, n), inverse, withDot)) {
+      long range = KlLeaves.range(s, at + i, n);
+      if (!scanBlock(s, at + i, n, range, inverse, exps == NONE ? NONE : exps + i)) {
         return false;
+      }
+      if (exps != NONE) {
+        scratch.set(ValueLayout.JAVA_FLOAT, tops + i / BLOCK * Float.BYTES, max);
       }
     }
     if (whole < bytes) {
@@ -237,7 +256,8 @@ final class KlRow {
       }
       Tail.pad(s, at + whole, bytes - whole, scratch, TAIL_Z, KlLeaves.FLOOR);
       long range = KlLeaves.range(largest, smallest);
-      if (!scanBlock(scratch, TAIL_Z, Lanes.BYTES, range, inverse, withDot)) {
+      long to = exps == NONE ? NONE : exps + whole;
+      if (!scanBlock(scratch, TAIL_Z, Lanes.BYTES, range, inverse, to)) {
         return false;
       }
     }
@@ -246,7 +266,7 @@ final class KlRow {
   }
 
   private boolean scanBlock(
-      MemorySegment s, long at, long n, long range, float inverse, boolean withDot) {
+      MemorySegment s, long at, long n, long range, float inverse, long exps) {
     float largest = KlLeaves.largest(range);
     float smallest = KlLeaves.smallest(range);
     float bound = squares ? LARGEST_SQUARED : -KlLeaves.FLOOR;
@@ -263,10 +283,12 @@ final class KlRow {
       expSum *= ratio;
       max = top;
     }
-    if (!squares || spec.hardWeight() != 0) {
+    if (exps != NONE) {
+      expSum += KlLeaves.expStore(s, at, n, max, inverse, scratch, exps, LANES);
+    } else if (spec.hardWeight() != 0) {
       expSum += KlLeaves.expSum(s, at, n, max, inverse, scratch, LANES);
     }
-    if (withDot) {
+    if (spec.mode() == Mode.SOFT_CE) {
       expDot += KlLeaves.expDot(s, at, n, max, inverse, scratch, LANES);
     }
     return true;
@@ -326,11 +348,11 @@ final class KlRow {
     for (long i = 0; i < whole; i += BLOCK) {
       long n = Math.min(BLOCK, whole - i);
       MemorySegment to = gs == null ? scratch : gs;
-      onePassBlock(zs, zo + i, us, uo + i, to, gs == null ? UNUSED : go + i, n, by);
+      onePassBlock(i, zs, zo + i, us, uo + i, to, gs == null ? UNUSED : go + i, n, by);
     }
     if (whole < bytes) {
       padTails();
-      onePassBlock(scratch, TAIL_Z, scratch, TAIL_U, scratch, TAIL_G, Lanes.BYTES, by);
+      onePassBlock(whole, scratch, TAIL_Z, scratch, TAIL_U, scratch, TAIL_G, Lanes.BYTES, by);
       if (gs != null) {
         Tail.unpad(scratch, TAIL_G, gs, go + whole, bytes - whole);
       }
@@ -338,6 +360,7 @@ final class KlRow {
   }
 
   private void onePassBlock(
+      long i,
       MemorySegment z,
       long zAt,
       MemorySegment u,
@@ -352,8 +375,35 @@ final class KlRow {
     }
     loss +=
         KlLeaves.forward(
-            z, zAt, u, uAt, g, gAt, n, maxZ, inverseZ, scaleZ, maxU, inverseU, scaleU, shift,
-            offset, by, scratch, LANES);
+            z,
+            zAt,
+            u,
+            uAt,
+            g,
+            gAt,
+            n,
+            inverseZ,
+            inverseZ - inverseU,
+            maxU,
+            shift,
+            offset,
+            by,
+            scale(i, topsZ, maxZ, inverseZ, scaleZ),
+            scale(i, topsU, maxU, inverseU, scaleU),
+            scratch,
+            expZ + i,
+            expU + i,
+            LANES);
+  }
+
+  /**
+   * What turns the exponentials stored at byte i of a row into probabilities: their block was taken
+   * from the maximum so far, the tail from that of the whole row.
+   */
+  private float scale(long i, long tops, float top, float inverse, double scale) {
+    float then =
+        i < whole ? scratch.get(ValueLayout.JAVA_FLOAT, tops + i / BLOCK * Float.BYTES) : top;
+    return (float) (then == top ? scale : scale * Math.exp(((double) then - top) * inverse));
   }
 
   /**
@@ -371,7 +421,7 @@ final class KlRow {
       float byTeacher) {
     for (long i = 0; i < whole; i += SMALL_BLOCK) {
       long n = Math.min(SMALL_BLOCK, whole - i);
-      block(zs, zo + i, us, uo + i, n);
+      block(i, zs, zo + i, us, uo + i, n);
       if (gs != null) {
         KlLeaves.chain(scratch, ARRAYS + 4 * STEP, ARRAYS + STEP, h, byStudent, gs, go + i, n);
       }
@@ -384,7 +434,7 @@ final class KlRow {
     }
     padTails();
     long n = Lanes.BYTES;
-    block(scratch, TAIL_Z, scratch, TAIL_U, n);
+    block(whole, scratch, TAIL_Z, scratch, TAIL_U, n);
     if (gs != null) {
       KlLeaves.chain(
           scratch, ARRAYS + 4 * STEP, ARRAYS + STEP, h, byStudent, scratch, TAIL_G, n);
@@ -397,13 +447,28 @@ final class KlRow {
   }
 
   /** Fills the arrays of scratch for a block and adds to loss, sumH and sumK. */
-  private void block(MemorySegment z, long zAt, MemorySegment u, long uAt, long n) {
+  private void block(long at, MemorySegment z, long zAt, MemorySegment u, long uAt, long n) {
     for (long i = 0; i < 3 * Lanes.BYTES; i += Float.BYTES) {
       scratch.set(ValueLayout.JAVA_FLOAT, LANES + i, 0f);
     }
     KlLeaves.probabilities(
-        z, zAt, u, uAt, n, maxZ, inverseZ, scaleZ, maxU, inverseU, scaleU, shift, offset, scratch,
-        ARRAYS, STEP);
+        z,
+        zAt,
+        u,
+        uAt,
+        n,
+        inverseZ,
+        inverseZ - inverseU,
+        maxU,
+        shift,
+        offset,
+        scale(at, topsZ, maxZ, inverseZ, scaleZ),
+        scale(at, topsU, maxU, inverseU, scaleU),
+        scratch,
+        expZ + at,
+        expU + at,
+        ARRAYS,
+        STEP);
     if (mixes) {
       mixedBlock(n);
     } else {
