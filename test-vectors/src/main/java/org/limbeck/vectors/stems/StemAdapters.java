@@ -23,6 +23,7 @@ public final class StemAdapters {
     ADAPTERS.put("layer_norm", new LayerNormAdapter());
     ADAPTERS.put("relu", new ReluAdapter());
     ADAPTERS.put("softmax", new SoftmaxAdapter());
+    ADAPTERS.put("softmax_kl", new SoftmaxKlAdapter());
   }
 
   private StemAdapters() {}

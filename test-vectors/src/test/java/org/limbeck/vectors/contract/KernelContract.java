@@ -8,6 +8,7 @@ import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.TestInstance;
@@ -37,9 +38,11 @@ public abstract class KernelContract {
 
   @BeforeAll
   final void open() {
-    tested = Limbeck.open(List.of(backend), 1);
-    twoThreads = Limbeck.open(List.of(backend), 2);
-    threeThreads = Limbeck.open(List.of(backend), 3);
+    // The reference serves what a backend answers with No.
+    List<String> backends = Stream.of(backend, "scalar").distinct().toList();
+    tested = Limbeck.open(backends, 1);
+    twoThreads = Limbeck.open(backends, 2);
+    threeThreads = Limbeck.open(backends, 3);
     reference = Limbeck.open(List.of("scalar"), 1);
   }
 
@@ -59,6 +62,11 @@ public abstract class KernelContract {
   /** Returns whether the backend under test is the reference itself. */
   protected final boolean isReference() {
     return backend.equals("scalar");
+  }
+
+  /** Returns the name of the backend that serves a specification: the one under test or scalar. */
+  protected final <S, A> String servedBy(Op<S, A> op, S spec) {
+    return tested.operation(op, spec).selection().backend();
   }
 
   /** Runs an operation on the backend under test, with one thread. */

@@ -20,6 +20,7 @@ import org.limbeck.kernels.op.LayerNorm;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Relu;
 import org.limbeck.kernels.op.Softmax;
+import org.limbeck.kernels.op.SoftmaxKl;
 
 /** The reference: every operation, every option, on one thread, sums in double. */
 final class ScalarBackend implements Backend {
@@ -47,6 +48,7 @@ final class ScalarBackend implements Backend {
     kernels.add(Relu.BACKWARD, spec -> ScalarRelu::backward);
     kernels.add(Softmax.FORWARD, spec -> ScalarSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> ScalarSoftmax::backward);
+    kernels.add(SoftmaxKl.OP, ScalarSoftmaxKl::new);
   }
 
   @Override

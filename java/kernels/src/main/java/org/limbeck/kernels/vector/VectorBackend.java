@@ -20,6 +20,7 @@ import org.limbeck.kernels.op.LayerNorm;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Relu;
 import org.limbeck.kernels.op.Softmax;
+import org.limbeck.kernels.op.SoftmaxKl;
 
 /** Kernels written with the Vector API, split over the worker pool. */
 final class VectorBackend implements Backend {
@@ -47,6 +48,7 @@ final class VectorBackend implements Backend {
     kernels.add(Relu.BACKWARD, spec -> VectorRelu::backward);
     kernels.add(Softmax.FORWARD, spec -> VectorSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> VectorSoftmax::backward);
+    kernels.addIf(SoftmaxKl.OP, VectorSoftmaxKl::support);
   }
 
   @Override

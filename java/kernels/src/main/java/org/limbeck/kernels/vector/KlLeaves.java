@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.kernels.vector;
+
+import static org.limbeck.kernels.vector.Lanes.BYTES;
+import static org.limbeck.kernels.vector.Lanes.F32;
+import static org.limbeck.kernels.vector.Lanes.ORDER;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * The loops of {@link VectorSoftmaxKl} over whole vectors. One loop a method, parameters that are
+ * segments, byte offsets and numbers: what C2 compiles to straight vector code.
+ *
+ * <p>P, Q, X, D below are blocks of scratch: teacher and student probabilities, x = log q - log p
+ * (known without a logarithm from logits and normalisers), and d = q - p. Where |x| is below {@link
+ * #SMALL}, d = p expm1(x) and the forward term p (expm1(x) - x) come from a series, since the
+ * subtractions would lose the digits of small divergences.
+ *
+ * <p>Logits are clamped at {@link #FLOOR}, which is also what stands for the columns that a mask
+ * removes and for the padding of tails: p = q = 0 there, x is finite, nothing is added.
+ */
+final class KlLeaves {
+  /** What -infinity is clamped to. Finite logits below it do not come here. */
+  static final float FLOOR = -1e30f;
+
+  /** Below this |x| the series holds: its first term left out is 5e-8 of the sum at this bound. */
+  static final float SMALL = 0.5f;
+
+  private KlLeaves() {}
+
+  /** exp(x) - 1 - x for |x| below {@link #SMALL}, to the last place but one. */
+  private static FloatVector series(FloatVector x) {
+    FloatVector s = x.fma(broadcast(1f / 40320), broadcast(1f / 5040));
+    s = s.fma(x, broadcast(1f / 720));
+    s = s.fma(x, broadcast(1f / 120));
+    s = s.fma(x, broadcast(1f / 24));
+    s = s.fma(x, broadcast(1f / 6));
+    s = s.fma(x, broadcast(0.5f));
+    return s.mul(x.mul(x));
+  }
+
+  private static FloatVector broadcast(float value) {
+    return FloatVector.broadcast(F32, value);
+  }
+
+  private static FloatVector load(MemorySegment s, long offset) {
+    return FloatVector.fromMemorySegment(F32, s, offset, ORDER);
+  }
+
+  private static FloatVector small(FloatVector otherwise, FloatVector series, FloatVector x) {
+    return otherwise.blend(series, x.abs().compare(VectorOperators.LT, SMALL));
+  }
+
+  /**
+   * Returns the bits of the largest and of the smallest element of whole vectors, high and low; both
+   * NaN if there is a NaN.
+   */
+  static long range(MemorySegment s, long offset, long bytes) {
+    FloatVector max = broadcast(Float.NEGATIVE_INFINITY);
+    FloatVector min = broadcast(Float.POSITIVE_INFINITY);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector v = load(s, offset + i);
+      max = max.max(v);
+      min = min.min(v);
+    }
+    return range(max.reduceLanes(VectorOperators.MAX), min.reduceLanes(VectorOperators.MIN));
+  }
+
+  /** Packs a range. */
+  static long range(float max, float min) {
+    return (long) Float.floatToRawIntBits(max) << 32
+        | Float.floatToRawIntBits(min) & 0xFFFF_FFFFL;
+  }
+
+  /** Returns the largest element of a packed range. */
+  static float largest(long range) {
+    return Float.intBitsToFloat((int) (range >> 32));
+  }
+
+  /** Returns the smallest element of a packed range. */
+  static float smallest(long range) {
+    return Float.intBitsToFloat((int) range);
+  }
+
+  /** Returns the sum of exp((z - max) / temperature). */
+  static float expSum(
+      MemorySegment zs,
+      long zo,
+      long bytes,
+      float max,
+      float inverse,
+      MemorySegment scratch,
+      long lanes) {
+    FloatVector sum = FloatVector.zero(F32);
+    for (long i = 0; i < bytes; i += BYTES) {
+      sum = sum.add(VectorMath.exp(load(zs, zo + i).max(FLOOR).sub(max).mul(inverse)));
+    }
+    sum.intoMemorySegment(scratch, lanes, ORDER);
+    return Lanes.sum(scratch, lanes);
+  }
+
+  /** Stores exp((z - max) / temperature) and returns the sum. */
+  static float expStore(
+      MemorySegment zs,
+      long zo,
+      long bytes,
+      float max,
+      float inverse,
+      MemorySegment scratch,
+      long to,
+      long lanes) {
+    FloatVector sum = FloatVector.zero(F32);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector e = VectorMath.exp(load(zs, zo + i).max(FLOOR).sub(max).mul(inverse));
+      e.intoMemorySegment(scratch, to + i, ORDER);
+      sum = sum.add(e);
+    }
+    sum.intoMemorySegment(scratch, lanes, ORDER);
+    return Lanes.sum(scratch, lanes);
+  }
+
+  /** Returns the sum of t exp(t), t = (z - max) / temperature; no term is above 0. */
+  static float expDot(
+      MemorySegment zs,
+      long zo,
+      long bytes,
+      float max,
+      float inverse,
+      MemorySegment scratch,
+      long lanes) {
+    FloatVector sum = FloatVector.zero(F32);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector t = load(zs, zo + i).max(FLOOR).sub(max).mul(inverse);
+      sum = VectorMath.exp(t).fma(t, sum);
+    }
+    sum.intoMemorySegment(scratch, lanes, ORDER);
+    return Lanes.sum(scratch, lanes);
+  }
+
+  /** Returns the sum of z - max over the columns that are kept. */
+  static float sum(
+      MemorySegment zs, long zo, long bytes, float max, MemorySegment scratch, long lanes) {
+    FloatVector sum = FloatVector.zero(F32);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector z = load(zs, zo + i);
+      sum = sum.add(z.sub(max).blend(0f, z.compare(VectorOperators.LE, FLOOR)));
+    }
+    sum.intoMemorySegment(scratch, lanes, ORDER);
+    return Lanes.sum(scratch, lanes);
+  }
+
+  /**
+   * The whole of a forward divergence, from logits and stored exponentials: stores factor * (q - p)
+   * and returns the sum of p (expm1(x) - x).
+   */
+  static float forward(
+      MemorySegment zs,
+      long zo,
+      MemorySegment us,
+      long uo,
+      MemorySegment gs,
+      long go,
+      long bytes,
+      float inverse,
+      float change,
+      float maxU,
+      float shift,
+      float offset,
+      float factor,
+      float scaleZ,
+      float scaleU,
+      MemorySegment scratch,
+      long ez,
+      long eu,
+      long lanes) {
+    FloatVector loss = FloatVector.zero(F32);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector z = load(zs, zo + i).max(FLOOR);
+      FloatVector u = load(us, uo + i).max(FLOOR);
+      FloatVector rest = u.sub(maxU).fma(broadcast(change), broadcast(-offset));
+      FloatVector x = z.sub(shift).sub(u).fma(broadcast(inverse), rest);
+      FloatVector p = load(scratch, eu + i).mul(scaleU);
+      FloatVector d = load(scratch, ez + i).mul(scaleZ).sub(p);
+      FloatVector s = series(x).mul(p);
+      d = small(d, x.fma(p, s), x);
+      loss = loss.add(small(d.sub(p.mul(x)), s, x));
+      d.mul(factor).intoMemorySegment(gs, go + i, ORDER);
+    }
+    loss.intoMemorySegment(scratch, lanes, ORDER);
+    return Lanes.sum(scratch, lanes);
+  }
+
+  /** Stores P, Q, X and D, each {@code block} bytes after the one before. */
+  static void probabilities(
+      MemorySegment zs,
+      long zo,
+      MemorySegment us,
+      long uo,
+      long bytes,
+      float inverse,
+      float change,
+      float maxU,
+      float shift,
+      float offset,
+      float scaleZ,
+      float scaleU,
+      MemorySegment scratch,
+      long ez,
+      long eu,
+      long at,
+      long block) {
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector z = load(zs, zo + i).max(FLOOR);
+      FloatVector u = load(us, uo + i).max(FLOOR);
+      FloatVector rest = u.sub(maxU).fma(broadcast(change), broadcast(-offset));
+      FloatVector x = z.sub(shift).sub(u).fma(broadcast(inverse), rest);
+      FloatVector p = load(scratch, eu + i).mul(scaleU);
+      FloatVector q = load(scratch, ez + i).mul(scaleZ);
+      FloatVector d = small(q.sub(p), series(x).add(x).mul(p), x);
+      p.intoMemorySegment(scratch, at + i, ORDER);
+      q.intoMemorySegment(scratch, at + block + i, ORDER);
+      x.intoMemorySegment(scratch, at + 2 * block + i, ORDER);
+      d.intoMemorySegment(scratch, at + 3 * block + i, ORDER);
+    }
+  }
+
+  /**
+   * The modes between p and q: forward times KL(p || q) plus reverse times KL(q || p). Stores h = q
+   * df/dq and k = p df/dp behind D, each but for a multiple of q or p; adds the loss and their sums
+   * to three vectors of scratch.
+   */
+  static void direct(
+      MemorySegment s, long at, long block, long bytes, float forward, float reverse, long lanes) {
+    FloatVector loss = load(s, lanes);
+    FloatVector sumH = load(s, lanes + BYTES);
+    FloatVector sumK = load(s, lanes + 2 * BYTES);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector p = load(s, at + i);
+      FloatVector qx = load(s, at + block + i).mul(load(s, at + 2 * block + i));
+      FloatVector x = load(s, at + 2 * block + i);
+      FloatVector d = load(s, at + 3 * block + i);
+      FloatVector px = p.mul(x);
+      FloatVector ahead = small(d.sub(px), series(x).mul(p), x);
+      FloatVector back = small(qx.sub(d), d.mul(x).sub(ahead), x);
+      loss = loss.add(ahead.mul(forward)).add(back.mul(reverse));
+      FloatVector h = d.mul(forward).add(qx.mul(reverse));
+      FloatVector k = px.mul(forward).add(d.mul(reverse)).neg();
+      h.intoMemorySegment(s, at + 4 * block + i, ORDER);
+      k.intoMemorySegment(s, at + 5 * block + i, ORDER);
+      sumH = sumH.add(h);
+      sumK = sumK.add(k);
+    }
+    loss.intoMemorySegment(s, lanes, ORDER);
+    sumH.intoMemorySegment(s, lanes + BYTES, ORDER);
+    sumK.intoMemorySegment(s, lanes + 2 * BYTES, ORDER);
+  }
+
+  /**
+   * The modes with a mixture m = weight p + (1 - weight) q: stores y = log(m / p) behind D.
+   *
+   * <p>log1p(v) = 2 atanh(v / (2 + v)). Where |x| is small, v = (1 - weight) expm1(x); elsewhere the
+   * larger of both parts is taken out first, and v, at most 1, is the ratio of the smaller to it.
+   */
+  static void mixture(
+      MemorySegment s, long at, long block, long bytes, float weight, float logWeight, float logRest) {
+    float rest = 1 - weight;
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector x = load(s, at + 2 * block + i);
+      FloatVector second = x.add(logRest);
+      FloatVector apart = VectorMath.exp(second.sub(logWeight).abs().neg());
+      FloatVector v = small(apart, series(x).add(x).mul(rest), x);
+      FloatVector base =
+          small(second.max(logWeight), FloatVector.zero(F32), x);
+      FloatVector t = v.div(v.add(2f));
+      FloatVector t2 = t.mul(t);
+      FloatVector poly = t2.fma(broadcast(2f / 13), broadcast(2f / 11));
+      poly = poly.fma(t2, broadcast(2f / 9));
+      poly = poly.fma(t2, broadcast(2f / 7));
+      poly = poly.fma(t2, broadcast(2f / 5));
+      poly = poly.fma(t2, broadcast(2f / 3));
+      poly = poly.fma(t2, broadcast(2f));
+      poly.fma(t, base).intoMemorySegment(s, at + 4 * block + i, ORDER);
+    }
+  }
+
+  /**
+   * The modes with a mixture: teacherPart times KL(p || m) plus studentPart times KL(q || m). h = q
+   * (logPart log(q / m) - ratioP p / m - ratioQ q / m), k = teacherPart p log(p / m). Reads y where
+   * {@link #mixture} stored it; stores and sums as {@link #direct} does.
+   */
+  static void mixed(
+      MemorySegment s,
+      long at,
+      long block,
+      long bytes,
+      float weight,
+      float teacherPart,
+      float studentPart,
+      float logPart,
+      float ratioP,
+      float ratioQ,
+      long lanes) {
+    FloatVector loss = load(s, lanes);
+    FloatVector sumH = load(s, lanes + BYTES);
+    FloatVector sumK = load(s, lanes + 2 * BYTES);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector p = load(s, at + i);
+      FloatVector q = load(s, at + block + i);
+      FloatVector x = load(s, at + 2 * block + i);
+      FloatVector y = load(s, at + 4 * block + i);
+      FloatVector yq = y.sub(x);
+      FloatVector m = p.mul(weight).add(q.mul(1 - weight));
+      FloatVector ofP = small(m.sub(p).sub(p.mul(y)), series(y).mul(p), x);
+      FloatVector ofQ = small(m.sub(q).sub(q.mul(yq)), series(yq).mul(q), x);
+      loss = loss.add(ofP.mul(teacherPart)).add(ofQ.mul(studentPart));
+      FloatVector ratios = p.mul(ratioP).add(q.mul(ratioQ)).div(m.max(Float.MIN_NORMAL));
+      FloatVector h = yq.mul(-logPart).sub(ratios).mul(q);
+      FloatVector k = p.mul(y).mul(-teacherPart);
+      h.intoMemorySegment(s, at + 4 * block + i, ORDER);
+      k.intoMemorySegment(s, at + 5 * block + i, ORDER);
+      sumH = sumH.add(h);
+      sumK = sumK.add(k);
+    }
+    loss.intoMemorySegment(s, lanes, ORDER);
+    sumH.intoMemorySegment(s, lanes + BYTES, ORDER);
+    sumK.intoMemorySegment(s, lanes + 2 * BYTES, ORDER);
+  }
+
+  /** Half the sum of |q - p|; h = q sign(q - p) / 2. Stores and sums as {@link #direct} does. */
+  static void variation(MemorySegment s, long at, long block, long bytes, long lanes) {
+    FloatVector loss = load(s, lanes);
+    FloatVector sumH = load(s, lanes + BYTES);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector halfQ = load(s, at + block + i).mul(0.5f);
+      FloatVector d = load(s, at + 3 * block + i);
+      loss = loss.add(d.abs().mul(0.5f));
+      FloatVector h =
+          FloatVector.zero(F32)
+              .blend(halfQ, d.compare(VectorOperators.GT, 0f))
+              .blend(halfQ.neg(), d.compare(VectorOperators.LT, 0f));
+      h.intoMemorySegment(s, at + 4 * block + i, ORDER);
+      sumH = sumH.add(h);
+    }
+    loss.intoMemorySegment(s, lanes, ORDER);
+    sumH.intoMemorySegment(s, lanes + BYTES, ORDER);
+  }
+
+  /** Stores factor (part - probability sum) as a gradient. */
+  static void chain(
+      MemorySegment s,
+      long partAt,
+      long probabilityAt,
+      float sum,
+      float factor,
+      MemorySegment gs,
+      long go,
+      long bytes) {
+    for (long i = 0; i < bytes; i += BYTES) {
+      load(s, probabilityAt + i)
+          .fma(broadcast(-sum), load(s, partAt + i))
+          .mul(factor)
+          .intoMemorySegment(gs, go + i, ORDER);
+    }
+  }
+
+  /** Stores factor (z - u) as a gradient, and returns the sum of (z - u)^2. */
+  static float squares(
+      MemorySegment zs,
+      long zo,
+      MemorySegment us,
+      long uo,
+      MemorySegment gs,
+      long go,
+      long bytes,
+      float factor,
+      MemorySegment scratch,
+      long lanes) {
+    FloatVector loss = FloatVector.zero(F32);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector d = load(zs, zo + i).sub(load(us, uo + i));
+      loss = d.fma(d, loss);
+      d.mul(factor).intoMemorySegment(gs, go + i, ORDER);
+    }
+    loss.intoMemorySegment(scratch, lanes, ORDER);
+    return Lanes.sum(scratch, lanes);
+  }
+
+  /** Adds exp(z - max) scale - uniform to a gradient, in the columns that are kept. */
+  static void addHard(
+      MemorySegment zs,
+      long zo,
+      MemorySegment gs,
+      long go,
+      long bytes,
+      float max,
+      float scale,
+      float uniform) {
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector z = load(zs, zo + i);
+      FloatVector add = VectorMath.exp(z.max(FLOOR).sub(max)).mul(scale).sub(uniform);
+      add = add.blend(0f, z.compare(VectorOperators.LE, FLOOR));
+      load(gs, go + i).add(add).intoMemorySegment(gs, go + i, ORDER);
+    }
+  }
+
+  /** Copies elements with a value in place of those that the mask removes. */
+  static void stage(
+      MemorySegment from,
+      long fo,
+      MemorySegment mask,
+      long mo,
+      MemorySegment to,
+      long at,
+      long bytes,
+      float removed) {
+    long whole = Lanes.wholeBytes(bytes);
+    long i = 0;
+    for (; i < whole; i += BYTES) {
+      load(from, fo + i)
+          .blend(removed, load(mask, mo + i).compare(VectorOperators.EQ, 0f))
+          .intoMemorySegment(to, at + i, ORDER);
+    }
+    for (; i < bytes; i += Float.BYTES) {
+      float value = from.get(ValueLayout.JAVA_FLOAT, fo + i);
+      boolean kept = mask.get(ValueLayout.JAVA_FLOAT, mo + i) != 0;
+      to.set(ValueLayout.JAVA_FLOAT, at + i, kept ? value : removed);
+    }
+  }
+}

@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.kernels.vector;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.memory.Workspace;
+import org.limbeck.kernels.op.SoftmaxKl.Arguments;
+import org.limbeck.kernels.op.SoftmaxKl.Mode;
+import org.limbeck.kernels.op.SoftmaxKl.Spec;
+import org.limbeck.kernels.scalar.ScalarSoftmaxKl;
+
+/** The rows that one thread does for {@link VectorSoftmaxKl}: the order of passes and blocks. */
+final class KlRow {
+  /** Of a row at once: two streams and a gradient stay in the first cache level. */
+  private static final long BLOCK = 4096L * Float.BYTES;
+
+  /** With six arrays of scratch. */
+  private static final long SMALL_BLOCK = 1024L * Float.BYTES;
+
+  // Offsets in scratch. The distance of the arrays is no multiple of 4096: stores to one and loads
+  // from another would be taken for the same address.
+  private static final long LANES = 0;
+  private static final long TAIL_Z = 4 * Tail.SLOT_BYTES;
+  private static final long TAIL_U = 5 * Tail.SLOT_BYTES;
+  private static final long TAIL_G = 6 * Tail.SLOT_BYTES;
+  private static final long UNUSED = 8 * Tail.SLOT_BYTES;
+  private static final long ARRAYS = UNUSED + BLOCK;
+  private static final long STEP = SMALL_BLOCK + 2 * Tail.SLOT_BYTES;
+  private static final long STAGED = ARRAYS + 6 * STEP;
+
+  /** In place of an offset: exponentials are not kept. */
+  private static final long NONE = -1;
+
+  /** Squares of larger differences would overflow. */
+  private static final float LARGEST_SQUARED = 1e15f;
+
+  /** Beyond this difference of the maxima the logits are brought together before subtracting. */
+  private static final float SHIFTED = 16;
+
+  private final Spec spec;
+  private final ScalarSoftmaxKl reference;
+  private final boolean forwardOnly;
+  private final boolean mixes;
+  private final boolean squares;
+  private final float inverseZ;
+  private final float inverseU;
+
+  // Of the call.
+  private Arguments a;
+  private double factor;
+  private MemorySegment scratch;
+  private MemorySegment mask;
+  private long maskAt;
+  private long kept;
+  private long bytes;
+  private long whole;
+  // Where in scratch the exponentials of a row are, and the maximum that each block of them has
+  // been taken from.
+  private long line;
+  private long expZ;
+  private long expU;
+  private long topsZ;
+  private long topsU;
+
+  // Of the row: where its logits are, and what the passes find.
+  private MemorySegment zs;
+  private long zo;
+  private MemorySegment us;
+  private long uo;
+  private float max;
+  private double expSum;
+  private double expDot;
+  private double entropy;
+  private boolean floored;
+  private float maxZ;
+  private float maxU;
+  private double scaleZ;
+  private double scaleU;
+  private float shift;
+  private float offset;
+  private double loss;
+  private double sumH;
+  private double sumK;
+
+  KlRow(Spec spec) {
+    this.spec = spec;
+    reference = new ScalarSoftmaxKl(spec);
+    inverseZ = (float) (1 / spec.temperature());
+    inverseU = (float) (1 / spec.teacherTemperature());
+    boolean unskewed = spec.alpha() == 0 && spec.mode() == Mode.SKEW_FORWARD_KL;
+    forwardOnly =
+        (spec.mode() == Mode.FORWARD_KL || spec.mode() == Mode.SOFT_CE || unskewed)
+            && !spec.twoSided();
+    squares = spec.mode() == Mode.LOGIT_MSE;
+    mixes =
+        spec.mode() == Mode.JS
+            || (spec.alpha() != 0
+                && (spec.mode() == Mode.SKEW_FORWARD_KL || spec.mode() == Mode.SKEW_REVERSE_KL));
+  }
+
+  /** Takes up a chunk of rows of a call. */
+  void begin(
+      Arguments arguments,
+      double callFactor,
+      Workspace workspace,
+      MemorySegment columnMask,
+      long columnMaskAt,
+      long keptColumns) {
+    a = arguments;
+    factor = callFactor;
+    mask = columnMask;
+    maskAt = columnMaskAt;
+    kept = keptColumns;
+    bytes = a.student().cols() * Float.BYTES;
+    whole = Lanes.wholeBytes(bytes);
+    line = (bytes + 3 * Tail.SLOT_BYTES) & -Tail.SLOT_BYTES;
+    expZ = STAGED + 2 * line;
+    expU = STAGED + 3 * line;
+    topsZ = STAGED + 4 * line;
+    topsU = topsZ + (bytes / BLOCK + 2) * Float.BYTES;
+    scratch = workspace.reserve(2 * topsU - topsZ);
+  }
+
+  /** Does a row and returns its part of the loss before the normaliser. */
+  double run(long r) {
+    long label = spec.hardWeight() == 0 ? -1 : a.labels().getLong(0, r);
+    boolean hard = spec.hardWeight() != 0 && label != spec.ignoreIndex();
+    float weight = a.rowWeight() == null ? 1 : a.rowWeight().getFloat(0, r);
+    boolean soft = weight != 0 && spec.softWeight() != 0 && kept > 0;
+    if (soft || hard) {
+      place(r, soft, hard);
+      if ((soft && !statistics(hard)) || (hard && !hardStatistics(soft))) {
+        return reference.row(a, r, factor);
+      }
+    }
+    double softFactor = spec.softWeight() * spec.scale() * weight;
+    double divergence = 0;
+    if (soft) {
+      divergence = divergence(r, softFactor * factor);
+    } else {
+      clear(a.gradStudent(), r);
+      clear(a.gradTeacher(), r);
+    }
+    double crossEntropy = hard ? hard(r, label) : 0;
+    if (factor == 0) {
+      clear(a.gradStudent(), r);
+      clear(a.gradTeacher(), r);
+    }
+    if (a.rowLoss() != null) {
+      a.rowLoss()
+          .setDouble(0, r, spec.softWeight() * divergence + spec.hardWeight() * crossEntropy);
+    }
+    return (soft ? softFactor * divergence : 0) + spec.hardWeight() * crossEntropy;
+  }
+
+  private void clear(Matrix gradient, long r) {
+    if (gradient == null) {
+      return;
+    }
+    MemorySegment s = gradient.segment();
+    long at = gradient.rowOffsetBytes(r);
+    for (long i = 0; i < bytes; i += Float.BYTES) {
+      s.set(ValueLayout.JAVA_FLOAT, at + i, 0f);
+    }
+  }
+
+  /** Finds the row, or copies it: without masked columns, or to outlive a gradient in place. */
+  private void place(long r, boolean soft, boolean hard) {
+    zs = a.student().segment();
+    zo = a.student().rowOffsetBytes(r);
+    if (soft) {
+      us = a.teacher().segment();
+      uo = a.teacher().rowOffsetBytes(r);
+    }
+    // A square of 0 is 0; for a softmax the floor is as good as -infinity.
+    float removed = squares && !hard ? 0 : KlLeaves.FLOOR;
+    long second = STAGED + line;
+    if (mask != null) {
+      KlLeaves.stage(zs, zo, mask, maskAt, scratch, STAGED, bytes, removed);
+      if (soft) {
+        KlLeaves.stage(us, uo, mask, maskAt, scratch, second, bytes, removed);
+        us = scratch;
+        uo = second;
+      }
+    } else if (hard) {
+      MemorySegment.copy(zs, zo, scratch, STAGED, bytes);
+    }
+    if (mask != null || hard) {
+      zs = scratch;
+      zo = STAGED;
+    }
+  }
+
+  // Statistics.
+
+  /** Finds what the soft term needs; returns false for a row that the reference must do. */
+  private boolean statistics(boolean hard) {
+    if (squares) {
+      return !(hard && mask != null) && scan(us, uo, 1, NONE, 0) && scan(zs, zo, 1, NONE, 0);
+    }
+    if (!scan(us, uo, inverseU, expU, topsU)) {
+      return false;
+    }
+    boolean teacherFloored = floored;
+    double teacherSum = expSum;
+    maxU = max;
+    // The entropy of the teacher, for - sum p log q.
+    entropy = Math.log(teacherSum) - expDot / teacherSum;
+    if (!scan(zs, zo, inverseZ, expZ, topsZ)
+        || ((floored || teacherFloored) && (hard || !floorsMatch()))) {
+      return false;
+    }
+    maxZ = max;
+    scaleZ = 1 / expSum;
+    scaleU = 1 / teacherSum;
+    float apart = maxZ - maxU;
+    shift = Math.abs(apart) <= SHIFTED ? 0 : apart;
+    double logSums = Math.log(expSum) - Math.log(teacherSum);
+    offset = (float) (((double) maxZ - maxU - shift) * inverseZ + logSums);
+    return true;
+  }
+
+  /** Statistics of the student at temperature 1; returns false for a row for the reference. */
+  private boolean hardStatistics(boolean soft) {
+    boolean known = soft && inverseZ == 1;
+    return (known || scan(zs, zo, 1, NONE, 0)) && !floored;
+  }
+
+  /**
+   * Finds maximum and sum of exp((z - max) / temperature) in one reading: block by block, the sum so
+   * far brought to the new maximum. Returns false where the row has NaN or numbers out of bounds.
+   */
+  private boolean scan(MemorySegment s, long at, float inverse, long exps, long tops) {
+    max = Float.NEGATIVE_INFINITY;
+    expSum = 0;
+    expDot = 0;
+    floored = false;
+    for (long i = 0; i < whole; i += BLOCK) {
+      long n = Math.min(BLOCK, whole - i);
+      long range = KlLeaves.range(s, at + i, n);
+      if (!scanBlock(s, at + i, n, range, inverse, exps == NONE ? NONE : exps + i)) {
+        return false;
+      }
+      if (exps != NONE) {
+        scratch.set(ValueLayout.JAVA_FLOAT, tops + i / BLOCK * Float.BYTES, max);
+      }
+    }
+    if (whole < bytes) {
+      float largest = Float.NEGATIVE_INFINITY;
+      float smallest = Float.POSITIVE_INFINITY;
+      for (long i = whole; i < bytes; i += Float.BYTES) {
+        float v = s.get(ValueLayout.JAVA_FLOAT, at + i);
+        largest = Math.max(largest, v);
+        smallest = Math.min(smallest, v);
+      }
+      Tail.pad(s, at + whole, bytes - whole, scratch, TAIL_Z, KlLeaves.FLOOR);
+      long range = KlLeaves.range(largest, smallest);
+      long to = exps == NONE ? NONE : exps + whole;
+      if (!scanBlock(scratch, TAIL_Z, Lanes.BYTES, range, inverse, to)) {
+        return false;
+      }
+    }
+    // Far above the floor, or what stands for removed columns would have a part.
+    return max > 0.1f * KlLeaves.FLOOR;
+  }
+
+  private boolean scanBlock(
+      MemorySegment s, long at, long n, long range, float inverse, long exps) {
+    float largest = KlLeaves.largest(range);
+    float smallest = KlLeaves.smallest(range);
+    float bound = squares ? LARGEST_SQUARED : -KlLeaves.FLOOR;
+    // Written so that NaN is out of bounds. -infinity is looked at when both rows are known.
+    if (!(largest <= bound) || (squares && smallest < -bound)) {
+      return false;
+    }
+    floored |= smallest < KlLeaves.FLOOR;
+    float top = Math.max(max, Math.max(largest, KlLeaves.FLOOR));
+    if (top > max) {
+      double down = ((double) max - top) * inverse;
+      double ratio = Math.exp(down);
+      expDot = expSum > 0 ? ratio * (expDot + down * expSum) : 0;
+      expSum *= ratio;
+      max = top;
+    }
+    if (exps != NONE) {
+      expSum += KlLeaves.expStore(s, at, n, max, inverse, scratch, exps, LANES);
+    } else if (spec.hardWeight() != 0) {
+      expSum += KlLeaves.expSum(s, at, n, max, inverse, scratch, LANES);
+    }
+    if (spec.mode() == Mode.SOFT_CE) {
+      expDot += KlLeaves.expDot(s, at, n, max, inverse, scratch, LANES);
+    }
+    return true;
+  }
+
+  /** Whether the columns below the floor are -infinity, and the same on both sides. */
+  private boolean floorsMatch() {
+    for (long i = 0; i < bytes; i += Float.BYTES) {
+      float z = zs.get(ValueLayout.JAVA_FLOAT, zo + i);
+      float u = us.get(ValueLayout.JAVA_FLOAT, uo + i);
+      if ((z < KlLeaves.FLOOR || u < KlLeaves.FLOOR)
+          && !(z == Float.NEGATIVE_INFINITY && u == Float.NEGATIVE_INFINITY)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // The soft term.
+
+  private double divergence(long r, double coefficient) {
+    MemorySegment gs = a.gradStudent() == null ? null : a.gradStudent().segment();
+    long go = a.gradStudent() == null ? 0 : a.gradStudent().rowOffsetBytes(r);
+    loss = 0;
+    if (forwardOnly || squares) {
+      double by = squares ? 2 : 1 / spec.temperature();
+      onePass(gs, go, (float) (coefficient * by));
+      return spec.mode() == Mode.SOFT_CE ? loss + entropy : loss;
+    }
+    sumH = 0;
+    sumK = 0;
+    twoPasses(null, 0, null, 0, 0, 0, 0, 0);
+    double total = loss;
+    if (gs != null || a.gradTeacher() != null) {
+      MemorySegment ts = a.gradTeacher() == null ? null : a.gradTeacher().segment();
+      long to = a.gradTeacher() == null ? 0 : a.gradTeacher().rowOffsetBytes(r);
+      twoPasses(
+          gs,
+          go,
+          ts,
+          to,
+          (float) sumH,
+          (float) sumK,
+          (float) (coefficient / spec.temperature()),
+          (float) (coefficient / spec.teacherTemperature()));
+    }
+    return total;
+  }
+
+  private void padTails() {
+    Tail.pad(zs, zo + whole, bytes - whole, scratch, TAIL_Z, KlLeaves.FLOOR);
+    Tail.pad(us, uo + whole, bytes - whole, scratch, TAIL_U, KlLeaves.FLOOR);
+  }
+
+  /** Loss and gradient together, block by block. */
+  private void onePass(MemorySegment gs, long go, float by) {
+    for (long i = 0; i < whole; i += BLOCK) {
+      long n = Math.min(BLOCK, whole - i);
+      MemorySegment to = gs == null ? scratch : gs;
+      onePassBlock(i, zs, zo + i, us, uo + i, to, gs == null ? UNUSED : go + i, n, by);
+    }
+    if (whole < bytes) {
+      padTails();
+      onePassBlock(whole, scratch, TAIL_Z, scratch, TAIL_U, scratch, TAIL_G, Lanes.BYTES, by);
+      if (gs != null) {
+        Tail.unpad(scratch, TAIL_G, gs, go + whole, bytes - whole);
+      }
+    }
+  }
+
+  private void onePassBlock(
+      long i,
+      MemorySegment z,
+      long zAt,
+      MemorySegment u,
+      long uAt,
+      MemorySegment g,
+      long gAt,
+      long n,
+      float by) {
+    if (squares) {
+      loss += KlLeaves.squares(z, zAt, u, uAt, g, gAt, n, by, scratch, LANES);
+      return;
+    }
+    loss +=
+        KlLeaves.forward(
+            z,
+            zAt,
+            u,
+            uAt,
+            g,
+            gAt,
+            n,
+            inverseZ,
+            inverseZ - inverseU,
+            maxU,
+            shift,
+            offset,
+            by,
+            scale(i, topsZ, maxZ, inverseZ, scaleZ),
+            scale(i, topsU, maxU, inverseU, scaleU),
+            scratch,
+            expZ + i,
+            expU + i,
+            LANES);
+  }
+
+  /**
+   * What turns the exponentials stored at byte i of a row into probabilities: their block was taken
+   * from the maximum so far, the tail from that of the whole row.
+   */
+  private float scale(long i, long tops, float top, float inverse, double scale) {
+    float then =
+        i < whole ? scratch.get(ValueLayout.JAVA_FLOAT, tops + i / BLOCK * Float.BYTES) : top;
+    return (float) (then == top ? scale : scale * Math.exp(((double) then - top) * inverse));
+  }
+
+  /**
+   * Without gradients: the loss and the sums of h and k. With them: the gradients from these sums,
+   * over h and k computed again.
+   */
+  private void twoPasses(
+      MemorySegment gs,
+      long go,
+      MemorySegment ts,
+      long to,
+      float h,
+      float k,
+      float byStudent,
+      float byTeacher) {
+    for (long i = 0; i < whole; i += SMALL_BLOCK) {
+      long n = Math.min(SMALL_BLOCK, whole - i);
+      block(i, zs, zo + i, us, uo + i, n);
+      if (gs != null) {
+        KlLeaves.chain(scratch, ARRAYS + 4 * STEP, ARRAYS + STEP, h, byStudent, gs, go + i, n);
+      }
+      if (ts != null) {
+        KlLeaves.chain(scratch, ARRAYS + 5 * STEP, ARRAYS, k, byTeacher, ts, to + i, n);
+      }
+    }
+    if (whole == bytes) {
+      return;
+    }
+    padTails();
+    long n = Lanes.BYTES;
+    block(whole, scratch, TAIL_Z, scratch, TAIL_U, n);
+    if (gs != null) {
+      KlLeaves.chain(
+          scratch, ARRAYS + 4 * STEP, ARRAYS + STEP, h, byStudent, scratch, TAIL_G, n);
+      Tail.unpad(scratch, TAIL_G, gs, go + whole, bytes - whole);
+    }
+    if (ts != null) {
+      KlLeaves.chain(scratch, ARRAYS + 5 * STEP, ARRAYS, k, byTeacher, scratch, TAIL_G, n);
+      Tail.unpad(scratch, TAIL_G, ts, to + whole, bytes - whole);
+    }
+  }
+
+  /** Fills the arrays of scratch for a block and adds to loss, sumH and sumK. */
+  private void block(long at, MemorySegment z, long zAt, MemorySegment u, long uAt, long n) {
+    for (long i = 0; i < 3 * Lanes.BYTES; i += Float.BYTES) {
+      scratch.set(ValueLayout.JAVA_FLOAT, LANES + i, 0f);
+    }
+    KlLeaves.probabilities(
+        z,
+        zAt,
+        u,
+        uAt,
+        n,
+        inverseZ,
+        inverseZ - inverseU,
+        maxU,
+        shift,
+        offset,
+        scale(at, topsZ, maxZ, inverseZ, scaleZ),
+        scale(at, topsU, maxU, inverseU, scaleU),
+        scratch,
+        expZ + at,
+        expU + at,
+        ARRAYS,
+        STEP);
+    if (mixes) {
+      mixedBlock(n);
+    } else {
+      switch (spec.mode()) {
+        case REVERSE_KL, SKEW_REVERSE_KL -> KlLeaves.direct(scratch, ARRAYS, STEP, n, 0, 1, LANES);
+        case SYMMETRIC_KL -> KlLeaves.direct(scratch, ARRAYS, STEP, n, 0.5f, 0.5f, LANES);
+        case TOTAL_VARIATION -> KlLeaves.variation(scratch, ARRAYS, STEP, n, LANES);
+        default -> KlLeaves.direct(scratch, ARRAYS, STEP, n, 1, 0, LANES);
+      }
+    }
+    loss += Lanes.sum(scratch, LANES);
+    sumH += Lanes.sum(scratch, LANES + Lanes.BYTES);
+    sumK += Lanes.sum(scratch, LANES + 2 * Lanes.BYTES);
+  }
+
+  private void mixedBlock(long n) {
+    double alpha = spec.alpha();
+    double weight =
+        spec.mode() == Mode.JS
+            ? spec.beta()
+            : spec.mode() == Mode.SKEW_FORWARD_KL ? alpha : 1 - alpha;
+    float w = (float) weight;
+    float logWeight = (float) Math.log(w);
+    float logRest = (float) Math.log(1 - w);
+    KlLeaves.mixture(scratch, ARRAYS, STEP, n, w, logWeight, logRest);
+    switch (spec.mode()) {
+      case JS -> mixed(n, w, w, 1 - w, 1 - w, 0, 0);
+      case SKEW_FORWARD_KL -> mixed(n, w, 1, 0, 0, 1 - w, 0);
+      default -> mixed(n, w, 0, 1, 1, 0, (float) alpha);
+    }
+  }
+
+  private void mixed(
+      long n,
+      float weight,
+      float teacherPart,
+      float studentPart,
+      float logPart,
+      float ratioP,
+      float ratioQ) {
+    KlLeaves.mixed(
+        scratch, ARRAYS, STEP, n, weight, teacherPart, studentPart, logPart, ratioP, ratioQ, LANES);
+  }
+
+  // The hard term.
+
+  /** Returns the cross-entropy with the label and adds its gradient. */
+  private double hard(long r, long label) {
+    float top = max;
+    double sum = expSum;
+    double smoothing = spec.labelSmoothing();
+    double logSum = Math.log(sum);
+    float gold = zs.get(ValueLayout.JAVA_FLOAT, zo + label * Float.BYTES);
+    double crossEntropy = (1 - smoothing) * (logSum - ((double) gold - top));
+    if (smoothing != 0) {
+      crossEntropy += smoothing * (logSum - sumFromTop(top) / kept);
+    }
+    Matrix gradient = a.gradStudent();
+    if (gradient == null) {
+      return crossEntropy;
+    }
+    MemorySegment gs = gradient.segment();
+    long go = gradient.rowOffsetBytes(r);
+    double by = spec.hardWeight() * factor;
+    float scale = (float) (by / sum);
+    float uniform = (float) (by * smoothing / kept);
+    KlLeaves.addHard(zs, zo, gs, go, whole, top, scale, uniform);
+    if (whole < bytes) {
+      Tail.pad(zs, zo + whole, bytes - whole, scratch, TAIL_Z, KlLeaves.FLOOR);
+      Tail.pad(gs, go + whole, bytes - whole, scratch, TAIL_G, 0);
+      KlLeaves.addHard(scratch, TAIL_Z, scratch, TAIL_G, Lanes.BYTES, top, scale, uniform);
+      Tail.unpad(scratch, TAIL_G, gs, go + whole, bytes - whole);
+    }
+    long at = go + label * Float.BYTES;
+    float soFar = gs.get(ValueLayout.JAVA_FLOAT, at);
+    gs.set(ValueLayout.JAVA_FLOAT, at, (float) (soFar - by * (1 - smoothing)));
+    return crossEntropy;
+  }
+
+  private double sumFromTop(float top) {
+    double sum = 0;
+    for (long i = 0; i < whole; i += BLOCK) {
+      sum += KlLeaves.sum(zs, zo + i, Math.min(BLOCK, whole - i), top, scratch, LANES);
+    }
+    if (whole < bytes) {
+      Tail.pad(zs, zo + whole, bytes - whole, scratch, TAIL_Z, KlLeaves.FLOOR);
+      sum += KlLeaves.sum(scratch, TAIL_Z, Lanes.BYTES, top, scratch, LANES);
+    }
+    return sum;
+  }
+}

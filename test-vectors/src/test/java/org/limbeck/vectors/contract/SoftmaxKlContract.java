@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.vectors.contract;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.limbeck.kernels.memory.DType;
+import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.op.InvalidArgumentException;
+import org.limbeck.kernels.op.Normaliser;
+import org.limbeck.kernels.op.SoftmaxKl;
+import org.limbeck.kernels.op.SoftmaxKl.Mode;
+
+/** The contract of the divergences of softmax rows. */
+public abstract class SoftmaxKlContract extends KernelContract {
+  private static final List<Mode> TWO_SIDED =
+      List.of(Mode.FORWARD_KL, Mode.REVERSE_KL, Mode.SYMMETRIC_KL, Mode.JS);
+  private static final double EPS = 0x1p-24;
+
+  /** Tests a backend. */
+  protected SoftmaxKlContract(String backend) {
+    super(backend);
+  }
+
+  private static SoftmaxKl.Spec plain(Mode mode) {
+    return SoftmaxKl.Spec.builder()
+        .mode(mode)
+        .temperature(3)
+        .scale(9)
+        .twoSided(TWO_SIDED.contains(mode))
+        .build();
+  }
+
+  private static SoftmaxKl.Spec withOptions(Mode mode) {
+    return SoftmaxKl.Spec.builder()
+        .mode(mode)
+        .temperature(2)
+        .teacherTemperature(1.5)
+        .beta(0.25)
+        .alpha(0.3)
+        .scale(4)
+        .hardWeight(0.5)
+        .softWeight(0.75)
+        .labelSmoothing(0.1)
+        .normaliser(Normaliser.MEAN_WEIGHTS)
+        .build();
+  }
+
+  /** The tensors of a call on rows that the seed gives. */
+  private record Call(
+      Matrix student,
+      Matrix teacher,
+      Matrix rowWeight,
+      Matrix columnMask,
+      Matrix labels,
+      Matrix gradStudent,
+      Matrix gradTeacher,
+      Matrix rowLoss,
+      Matrix loss) {
+    static Call of(Tensors t, SoftmaxKl.Spec spec, long rows, long cols, boolean options) {
+      Matrix weight = options ? t.uniform(1, rows, 0, 2) : null;
+      Matrix mask = options ? t.mask(1, cols, 0.8) : null;
+      Matrix labels = spec.hardWeight() == 0 ? null : t.indices(rows, cols);
+      if (options) {
+        weight.setFloat(0, rows - 1, 0);
+        for (long r = 0; r < rows && labels != null; r++) {
+          mask.setByte(0, labels.getLong(0, r), (byte) 1);
+        }
+      }
+      if (labels != null && rows > 1) {
+        labels.setLong(0, 1, spec.ignoreIndex());
+      }
+      return new Call(
+          t.normal(rows, cols, 3),
+          t.normal(rows, cols, 3),
+          weight,
+          mask,
+          labels,
+          t.zeros(DType.F32, rows, cols),
+          spec.twoSided() ? t.zeros(DType.F32, rows, cols) : null,
+          t.zeros(DType.F64, 1, rows),
+          t.zeros(DType.F64, 1, 1));
+    }
+
+    /** The same inputs with outputs of their own. */
+    Call withOutputs(Tensors t) {
+      return new Call(
+          student,
+          teacher,
+          rowWeight,
+          columnMask,
+          labels,
+          t.zeros(DType.F32, student.rows(), student.cols()),
+          gradTeacher == null ? null : t.zeros(DType.F32, student.rows(), student.cols()),
+          t.zeros(DType.F64, 1, student.rows()),
+          t.zeros(DType.F64, 1, 1));
+    }
+
+    SoftmaxKl.Arguments arguments() {
+      return new SoftmaxKl.Arguments(
+          student, teacher, null, null, rowWeight, columnMask, labels, gradStudent, gradTeacher,
+          rowLoss, loss);
+    }
+
+    boolean kept(long c) {
+      return columnMask == null || columnMask.getByte(0, c) != 0;
+    }
+
+    double[] probabilities(Matrix logits, long r, double temperature) {
+      double sum = 0;
+      double[] p = new double[(int) logits.cols()];
+      for (int c = 0; c < p.length; c++) {
+        p[c] = kept(c) ? Math.exp(logits.getFloat(r, c) / temperature) : 0;
+        sum += p[c];
+      }
+      for (int c = 0; c < p.length; c++) {
+        p[c] /= sum;
+      }
+      return p;
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Placement.class)
+  void agreesWithTheReference(Placement placement) {
+    for (long cols : sizesAroundLanes()) {
+      for (Mode mode : Mode.values()) {
+        assertAgrees(placement, plain(mode), cols, false);
+        assertAgrees(placement, withOptions(mode), cols, true);
+      }
+    }
+  }
+
+  private void assertAgrees(
+      Placement placement, SoftmaxKl.Spec spec, long cols, boolean options) {
+    try (Tensors t = new Tensors(placement, SEED)) {
+      Call want = Call.of(t, spec, 3, cols, options);
+      Call got = want.withOutputs(t);
+      runReference(SoftmaxKl.OP, spec, want.arguments());
+      run(SoftmaxKl.OP, spec, got.arguments());
+      String what = spec.mode() + " of " + cols + (options ? " with options" : "");
+      double factor =
+          spec.scale() * spec.normaliser().factor(want.student().rows(), want.rowWeight());
+      double lossBound = 0;
+      for (long r = 0; r < 3; r++) {
+        lossBound += 2 * factor * assertRow(spec, want, got, r, 2 * factor, what);
+      }
+      assertWithin(
+          want.loss().getDouble(0, 0), got.loss().getDouble(0, 0), lossBound, () -> what + ": loss");
+      t.assertPaddingIntact();
+    }
+  }
+
+  /**
+   * Compares a row and returns the bound of its loss. A probability is good to 16 ulp, the logarithm
+   * x of a ratio to the ulp of the logits behind it; what is made of them is at most (p + q) (1 +
+   * |x|), and ten times that where a ratio to a mixture of 0.1 is in it.
+   */
+  private static double assertRow(
+      SoftmaxKl.Spec spec, Call want, Call got, long r, double factor, String what) {
+    double[] q = want.probabilities(want.student(), r, spec.temperature());
+    double[] p = want.probabilities(want.teacher(), r, spec.teacherTemperature());
+    double[] hard = want.probabilities(want.student(), r, 1);
+    double[] size = new double[q.length];
+    double lossBound = 0;
+    for (int c = 0; c < q.length; c++) {
+      double square = want.student().getFloat(r, c) - want.teacher().getFloat(r, c);
+      double x = p[c] == 0 ? 0 : Math.abs(Math.log(q[c] / p[c]));
+      size[c] =
+          spec.mode() == Mode.LOGIT_MSE
+              ? (want.kept(c) ? Math.abs(square) : 0)
+              : (p[c] + q[c]) * (1 + x);
+      lossBound += spec.mode() == Mode.LOGIT_MSE ? square * square : size[c];
+    }
+    // The hard term is a logarithm of a sum, plus the gold logit.
+    lossBound = 32 * EPS * (lossBound + (spec.hardWeight() == 0 ? 0 : 16));
+    assertWithin(
+        want.rowLoss().getDouble(0, r),
+        got.rowLoss().getDouble(0, r),
+        lossBound,
+        () -> what + ": loss of row " + r);
+    for (int c = 0; c < q.length; c++) {
+      double bound = 1e-37 + factor * EPS * (160 * size[c] + 32 * hard[c]) + factor * EPS * 1e-3;
+      int col = c;
+      assertWithin(
+          want.gradStudent().getFloat(r, c),
+          got.gradStudent().getFloat(r, c),
+          bound,
+          () -> what + ": gradStudent at (" + r + ", " + col + ")");
+      if (want.gradTeacher() != null) {
+        assertWithin(
+            want.gradTeacher().getFloat(r, c),
+            got.gradTeacher().getFloat(r, c),
+            bound,
+            () -> what + ": gradTeacher at (" + r + ", " + col + ")");
+      }
+    }
+    return lossBound;
+  }
+
+  @Test
+  void longRowsAgreeWithTheReference() {
+    for (Mode mode : Mode.values()) {
+      assertAgrees(Placement.ALIGNED, plain(mode), 20_011, false);
+      assertAgrees(Placement.ALIGNED, withOptions(mode), 20_011, true);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3})
+  void threadsDoNotChangeABit(int threads) {
+    for (Mode mode : Mode.values()) {
+      for (boolean options : new boolean[] {false, true}) {
+        SoftmaxKl.Spec spec = options ? withOptions(mode) : plain(mode);
+        try (Tensors t = Tensors.aligned(SEED)) {
+          Call one = Call.of(t, spec, 301, 257, options);
+          Call many = one.withOutputs(t);
+          run(1, SoftmaxKl.OP, spec, one.arguments());
+          run(threads, SoftmaxKl.OP, spec, many.arguments());
+          assertSameBits(one.loss(), many.loss(), mode + " loss");
+          assertSameBits(one.rowLoss(), many.rowLoss(), mode + " rowLoss");
+          assertSameBits(one.gradStudent(), many.gradStudent(), mode + " gradStudent");
+          if (spec.twoSided()) {
+            assertSameBits(one.gradTeacher(), many.gradTeacher(), mode + " gradTeacher");
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void worksInPlace() {
+    for (Mode mode : Mode.values()) {
+      for (boolean options : new boolean[] {false, true}) {
+        SoftmaxKl.Spec spec = options ? withOptions(mode) : plain(mode);
+        try (Tensors t = Tensors.aligned(SEED)) {
+          Call c = Call.of(t, spec, 4, 37, options);
+          run(SoftmaxKl.OP, spec, c.arguments());
+          run(
+              SoftmaxKl.OP,
+              spec,
+              new Call(
+                      c.student(),
+                      c.teacher(),
+                      c.rowWeight(),
+                      c.columnMask(),
+                      c.labels(),
+                      c.student(),
+                      c.gradTeacher() == null ? null : c.teacher(),
+                      c.rowLoss(),
+                      c.loss())
+                  .arguments());
+          assertSameBits(c.gradStudent(), c.student(), mode + " gradStudent over student");
+          if (spec.twoSided()) {
+            assertSameBits(c.gradTeacher(), c.teacher(), mode + " gradTeacher over teacher");
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void equalLogitsGiveExactlyZeroAndOthersMore() {
+    for (Mode mode : Mode.values()) {
+      try (Tensors t = Tensors.aligned(SEED)) {
+        Matrix z = t.normal(3, 1003, 3);
+        Matrix loss = t.zeros(DType.F64, 1, 1);
+        Matrix rowLoss = t.zeros(DType.F64, 1, 3);
+        var equal = SoftmaxKl.Arguments.of(z, z).loss(loss).rowLoss(rowLoss).build();
+        if (mode != Mode.SOFT_CE) {
+          run(SoftmaxKl.OP, plain(mode), equal);
+          assertEquals(0, loss.getDouble(0, 0), mode + " of equal rows");
+        }
+        Matrix near = t.copy(z);
+        near.setFloat(1, 500, z.getFloat(1, 500) + 1e-4f);
+        run(
+            SoftmaxKl.OP,
+            plain(mode),
+            SoftmaxKl.Arguments.of(z, near).loss(loss).rowLoss(rowLoss).build());
+        assertTrue(rowLoss.getDouble(0, 1) > 0, mode + " of a row that differs in one place");
+      }
+    }
+  }
+
+  @Test
+  void gradientRowsSumToZero() {
+    for (Mode mode : Mode.values()) {
+      if (mode == Mode.LOGIT_MSE) {
+        continue;
+      }
+      try (Tensors t = Tensors.aligned(SEED)) {
+        SoftmaxKl.Spec spec = plain(mode);
+        Call call = Call.of(t, spec, 3, 129, false);
+        run(SoftmaxKl.OP, spec, call.arguments());
+        for (long r = 0; r < 3; r++) {
+          double sum = 0;
+          double magnitude = 0;
+          for (long c = 0; c < 129; c++) {
+            sum += call.gradStudent().getFloat(r, c);
+            magnitude += Math.abs(call.gradStudent().getFloat(r, c));
+          }
+          // The sums of p and of q are 1 to some ulp, times scale / temperature = 3.
+          assertEquals(0, sum, 64 * EPS * (magnitude + 3), mode + " in row " + r);
+        }
+      }
+    }
+  }
+
+  @Test
+  void shiftChangesNothingButRounding() {
+    for (Mode mode : Mode.values()) {
+      if (mode == Mode.LOGIT_MSE) {
+        continue;
+      }
+      try (Tensors t = Tensors.aligned(SEED)) {
+        SoftmaxKl.Spec spec = plain(mode);
+        Call call = Call.of(t, spec, 2, 65, false);
+        for (long c = 0; c < 130; c++) {
+          // Multiples of 1/64 bear the shift without rounding.
+          float rounded = Math.round(call.student().getFloat(c / 65, c % 65) * 64) / 64f;
+          call.student().setFloat(c / 65, c % 65, rounded);
+        }
+        run(SoftmaxKl.OP, spec, call.arguments());
+        Call shifted = call.withOutputs(t);
+        for (long c = 0; c < 130; c++) {
+          float z = call.student().getFloat(c / 65, c % 65);
+          call.student().setFloat(c / 65, c % 65, z + 1024);
+        }
+        run(SoftmaxKl.OP, spec, shifted.arguments());
+        // x carries the ulp of a logit near 1024 at most, divided by the temperature.
+        double loss = call.loss().getDouble(0, 0);
+        assertEquals(loss, shifted.loss().getDouble(0, 0), 1e-4 * loss, mode + " loss");
+        assertClose(call.gradStudent(), shifted.gradStudent(), 1e-3, 1e-5, mode + " gradient");
+      }
+    }
+  }
+
+  @Test
+  void specialValuesStayInTheirRow() {
+    float inf = Float.POSITIVE_INFINITY;
+    for (float special : new float[] {Float.NaN, inf}) {
+      for (Mode mode : Mode.values()) {
+        try (Tensors t = Tensors.aligned(SEED)) {
+          SoftmaxKl.Spec spec = plain(mode);
+          Call clean = Call.of(t, spec, 3, 37, false);
+          run(SoftmaxKl.OP, spec, clean.arguments());
+          Call dirty = clean.withOutputs(t);
+          clean.student().setFloat(1, 36, special);
+          run(SoftmaxKl.OP, spec, dirty.arguments());
+          assertSameBits(
+              clean.gradStudent().rows(0, 1), dirty.gradStudent().rows(0, 1), mode + " row 0");
+          assertSameBits(
+              clean.gradStudent().rows(2, 3), dirty.gradStudent().rows(2, 3), mode + " row 2");
+          assertTrue(!Double.isFinite(dirty.rowLoss().getDouble(0, 1)), mode + " loss of row 1");
+          assertTrue(!Double.isFinite(dirty.loss().getDouble(0, 0)), mode + " loss");
+          assertTrue(!Float.isFinite(dirty.gradStudent().getFloat(1, 36)), mode + " gradient");
+        }
+      }
+    }
+  }
+
+  @Test
+  void gradientMatchesCentralDifferences() {
+    for (Mode mode : Mode.values()) {
+      try (Tensors t = Tensors.aligned(SEED)) {
+        SoftmaxKl.Spec spec =
+            SoftmaxKl.Spec.builder()
+                .mode(mode)
+                .temperature(1.5)
+                .beta(0.3)
+                .alpha(0.2)
+                .twoSided(TWO_SIDED.contains(mode))
+                .build();
+        Call call = Call.of(t, spec, 2, 7, false);
+        run(SoftmaxKl.OP, spec, call.arguments());
+        double[][] z = GradientCheck.toDoubles(call.student());
+        double[][] u = GradientCheck.toDoubles(call.teacher());
+        GradientCheck.check(
+            call.student(), call.gradStudent(), v -> divergence(mode, v, u), mode + "", SEED);
+        if (spec.twoSided()) {
+          GradientCheck.check(
+              call.teacher(), call.gradTeacher(), v -> divergence(mode, z, v), mode + "", SEED);
+        }
+      }
+    }
+  }
+
+  /** The divergences at temperature 1.5, beta 0.3, alpha 0.2, from their definitions. */
+  private static double divergence(Mode mode, double[][] z, double[][] u) {
+    double total = 0;
+    for (int r = 0; r < z.length; r++) {
+      double[] q = softmax(z[r]);
+      double[] p = softmax(u[r]);
+      total +=
+          switch (mode) {
+            case FORWARD_KL -> kl(p, q);
+            case REVERSE_KL -> kl(q, p);
+            case SYMMETRIC_KL -> (kl(p, q) + kl(q, p)) / 2;
+            case JS -> 0.3 * kl(p, mix(0.3, p, q)) + 0.7 * kl(q, mix(0.3, p, q));
+            case SKEW_FORWARD_KL -> kl(p, mix(0.2, p, q));
+            case SKEW_REVERSE_KL -> kl(q, mix(0.8, p, q));
+            case SOFT_CE -> kl(p, q) - kl(p, new double[] {1, 1, 1, 1, 1, 1, 1});
+            case TOTAL_VARIATION -> distance(p, q, 1) / 2;
+            case LOGIT_MSE -> distance(z[r], u[r], 2);
+          };
+    }
+    return total;
+  }
+
+  private static double[] softmax(double[] row) {
+    double[] p = new double[row.length];
+    double sum = 0;
+    for (double v : row) {
+      sum += Math.exp(v / 1.5);
+    }
+    for (int c = 0; c < p.length; c++) {
+      p[c] = Math.exp(row[c] / 1.5) / sum;
+    }
+    return p;
+  }
+
+  private static double kl(double[] a, double[] b) {
+    double sum = 0;
+    for (int c = 0; c < a.length; c++) {
+      sum += a[c] * Math.log(a[c] / b[c]);
+    }
+    return sum;
+  }
+
+  private static double[] mix(double weight, double[] p, double[] q) {
+    double[] m = new double[p.length];
+    for (int c = 0; c < m.length; c++) {
+      m[c] = weight * p[c] + (1 - weight) * q[c];
+    }
+    return m;
+  }
+
+  private static double distance(double[] a, double[] b, int power) {
+    double sum = 0;
+    for (int c = 0; c < a.length; c++) {
+      sum += Math.pow(Math.abs(a[c] - b[c]), power);
+    }
+    return sum;
+  }
+
+  @Test
+  void isServedWhereItShouldBe() {
+    for (Mode mode : Mode.values()) {
+      assertEquals(backend(), servedBy(SoftmaxKl.OP, plain(mode)), mode + " dense");
+      assertEquals(backend(), servedBy(SoftmaxKl.OP, withOptions(mode)), mode + " with options");
+    }
+  }
+
+  @Test
+  void allocatesNothing() {
+    for (Mode mode : Mode.values()) {
+      for (boolean options : new boolean[] {false, true}) {
+        try (Tensors t = Tensors.aligned(SEED)) {
+          SoftmaxKl.Spec spec = options ? withOptions(mode) : plain(mode);
+          Call call = Call.of(t, spec, 4, 77, options);
+          assertNoAllocation(SoftmaxKl.OP, spec, call.arguments());
+        }
+      }
+    }
+  }
+
+  @Test
+  void refusesBadArguments() {
+    try (Tensors t = Tensors.aligned(SEED)) {
+      Matrix z = t.normal(4, 8, 1);
+      Matrix u = t.normal(4, 8, 1);
+      SoftmaxKl.Spec forward = SoftmaxKl.Spec.builder().build();
+      assertRefused(forward, SoftmaxKl.Arguments.of(z, t.normal(4, 7, 1)), "teacher: given");
+      assertRefused(forward, SoftmaxKl.Arguments.of(z, null), "teacher: given null");
+      assertRefused(
+          forward, SoftmaxKl.Arguments.of(z, u).gradStudent(u), "gradStudent: given memory");
+      assertRefused(
+          forward,
+          SoftmaxKl.Arguments.of(z.rows(0, 3), u.rows(0, 3)).gradStudent(z.rows(1, 4)),
+          "overlaps student in part");
+      assertRefused(
+          forward,
+          SoftmaxKl.Arguments.of(z, u).gradTeacher(t.zeros(DType.F32, 4, 8)),
+          "gradTeacher: given");
+      assertRefused(
+          forward, SoftmaxKl.Arguments.of(z, u).labels(t.indices(4, 8)), "labels: given");
+      assertRefused(
+          forward, SoftmaxKl.Arguments.of(z, u).columnMask(t.mask(1, 7, 1)), "columnMask: given");
+      assertRefused(
+          withOptions(Mode.JS), SoftmaxKl.Arguments.of(z, u), "labels: given null");
+    }
+    assertThrows(
+        InvalidArgumentException.class, () -> SoftmaxKl.Spec.builder().temperature(0).build());
+    assertThrows(
+        InvalidArgumentException.class,
+        () -> SoftmaxKl.Spec.builder().mode(Mode.SOFT_CE).twoSided(true).build());
+  }
+
+  private void assertRefused(
+      SoftmaxKl.Spec spec, SoftmaxKl.ArgumentsBuilder arguments, String message) {
+    var e =
+        assertThrows(
+            InvalidArgumentException.class, () -> run(SoftmaxKl.OP, spec, arguments.build()));
+    assertTrue(e.getMessage().contains(message), e.getMessage());
+  }
+}
