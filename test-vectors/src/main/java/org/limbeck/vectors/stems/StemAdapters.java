@@ -12,6 +12,8 @@ public final class StemAdapters {
   private static final Map<String, StemAdapter> ADAPTERS = new TreeMap<>();
 
   static {
+    ADAPTERS.put("embedding", new EmbeddingAdapter());
+    ADAPTERS.put("fake_quant", new FakeQuantAdapter());
     ADAPTERS.put("softmax", new SoftmaxAdapter());
   }
 

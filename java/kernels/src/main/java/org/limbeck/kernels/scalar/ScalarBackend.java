@@ -7,6 +7,8 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.Embedding;
+import org.limbeck.kernels.op.FakeQuant;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
 
@@ -15,6 +17,10 @@ final class ScalarBackend implements Backend {
   private final KernelTable kernels = new KernelTable();
 
   ScalarBackend() {
+    kernels.add(Embedding.FORWARD, spec -> new ScalarEmbedding(spec)::forward);
+    kernels.add(Embedding.BACKWARD, spec -> new ScalarEmbedding(spec)::backward);
+    kernels.add(FakeQuant.FORWARD, spec -> new ScalarFakeQuant(spec)::forward);
+    kernels.add(FakeQuant.BACKWARD, spec -> new ScalarFakeQuant(spec)::backward);
     kernels.add(Softmax.FORWARD, spec -> ScalarSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> ScalarSoftmax::backward);
   }

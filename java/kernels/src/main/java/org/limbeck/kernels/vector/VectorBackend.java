@@ -7,6 +7,8 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.Embedding;
+import org.limbeck.kernels.op.FakeQuant;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
 
@@ -15,6 +17,10 @@ final class VectorBackend implements Backend {
   private final KernelTable kernels = new KernelTable();
 
   VectorBackend() {
+    kernels.add(Embedding.FORWARD, spec -> new VectorEmbedding(spec)::forward);
+    kernels.add(Embedding.BACKWARD, spec -> new VectorEmbedding(spec)::backward);
+    kernels.add(FakeQuant.FORWARD, spec -> new VectorFakeQuant(spec)::forward);
+    kernels.add(FakeQuant.BACKWARD, spec -> new VectorFakeQuantBackward(spec)::run);
     kernels.add(Softmax.FORWARD, spec -> VectorSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> VectorSoftmax::backward);
   }
