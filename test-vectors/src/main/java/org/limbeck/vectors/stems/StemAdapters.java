@@ -22,6 +22,8 @@ public final class StemAdapters {
     ADAPTERS.put("gelu", new GeluAdapter());
     ADAPTERS.put("layer_norm", new LayerNormAdapter());
     ADAPTERS.put("relu", new ReluAdapter());
+    ADAPTERS.put("embedding", new EmbeddingAdapter());
+    ADAPTERS.put("fake_quant", new FakeQuantAdapter());
     ADAPTERS.put("softmax", new SoftmaxAdapter());
     ADAPTERS.put("softmax_kl", new SoftmaxKlAdapter());
   }

@@ -17,6 +17,7 @@ final class Lanes {
 
   static final VectorShape SHAPE = VectorShape.forBitSize(BITS);
   static final VectorSpecies<Float> F32 = VectorSpecies.of(float.class, SHAPE);
+  static final VectorSpecies<Double> F64 = VectorSpecies.of(double.class, SHAPE);
   static final VectorSpecies<Integer> I32 = VectorSpecies.of(int.class, SHAPE);
   static final VectorSpecies<Long> I64 = VectorSpecies.of(long.class, SHAPE);
   static final VectorSpecies<Double> F64 = VectorSpecies.of(double.class, SHAPE);
@@ -68,6 +69,20 @@ final class Lanes {
       }
     }
     return scratch.get(ValueLayout.JAVA_FLOAT, offset);
+  }
+
+  /** Returns the sum of the doubles of a vector as {@link #sum} does that of floats. */
+  static double sumDoubles(MemorySegment scratch, long offset) {
+    for (long half = BYTES / 2; half >= Double.BYTES; half /= 2) {
+      for (long i = offset; i < offset + half; i += Double.BYTES) {
+        scratch.set(
+            ValueLayout.JAVA_DOUBLE,
+            i,
+            scratch.get(ValueLayout.JAVA_DOUBLE, i)
+                + scratch.get(ValueLayout.JAVA_DOUBLE, i + half));
+      }
+    }
+    return scratch.get(ValueLayout.JAVA_DOUBLE, offset);
   }
 
   /**
