@@ -12,6 +12,8 @@ public final class StemAdapters {
   private static final Map<String, StemAdapter> ADAPTERS = new TreeMap<>();
 
   static {
+    ADAPTERS.put("attention_kl", new AttentionKlAdapter());
+    ADAPTERS.put("pet_warmup", new PetWarmupAdapter());
     ADAPTERS.put("softmax", new SoftmaxAdapter());
   }
 

@@ -7,7 +7,9 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.AttentionKl;
 import org.limbeck.kernels.op.Op;
+import org.limbeck.kernels.op.PetWarmup;
 import org.limbeck.kernels.op.Softmax;
 
 /** The reference: every operation, every option, on one thread, sums in double. */
@@ -17,6 +19,8 @@ final class ScalarBackend implements Backend {
   ScalarBackend() {
     kernels.add(Softmax.FORWARD, spec -> ScalarSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> ScalarSoftmax::backward);
+    kernels.add(AttentionKl.OP, ScalarAttentionKl::new);
+    kernels.add(PetWarmup.OP, ScalarPetWarmup::new);
   }
 
   @Override
