@@ -21,7 +21,7 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * <p>All in double, one rounding at the end. One thread. 4 exps an element; reads a row up to six
  * times, writes one.
  */
-final class ScalarPetWarmup implements Kernel<Arguments> {
+public final class ScalarPetWarmup implements Kernel<Arguments> {
   private final Spec spec;
 
   ScalarPetWarmup(Spec spec) {
@@ -55,9 +55,8 @@ final class ScalarPetWarmup implements Kernel<Arguments> {
     long top = argmax(z, r);
     long gold = a.gold().getLong(0, r);
     long label = a.label().getLong(0, r);
-    double low = 2 * spec.labelSmoothing() / 3;
-    double kappa = label == 0 || label == 2 ? 1 - low : low;
-    double rho = label == 0 || label == 1 ? 1 - low : low;
+    double kappa = kappa(label, spec);
+    double rho = rho(label, spec);
     if (Float.isInfinite(z.getFloat(r, top))) {
       fillGradient(a, r, factor == 0 ? 0 : Float.NaN);
       return Double.NaN;
@@ -77,6 +76,18 @@ final class ScalarPetWarmup implements Kernel<Arguments> {
       }
     }
     return crossEntropy(tTop, kappa) + crossEntropy(tGold, rho);
+  }
+
+  /** Returns the target of the top token's probability: near 1 for a confident teacher. */
+  public static double kappa(long label, Spec spec) {
+    double low = 2 * spec.labelSmoothing() / 3;
+    return label == 0 || label == 2 ? 1 - low : low;
+  }
+
+  /** Returns the target of the gold token's probability: near 1 for a correct teacher. */
+  public static double rho(long label, Spec spec) {
+    double low = 2 * spec.labelSmoothing() / 3;
+    return label == 0 || label == 1 ? 1 - low : low;
   }
 
   /** Returns the lowest index of the largest element. */
@@ -106,14 +117,14 @@ final class ScalarPetWarmup implements Kernel<Arguments> {
   }
 
   /** Returns - target log x - (1 - target) log(1 - x), x = sigmoid(t). */
-  private static double crossEntropy(double t, double target) {
+  public static double crossEntropy(double t, double target) {
     double onTarget = target == 0 ? 0 : target * softplus(-t);
     double offTarget = target == 1 ? 0 : (1 - target) * softplus(t);
     return onTarget + offTarget;
   }
 
   /** Returns x - target, x = sigmoid(t), from parts that do not cancel. */
-  private static double residual(double t, double target) {
+  public static double residual(double t, double target) {
     return (1 - target) / (1 + Math.exp(-t)) - target / (1 + Math.exp(t));
   }
 

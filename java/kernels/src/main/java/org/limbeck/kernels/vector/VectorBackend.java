@@ -7,7 +7,9 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.AttentionKl;
 import org.limbeck.kernels.op.Op;
+import org.limbeck.kernels.op.PetWarmup;
 import org.limbeck.kernels.op.Softmax;
 
 /** Kernels written with the Vector API, split over the worker pool. */
@@ -17,6 +19,8 @@ final class VectorBackend implements Backend {
   VectorBackend() {
     kernels.add(Softmax.FORWARD, spec -> VectorSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> VectorSoftmax::backward);
+    kernels.addIf(AttentionKl.OP, VectorAttentionKl::support);
+    kernels.add(PetWarmup.OP, VectorPetWarmup::new);
   }
 
   @Override
