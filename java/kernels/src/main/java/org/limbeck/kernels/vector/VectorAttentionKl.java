@@ -298,20 +298,23 @@ final class VectorAttentionKl implements Kernel<Arguments> {
     boolean near = Math.abs(sMax - tMax) <= NEAR;
     float sBase = near ? 0 : sMax;
     float tBase = near ? 0 : tMax;
-    double distance = near ? ((double) sMax - tMax) / spec.temperature() : 0;
-    float shift = (float) (distance + Math.log(sSum / tSum));
+    float distance = near ? sMax - tMax : 0;
+    double rounded = near ? (double) sMax - tMax - distance : 0;
+    float shift = (float) (rounded / spec.temperature() + Math.log(sSum / tSum));
     double sum = 0;
     for (long o = 0; o < bytes; o += ExpSum.BLOCK_BYTES) {
       long length = Math.min(ExpSum.BLOCK_BYTES, bytes - o);
       sum +=
           terms(
-              ss, so + o, sBase, ts, to + o, tBase, inverseTemperature, shift, scratch, p + o,
-              q + o, length);
+              ss, so + o, sBase, ts, to + o, tBase, distance, inverseTemperature, shift, scratch,
+              p + o, q + o, length);
     }
     return sum;
   }
 
-  /** Returns the sum of q (expm1(x) - x), x = ((s - sBase) - (t - tBase)) factor - shift. */
+  /**
+   * Returns the sum of q (expm1(x) - x), x = ((s - sBase) - (t - tBase) - distance) factor - shift.
+   */
   private static float terms(
       MemorySegment ss,
       long so,
@@ -319,6 +322,7 @@ final class VectorAttentionKl implements Kernel<Arguments> {
       MemorySegment ts,
       long to,
       float tBase,
+      float distance,
       float factor,
       float shift,
       MemorySegment scratch,
@@ -329,7 +333,7 @@ final class VectorAttentionKl implements Kernel<Arguments> {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector s = FloatVector.fromMemorySegment(F32, ss, so + i, ORDER).sub(sBase);
       FloatVector t = FloatVector.fromMemorySegment(F32, ts, to + i, ORDER).sub(tBase);
-      FloatVector x = s.sub(t).mul(factor).sub(shift);
+      FloatVector x = s.sub(t).sub(distance).mul(factor).sub(shift);
       FloatVector p = FloatVector.fromMemorySegment(F32, scratch, po + i, ORDER);
       FloatVector q = FloatVector.fromMemorySegment(F32, scratch, qo + i, ORDER);
       // Where q is 0, x may be NaN or infinite, and the term is p.
