@@ -24,6 +24,8 @@ public final class StemAdapters {
     ADAPTERS.put("relu", new ReluAdapter());
     ADAPTERS.put("embedding", new EmbeddingAdapter());
     ADAPTERS.put("fake_quant", new FakeQuantAdapter());
+    ADAPTERS.put("attention_kl", new AttentionKlAdapter());
+    ADAPTERS.put("pet_warmup", new PetWarmupAdapter());
     ADAPTERS.put("softmax", new SoftmaxAdapter());
     ADAPTERS.put("softmax_kl", new SoftmaxKlAdapter());
   }

@@ -21,6 +21,9 @@ import org.limbeck.kernels.op.Embedding;
 import org.limbeck.kernels.op.FakeQuant;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Relu;
+import org.limbeck.kernels.op.AttentionKl;
+import org.limbeck.kernels.op.Op;
+import org.limbeck.kernels.op.PetWarmup;
 import org.limbeck.kernels.op.Softmax;
 import org.limbeck.kernels.op.SoftmaxKl;
 
@@ -55,6 +58,8 @@ final class ScalarBackend implements Backend {
     kernels.add(Softmax.FORWARD, spec -> ScalarSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> ScalarSoftmax::backward);
     kernels.add(SoftmaxKl.OP, ScalarSoftmaxKl::new);
+    kernels.add(AttentionKl.OP, ScalarAttentionKl::new);
+    kernels.add(PetWarmup.OP, ScalarPetWarmup::new);
   }
 
   @Override

@@ -21,6 +21,9 @@ import org.limbeck.kernels.op.Embedding;
 import org.limbeck.kernels.op.FakeQuant;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Relu;
+import org.limbeck.kernels.op.AttentionKl;
+import org.limbeck.kernels.op.Op;
+import org.limbeck.kernels.op.PetWarmup;
 import org.limbeck.kernels.op.Softmax;
 import org.limbeck.kernels.op.SoftmaxKl;
 
@@ -55,6 +58,8 @@ final class VectorBackend implements Backend {
     kernels.add(Softmax.FORWARD, spec -> VectorSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> VectorSoftmax::backward);
     kernels.addIf(SoftmaxKl.OP, VectorSoftmaxKl::support);
+    kernels.addIf(AttentionKl.OP, VectorAttentionKl::support);
+    kernels.add(PetWarmup.OP, VectorPetWarmup::new);
   }
 
   @Override

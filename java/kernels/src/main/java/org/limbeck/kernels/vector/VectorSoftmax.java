@@ -118,7 +118,8 @@ final class VectorSoftmax {
     return Lanes.sum(scratch, 0);
   }
 
-  private static void scale(MemorySegment s, long offset, long bytes, float factor) {
+  /** Multiplies the elements in place. */
+  static void scale(MemorySegment s, long offset, long bytes, float factor) {
     long whole = Lanes.wholeBytes(bytes);
     long i = 0;
     for (; i < whole; i += BYTES) {
@@ -131,6 +132,7 @@ final class VectorSoftmax {
     }
   }
 
+  /** Sets all elements. */
   static void fill(MemorySegment s, long offset, long bytes, float value) {
     for (long i = 0; i < bytes; i += Float.BYTES) {
       set(s, offset + i, value);
