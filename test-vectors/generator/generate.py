@@ -21,7 +21,7 @@ def stems():
 
 def sums():
     root = HERE.parent
-    files = sorted(root.glob("*/*.json")) + sorted(root.glob("*/*.safetensors")) + sorted(HERE.glob("*.py"))
+    files = [p for p in root.glob("*/*.json") if not p.name.endswith(".schema.json")] + sorted(root.glob("*/*.safetensors")) + sorted(HERE.glob("*.py"))
     lines = []
     for path in sorted(files, key=lambda p: p.relative_to(root).as_posix()):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -61,7 +61,7 @@ public final class VectorCatalog {
     List<Path> paths;
     try (Stream<Path> walk = Files.walk(directory)) {
       paths =
-          walk.filter(path -> path.getFileName().toString().endsWith(".json"))
+          walk.filter(path -> isVectorFile(path.getFileName().toString()))
               .filter(Files::isRegularFile)
               .sorted()
               .toList();
@@ -79,6 +79,10 @@ public final class VectorCatalog {
                     read(path),
                     payload -> read(sibling(path, payload))))
         .toList();
+  }
+
+  private static boolean isVectorFile(String name) {
+    return name.endsWith(".json") && !name.endsWith(".schema.json");
   }
 
   private static Path sibling(Path path, String payload) {

@@ -12,20 +12,20 @@ public final class StemAdapters {
   private static final Map<String, StemAdapter> ADAPTERS = new TreeMap<>();
 
   static {
-    ADAPTERS.put("attention", new AttentionAdapter());
-    ADAPTERS.put("cosine", new CosineAdapter());
-    ADAPTERS.put("mse", new MseAdapter());
-    ADAPTERS.put("gemm_f32", new GemmF32Adapter());
     ADAPTERS.put("adamw", new AdamWAdapter());
+    ADAPTERS.put("attention", new AttentionAdapter());
+    ADAPTERS.put("attention_kl", new AttentionKlAdapter());
     ADAPTERS.put("bert_adam", new BertAdamAdapter());
+    ADAPTERS.put("cosine", new CosineAdapter());
     ADAPTERS.put("dropout", new DropoutAdapter());
-    ADAPTERS.put("gelu", new GeluAdapter());
-    ADAPTERS.put("layer_norm", new LayerNormAdapter());
-    ADAPTERS.put("relu", new ReluAdapter());
     ADAPTERS.put("embedding", new EmbeddingAdapter());
     ADAPTERS.put("fake_quant", new FakeQuantAdapter());
-    ADAPTERS.put("attention_kl", new AttentionKlAdapter());
+    ADAPTERS.put("gelu", new GeluAdapter());
+    ADAPTERS.put("gemm_f32", new GemmF32Adapter());
+    ADAPTERS.put("layer_norm", new LayerNormAdapter());
+    ADAPTERS.put("mse", new MseAdapter());
     ADAPTERS.put("pet_warmup", new PetWarmupAdapter());
+    ADAPTERS.put("relu", new ReluAdapter());
     ADAPTERS.put("softmax", new SoftmaxAdapter());
     ADAPTERS.put("softmax_kl", new SoftmaxKlAdapter());
   }

@@ -20,11 +20,6 @@ final class Lanes {
   static final VectorSpecies<Double> F64 = VectorSpecies.of(double.class, SHAPE);
   static final VectorSpecies<Integer> I32 = VectorSpecies.of(int.class, SHAPE);
   static final VectorSpecies<Long> I64 = VectorSpecies.of(long.class, SHAPE);
-  static final VectorSpecies<Double> F64 = VectorSpecies.of(double.class, SHAPE);
-
-  /** As many floats as a vector holds doubles: what widens to one {@link #F64}. */
-  static final VectorSpecies<Float> HALF_F32 =
-  static final VectorSpecies<Double> F64 = VectorSpecies.of(double.class, SHAPE);
 
   /** As many floats as {@link #F64} has doubles, for sums of floats in double. */
   static final VectorSpecies<Float> F32_HALF =
@@ -72,27 +67,6 @@ final class Lanes {
   }
 
   /** Returns the sum of the doubles of a vector as {@link #sum} does that of floats. */
-  static double sumDoubles(MemorySegment scratch, long offset) {
-    for (long half = BYTES / 2; half >= Double.BYTES; half /= 2) {
-      for (long i = offset; i < offset + half; i += Double.BYTES) {
-        scratch.set(
-            ValueLayout.JAVA_DOUBLE,
-            i,
-            scratch.get(ValueLayout.JAVA_DOUBLE, i)
-                + scratch.get(ValueLayout.JAVA_DOUBLE, i + half));
-      }
-    }
-    return scratch.get(ValueLayout.JAVA_DOUBLE, offset);
-  }
-
-  /**
-   * Returns the sum of the doubles of a vector that was stored in scratch, added in halves as
-   * {@link #sum} adds floats.
-   * Returns the sum of the doubles of a vector that was stored in scratch, as {@link #sum} does.
-   *
-   * @param scratch where the vector was stored; overwritten
-   * @param offset its byte offset
-   */
   static double sumDoubles(MemorySegment scratch, long offset) {
     for (long half = BYTES / 2; half >= Double.BYTES; half /= 2) {
       for (long i = offset; i < offset + half; i += Double.BYTES) {

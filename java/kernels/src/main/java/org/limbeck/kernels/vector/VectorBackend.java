@@ -7,23 +7,21 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
-import org.limbeck.kernels.op.Attention;
-import org.limbeck.kernels.op.Cosine;
-import org.limbeck.kernels.op.Mse;
-import org.limbeck.kernels.op.Gelu;
-import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.AdamW;
+import org.limbeck.kernels.op.Attention;
+import org.limbeck.kernels.op.AttentionKl;
 import org.limbeck.kernels.op.BertAdam;
+import org.limbeck.kernels.op.Cosine;
 import org.limbeck.kernels.op.Dropout;
-import org.limbeck.kernels.op.Gelu;
-import org.limbeck.kernels.op.LayerNorm;
 import org.limbeck.kernels.op.Embedding;
 import org.limbeck.kernels.op.FakeQuant;
-import org.limbeck.kernels.op.Op;
-import org.limbeck.kernels.op.Relu;
-import org.limbeck.kernels.op.AttentionKl;
+import org.limbeck.kernels.op.Gelu;
+import org.limbeck.kernels.op.GemmF32;
+import org.limbeck.kernels.op.LayerNorm;
+import org.limbeck.kernels.op.Mse;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.PetWarmup;
+import org.limbeck.kernels.op.Relu;
 import org.limbeck.kernels.op.Softmax;
 import org.limbeck.kernels.op.SoftmaxKl;
 
@@ -32,34 +30,32 @@ final class VectorBackend implements Backend {
   private final KernelTable kernels = new KernelTable();
 
   VectorBackend() {
+    kernels.add(AdamW.OP, VectorAdamW::new);
     kernels.add(Attention.WEIGHTS, VectorAttention::weights);
     kernels.add(Attention.CONTEXT, spec -> VectorAttention::context);
     kernels.add(Attention.CONTEXT_BACKWARD, spec -> VectorAttention::contextBackward);
     kernels.add(Attention.WEIGHTS_BACKWARD, VectorAttention::weightsBackward);
-    kernels.add(Cosine.OP, VectorCosine::new);
-    kernels.add(Mse.OP, VectorMse::new);
-    kernels.add(Gelu.FORWARD, VectorGelu::forward);
-    kernels.add(Gelu.BACKWARD, VectorGelu::backward);
-    kernels.add(GemmF32.OP, VectorGemmF32::new);
-    kernels.add(AdamW.OP, VectorAdamW::new);
+    kernels.addIf(AttentionKl.OP, VectorAttentionKl::support);
     kernels.add(BertAdam.OP, VectorBertAdam::new);
+    kernels.add(Cosine.OP, VectorCosine::new);
     kernels.add(Dropout.FORWARD, VectorDropout::forward);
     kernels.add(Dropout.BACKWARD, VectorDropout::backward);
-    kernels.add(Gelu.FORWARD, VectorGelu::forward);
-    kernels.add(Gelu.BACKWARD, VectorGelu::backward);
-    kernels.add(LayerNorm.FORWARD, VectorLayerNorm::new);
-    kernels.add(LayerNorm.BACKWARD, spec -> new VectorLayerNormBackward());
-    kernels.add(Relu.FORWARD, spec -> VectorRelu::forward);
-    kernels.add(Relu.BACKWARD, spec -> VectorRelu::backward);
     kernels.add(Embedding.FORWARD, spec -> new VectorEmbedding(spec)::forward);
     kernels.add(Embedding.BACKWARD, spec -> new VectorEmbedding(spec)::backward);
     kernels.add(FakeQuant.FORWARD, spec -> new VectorFakeQuant(spec)::forward);
     kernels.add(FakeQuant.BACKWARD, spec -> new VectorFakeQuantBackward(spec)::run);
+    kernels.add(Gelu.FORWARD, VectorGelu::forward);
+    kernels.add(Gelu.BACKWARD, VectorGelu::backward);
+    kernels.add(GemmF32.OP, VectorGemmF32::new);
+    kernels.add(LayerNorm.FORWARD, VectorLayerNorm::new);
+    kernels.add(LayerNorm.BACKWARD, spec -> new VectorLayerNormBackward());
+    kernels.add(Mse.OP, VectorMse::new);
+    kernels.add(PetWarmup.OP, VectorPetWarmup::new);
+    kernels.add(Relu.FORWARD, spec -> VectorRelu::forward);
+    kernels.add(Relu.BACKWARD, spec -> VectorRelu::backward);
     kernels.add(Softmax.FORWARD, spec -> VectorSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> VectorSoftmax::backward);
     kernels.addIf(SoftmaxKl.OP, VectorSoftmaxKl::support);
-    kernels.addIf(AttentionKl.OP, VectorAttentionKl::support);
-    kernels.add(PetWarmup.OP, VectorPetWarmup::new);
   }
 
   @Override

@@ -3,7 +3,7 @@ package org.limbeck.kernels.vector;
 
 import static org.limbeck.kernels.vector.Lanes.BYTES;
 import static org.limbeck.kernels.vector.Lanes.F64;
-import static org.limbeck.kernels.vector.Lanes.HALF_F32;
+import static org.limbeck.kernels.vector.Lanes.F32_HALF;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
 
 import java.lang.foreign.MemorySegment;
@@ -92,11 +92,11 @@ final class VectorBertAdam implements Kernel<OptimizerStep.Arguments> {
     for (long i = 0; i < bytes; i += BYTES) {
       DoubleVector a =
           (DoubleVector)
-              FloatVector.fromMemorySegment(HALF_F32, gs, go + i, ORDER)
+              FloatVector.fromMemorySegment(F32_HALF, gs, go + i, ORDER)
                   .convertShape(VectorOperators.F2D, F64, 0);
       DoubleVector b =
           (DoubleVector)
-              FloatVector.fromMemorySegment(HALF_F32, gs, go + i + BYTES / 2, ORDER)
+              FloatVector.fromMemorySegment(F32_HALF, gs, go + i + BYTES / 2, ORDER)
                   .convertShape(VectorOperators.F2D, F64, 0);
       low = a.fma(a, low);
       high = b.fma(b, high);
