@@ -181,7 +181,7 @@ final class VectorGelu {
       FloatVector t = bounded.abs();
       FloatVector tail = VectorMath.exp(t.mul(t).mul(-0.5f)).mul(ratio(t));
       VectorMask<Float> below = x.compare(VectorOperators.LT, 0f);
-      FloatVector p = broadcast(1f).sub(tail).blend(tail, below);
+      FloatVector p = FloatVector.broadcast(F32, 1f).sub(tail).blend(tail, below);
       bounded.mul(p).intoMemorySegment(out, oo + i, ORDER);
     }
   }
@@ -202,7 +202,7 @@ final class VectorGelu {
       FloatVector e = VectorMath.exp(t.mul(t).mul(-0.5f));
       FloatVector tail = e.mul(ratio(t));
       VectorMask<Float> below = x.compare(VectorOperators.LT, 0f);
-      FloatVector p = broadcast(1f).sub(tail).blend(tail, below);
+      FloatVector p = FloatVector.broadcast(F32, 1f).sub(tail).blend(tail, below);
       e.mul(DENSITY_AT_ZERO)
           .fma(x, p)
           .mul(FloatVector.fromMemorySegment(F32, gs, go + i, ORDER))
