@@ -27,9 +27,7 @@ final class GemmF32Adapter implements StemAdapter {
     if (c == null) {
       c =
           call.allocate(
-              DType.F32,
-              spec.transA() ? a.cols() : a.rows(),
-              spec.transB() ? b.rows() : b.cols());
+              DType.F32, spec.transA() ? a.cols() : a.rows(), spec.transB() ? b.rows() : b.cols());
     }
     call.output("c", c);
     Matrix bias = call.optionalVector("bias", DType.F32);

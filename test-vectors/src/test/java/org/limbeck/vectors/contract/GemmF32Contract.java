@@ -32,8 +32,18 @@ public abstract class GemmF32Contract extends KernelContract {
   @EnumSource(Placement.class)
   void agreesWithTheReferenceInEveryLayout(Placement placement) {
     long[][] shapes = {
-      {1, 1, 1}, {1, 40, 9}, {2, 3, 300}, {4, 33, 18}, {5, 4, 19}, {8, 70, 6}, {9, 31, 5},
-      {12, 32, 7}, {13, 33, 258}, {24, 64, 4}, {27, 65, 3}, {125, 18, 10}
+      {1, 1, 1},
+      {1, 40, 9},
+      {2, 3, 300},
+      {4, 33, 18},
+      {5, 4, 19},
+      {8, 70, 6},
+      {9, 31, 5},
+      {12, 32, 7},
+      {13, 33, 258},
+      {24, 64, 4},
+      {27, 65, 3},
+      {125, 18, 10}
     };
     for (boolean transA : BOTH) {
       for (boolean transB : BOTH) {
@@ -407,8 +417,7 @@ public abstract class GemmF32Contract extends KernelContract {
             Matrix bias = t.normal(1, s[1], 1);
             Spec spec = Spec.of(transA, transB).withBeta(0.5f).withEpilogue(Epilogue.BIAS_GELU);
             Matrix first = c.rows(0, s[0]);
-            assertNoAllocation(
-                GemmF32.OP, spec, new Arguments(a, b, first, bias, Batch.SINGLE));
+            assertNoAllocation(GemmF32.OP, spec, new Arguments(a, b, first, bias, Batch.SINGLE));
             Batch batch = Batch.strided(2, 0, 0, s[0] * s[1]);
             assertNoAllocation(GemmF32.OP, spec, new Arguments(a, b, first, bias, batch));
           }
@@ -432,8 +441,7 @@ public abstract class GemmF32Contract extends KernelContract {
       assertRefused(spec, new Arguments(a, b, c, bias, Batch.SINGLE), "bias: given F32 [1, 6]");
       Spec biased = spec.withEpilogue(Epilogue.BIAS);
       assertRefused(biased, Arguments.of(a, b, c), "bias: given null");
-      assertRefused(
-          biased, new Arguments(a, b, c, a, Batch.SINGLE), "bias: given F32 [4, 8]");
+      assertRefused(biased, new Arguments(a, b, c, a, Batch.SINGLE), "bias: given F32 [4, 8]");
       assertRefused(spec, Arguments.of(t.zeros(DType.F64, 4, 8), b, c), "a: given F64");
       Matrix square = t.normal(8, 8, 1);
       assertRefused(
@@ -454,16 +462,13 @@ public abstract class GemmF32Contract extends KernelContract {
       }
       assertRefused(spec, Arguments.of(a, b, closed), "c: given a closed buffer");
     }
-    assertThrows(
-        InvalidArgumentException.class, () -> Spec.of(false, false).withAlpha(Float.NaN));
+    assertThrows(InvalidArgumentException.class, () -> Spec.of(false, false).withAlpha(Float.NaN));
     assertThrows(InvalidArgumentException.class, () -> Batch.strided(0, 1, 1, 1));
     assertThrows(InvalidArgumentException.class, () -> Batch.strided(2, -1, 1, 1));
   }
 
   private void assertRefused(Spec spec, Arguments arguments, String message) {
-    var e =
-        assertThrows(
-            InvalidArgumentException.class, () -> run(GemmF32.OP, spec, arguments));
+    var e = assertThrows(InvalidArgumentException.class, () -> run(GemmF32.OP, spec, arguments));
     assertTrue(e.getMessage().contains(message), e.getMessage());
   }
 }

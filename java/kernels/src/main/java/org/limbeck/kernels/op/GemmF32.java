@@ -206,23 +206,30 @@ public final class GemmF32 {
     } else {
       checks.vector("bias", args.bias(), DType.F32, n);
     }
-    Batch batch = args.batch();
-    Matrix wholeA =
-        whole(checks, "a", a, batch.outer(), batch.outerA(), batch.inner(), batch.innerA());
-    Matrix wholeB =
-        whole(checks, "b", b, batch.outer(), batch.outerB(), batch.inner(), batch.innerB());
-    Matrix wholeC =
-        whole(checks, "c", args.c(), batch.outer(), batch.outerC(), batch.inner(), batch.innerC());
-    if (batch.count() > 1) {
-      checkDistinct(checks, args.c(), batch);
+    checks.disjoint("c", args.c(), "a", a);
+    checks.disjoint("c", args.c(), "b", b);
+    checks.disjoint("c", args.c(), "bias", args.bias());
+    if (args.batch().count() > 1) {
+      checkBatch(args, checks);
     }
-    checks.disjoint("c", wholeC, "a", wholeA);
-    checks.disjoint("c", wholeC, "b", wholeB);
-    checks.disjoint("c", wholeC, "bias", args.bias());
   }
 
-  /** Returns a view that covers all matrices of a batch: the first itself where there is one. */
-  private static Matrix whole(
+  private static void checkBatch(Arguments args, ArgumentChecks checks) {
+    Batch t = args.batch();
+    Matrix c = args.c();
+    long spanA = spanBytes(checks, "a", args.a(), t.outer, t.outerA, t.inner, t.innerA);
+    long spanB = spanBytes(checks, "b", args.b(), t.outer, t.outerB, t.inner, t.innerB);
+    long spanC = spanBytes(checks, "c", c, t.outer, t.outerC, t.inner, t.innerC);
+    checkDistinct(checks, c, t);
+    checkApart(checks, c, spanC, "a", args.a(), spanA);
+    checkApart(checks, c, spanC, "b", args.b(), spanB);
+    if (args.bias() != null) {
+      checkApart(checks, c, spanC, "bias", args.bias(), args.n() * Float.BYTES);
+    }
+  }
+
+  /** Returns how many bytes the matrices of a batch take from the first to the last element. */
+  private static long spanBytes(
       ArgumentChecks checks,
       String name,
       Matrix first,
@@ -230,41 +237,74 @@ public final class GemmF32 {
       long outerStride,
       long inner,
       long innerStride) {
-    if (first.elements() == 0 || (outer == 1 && inner == 1)) {
-      return first;
+    if (first.elements() == 0) {
+      return 0;
     }
     try {
       long reach =
           Math.addExact(
               Math.multiplyExact(outer - 1, outerStride),
               Math.multiplyExact(inner - 1, innerStride));
-      long span = Math.addExact(reach, (first.rows() - 1) * first.rowStride() + first.cols());
-      return new Matrix(first.buffer(), first.type(), first.offsetBytes(), 1, span, span);
-    } catch (IllegalArgumentException | ArithmeticException e) {
-      throw checks.fail(name, first + " as the first of a batch", "all matrices in its buffer");
+      long last = (first.rows() - 1) * first.rowStride() + first.cols();
+      long bytes = Math.multiplyExact(Math.addExact(reach, last), (long) Float.BYTES);
+      if (bytes <= first.buffer().byteSize() - first.offsetBytes()) {
+        return bytes;
+      }
+    } catch (ArithmeticException e) {
+      // A number of more than 64 bits is past the end, too.
+    }
+    throw checks.fail(name, first + " as the first of a batch", "all matrices in its buffer");
+  }
+
+  /** Checks that the whole memory of C and that of another argument are apart. */
+  private static void checkApart(
+      ArgumentChecks checks, Matrix c, long bytesC, String name, Matrix other, long bytes) {
+    long beginC = c.buffer().address() + c.offsetBytes();
+    long begin = other.buffer().address() + other.offsetBytes();
+    if (bytes > 0 && beginC < begin + bytes && begin < beginC + bytesC) {
+      throw checks.fail("c", "memory that overlaps " + name, "separate memory");
     }
   }
 
   /** Checks that no two matrices of the batch share an element of C: the dimensions must nest. */
   private static void checkDistinct(ArgumentChecks checks, Matrix c, Batch batch) {
-    long[] counts = {c.cols(), c.rows(), batch.inner(), batch.outer()};
-    long[] strides = {1, c.rowStride(), batch.innerC(), batch.outerC()};
-    boolean[] used = new boolean[4];
+    int used = 0;
     long reach = 0;
     for (int step = 0; step < 4; step++) {
       int smallest = -1;
       for (int i = 0; i < 4; i++) {
-        if (!used[i] && (smallest < 0 || strides[i] < strides[smallest])) {
+        boolean free = (used & 1 << i) == 0;
+        if (free && (smallest < 0 || strideOfC(c, batch, i) < strideOfC(c, batch, smallest))) {
           smallest = i;
         }
       }
-      used[smallest] = true;
-      if (counts[smallest] > 1) {
-        if (strides[smallest] <= reach) {
+      used |= 1 << smallest;
+      long count = countOfC(c, batch, smallest);
+      long stride = strideOfC(c, batch, smallest);
+      if (count > 1) {
+        if (stride <= reach) {
           throw checks.fail("c", "batch strides that make matrices overlap", "separate matrices");
         }
-        reach += (counts[smallest] - 1) * strides[smallest];
+        reach += (count - 1) * stride;
       }
     }
+  }
+
+  private static long countOfC(Matrix c, Batch batch, int dimension) {
+    return switch (dimension) {
+      case 0 -> c.cols();
+      case 1 -> c.rows();
+      case 2 -> batch.inner();
+      default -> batch.outer();
+    };
+  }
+
+  private static long strideOfC(Matrix c, Batch batch, int dimension) {
+    return switch (dimension) {
+      case 0 -> 1;
+      case 1 -> c.rowStride();
+      case 2 -> batch.innerC();
+      default -> batch.outerC();
+    };
   }
 }

@@ -152,7 +152,13 @@ final class GemmSkinny {
   }
 
   private static void fourDots(
-      MemorySegment a, long ao, long stride, MemorySegment x, long xo, long bytes, MemorySegment s) {
+      MemorySegment a,
+      long ao,
+      long stride,
+      MemorySegment x,
+      long xo,
+      long bytes,
+      MemorySegment s) {
     FloatVector sum0 = FloatVector.zero(F32);
     FloatVector sum1 = sum0;
     FloatVector sum2 = sum0;

@@ -50,9 +50,9 @@ final class GemmTile {
   }
 
   /**
-   * 8 rows, 16 accumulators as local variables: C2 keeps those in registers. No helper methods: past
-   * its node limit C2 inlines only the library's own (those it is forced to), and a vector that
-   * leaves a method becomes an object.
+   * 8 rows, 16 accumulators as local variables: C2 keeps those in registers. No helper methods:
+   * past its node limit C2 inlines only the library's own (those it is forced to), and a vector
+   * that leaves a method becomes an object.
    */
   private static void rows8(
       MemorySegment a, long ao, MemorySegment b, long bo, long kc, MemorySegment t, long to) {
@@ -122,9 +122,9 @@ final class GemmTile {
   }
 
   /**
-   * 6 rows, 12 accumulators as local variables: C2 keeps those in registers. No helper methods: past
-   * its node limit C2 inlines only the library's own (those it is forced to), and a vector that
-   * leaves a method becomes an object.
+   * 6 rows, 12 accumulators as local variables: C2 keeps those in registers. No helper methods:
+   * past its node limit C2 inlines only the library's own (those it is forced to), and a vector
+   * that leaves a method becomes an object.
    */
   private static void rows6(
       MemorySegment a, long ao, MemorySegment b, long bo, long kc, MemorySegment t, long to) {
@@ -251,9 +251,7 @@ final class GemmTile {
     for (long i = 0; i < bytes; i += Float.BYTES) {
       float sum = t.get(JAVA_FLOAT, to + i);
       float value =
-          beta == 0
-              ? alpha * sum
-              : Math.fma(sum, alpha, c.get(JAVA_FLOAT, co + i) * beta);
+          beta == 0 ? alpha * sum : Math.fma(sum, alpha, c.get(JAVA_FLOAT, co + i) * beta);
       c.set(JAVA_FLOAT, co + i, value);
     }
   }

@@ -181,7 +181,7 @@ final class VectorGelu {
       FloatVector t = bounded.abs();
       FloatVector tail = VectorMath.exp(t.mul(t).mul(-0.5f)).mul(ratio(t));
       VectorMask<Float> below = x.compare(VectorOperators.LT, 0f);
-      FloatVector p = broadcast(1f).sub(tail).blend(tail, below);
+      FloatVector p = FloatVector.broadcast(F32, 1f).sub(tail).blend(tail, below);
       bounded.mul(p).intoMemorySegment(out, oo + i, ORDER);
     }
   }
@@ -196,13 +196,12 @@ final class VectorGelu {
       long oo,
       long bytes) {
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector x =
-          FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).max(-LIMIT).min(LIMIT);
+      FloatVector x = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).max(-LIMIT).min(LIMIT);
       FloatVector t = x.abs();
       FloatVector e = VectorMath.exp(t.mul(t).mul(-0.5f));
       FloatVector tail = e.mul(ratio(t));
       VectorMask<Float> below = x.compare(VectorOperators.LT, 0f);
-      FloatVector p = broadcast(1f).sub(tail).blend(tail, below);
+      FloatVector p = FloatVector.broadcast(F32, 1f).sub(tail).blend(tail, below);
       e.mul(DENSITY_AT_ZERO)
           .fma(x, p)
           .mul(FloatVector.fromMemorySegment(F32, gs, go + i, ORDER))
@@ -252,8 +251,7 @@ final class VectorGelu {
       long oo,
       long bytes) {
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector x =
-          FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).max(-LIMIT).min(LIMIT);
+      FloatVector x = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).max(-LIMIT).min(LIMIT);
       FloatVector t = x.abs();
       FloatVector square = t.mul(t);
       FloatVector cubic = square.fma(broadcast(TANH_CUBIC), broadcast(1f));
@@ -261,8 +259,7 @@ final class VectorGelu {
       FloatVector inverse = broadcast(1f).div(e.add(1f));
       VectorMask<Float> below = x.compare(VectorOperators.LT, 0f);
       FloatVector s = broadcast(1f).blend(e, below).mul(inverse);
-      FloatVector slope =
-          square.fma(broadcast(3 * TANH_CUBIC * TANH_SCALE), broadcast(TANH_SCALE));
+      FloatVector slope = square.fma(broadcast(3 * TANH_CUBIC * TANH_SCALE), broadcast(TANH_SCALE));
       FloatVector spread = e.mul(inverse).mul(inverse).mul(x);
       spread
           .fma(slope, s)

@@ -8,14 +8,14 @@ import org.limbeck.kernels.memory.Workspace;
  * C = alpha op(A) op(B) + beta C on one thread, for kernels that multiply inside a chunk.
  *
  * <p>op(A) f32 [m, k], op(B) f32 [k, n], C f32 [m, n], row-major at any 4-byte aligned offset and
- * row stride; C is separate memory; beta = 0 never reads it; k = 0 leaves beta C. Sums in float over
- * blocks of {@link #DEPTH} in the order of k, blocks added to C in order: the bits of an element
- * depend on its row of op(A), its column of op(B) and the shape alone. 2 m n k flops.
+ * row stride; C is separate memory; beta = 0 never reads it; k = 0 leaves beta C. Sums in float
+ * over blocks of {@link #DEPTH} in the order of k, blocks added to C in order: the bits of an
+ * element depend on its row of op(A), its column of op(B) and the shape alone. 2 m n k flops.
  *
- * <p>Blocks as in Goto's algorithm: columns of op(B) packed for the third cache level, rows of op(A)
- * for the second, one panel of B ({@link #DEPTH} x two vectors) for the first. Products with few
- * rows or columns are not packed ({@link GemmSkinny}). Tails: panels are filled up with zeros, and
- * only the part of a tile that lies in C is written.
+ * <p>Blocks as in Goto's algorithm: columns of op(B) packed for the third cache level, rows of
+ * op(A) for the second, one panel of B ({@link #DEPTH} x two vectors) for the first. Products with
+ * few rows or columns are not packed ({@link GemmSkinny}). Tails: panels are filled up with zeros,
+ * and only the part of a tile that lies in C is written.
  */
 final class VectorGemm {
   /** The length of the partial sums. */
@@ -65,8 +65,24 @@ final class VectorGemm {
     int kind = GemmSkinny.kind(transA, transB, m, n);
     if (kind != GemmSkinny.NONE) {
       GemmSkinny.multiply(
-          kind, transA, transB, m, n, k, alpha, a, aOffset, aStrideBytes, b, bOffset, bStrideBytes,
-          beta, c, cOffset, cStrideBytes, scratch);
+          kind,
+          transA,
+          transB,
+          m,
+          n,
+          k,
+          alpha,
+          a,
+          aOffset,
+          aStrideBytes,
+          b,
+          bOffset,
+          bStrideBytes,
+          beta,
+          c,
+          cOffset,
+          cStrideBytes,
+          scratch);
       return;
     }
     long depth = Math.min(k, DEPTH);
