@@ -8,6 +8,7 @@ import static org.limbeck.kernels.vector.Lanes.ORDER;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
@@ -185,8 +186,9 @@ final class KlLeaves {
       FloatVector p = load(scratch, eu + i).mul(scaleU);
       FloatVector d = load(scratch, ez + i).mul(scaleZ).sub(p);
       FloatVector s = series(x).mul(p);
-      d = small(d, x.fma(p, s), x);
-      loss = loss.add(small(d.sub(p.mul(x)), s, x));
+      VectorMask<Float> near = x.abs().compare(VectorOperators.LT, SMALL);
+      d = d.blend(x.fma(p, s), near);
+      loss = loss.add(d.sub(p.mul(x)).blend(s, near));
       d.mul(factor).intoMemorySegment(gs, go + i, ORDER);
     }
     loss.intoMemorySegment(scratch, lanes, ORDER);
@@ -243,8 +245,9 @@ final class KlLeaves {
       FloatVector x = load(s, at + 2 * block + i);
       FloatVector d = load(s, at + 3 * block + i);
       FloatVector px = p.mul(x);
-      FloatVector ahead = small(d.sub(px), series(x).mul(p), x);
-      FloatVector back = small(qx.sub(d), d.mul(x).sub(ahead), x);
+      VectorMask<Float> near = x.abs().compare(VectorOperators.LT, SMALL);
+      FloatVector ahead = d.sub(px).blend(series(x).mul(p), near);
+      FloatVector back = qx.sub(d).blend(d.mul(x).sub(ahead), near);
       loss = loss.add(ahead.mul(forward)).add(back.mul(reverse));
       FloatVector h = d.mul(forward).add(qx.mul(reverse));
       FloatVector k = px.mul(forward).add(d.mul(reverse)).neg();
@@ -259,21 +262,36 @@ final class KlLeaves {
   }
 
   /**
-   * The modes with a mixture m = weight p + (1 - weight) q: stores y = log(m / p) behind D.
+   * The modes with a mixture m = weight p + (1 - weight) q, first step to y = log(m / p) = base +
+   * log1p(v): stores v and base behind D.
    *
-   * <p>log1p(v) = 2 atanh(v / (2 + v)). Where |x| is small, v = (1 - weight) expm1(x); elsewhere the
-   * larger of both parts is taken out first, and v, at most 1, is the ratio of the smaller to it.
+   * <p>Where |x| is small, v = (1 - weight) expm1(x); elsewhere the larger part of m is taken out,
+   * and v, at most 1, is the ratio of the smaller to it.
    */
   static void mixture(
-      MemorySegment s, long at, long block, long bytes, float weight, float logWeight, float logRest) {
-    float rest = 1 - weight;
+      MemorySegment s,
+      long at,
+      long block,
+      long bytes,
+      float rest,
+      float logWeight,
+      float logRest) {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector x = load(s, at + 2 * block + i);
       FloatVector second = x.add(logRest);
       FloatVector apart = VectorMath.exp(second.sub(logWeight).abs().neg());
-      FloatVector v = small(apart, series(x).add(x).mul(rest), x);
-      FloatVector base =
-          small(second.max(logWeight), FloatVector.zero(F32), x);
+      VectorMask<Float> near = x.abs().compare(VectorOperators.LT, SMALL);
+      apart
+          .blend(series(x).add(x).mul(rest), near)
+          .intoMemorySegment(s, at + 4 * block + i, ORDER);
+      second.max(logWeight).blend(0f, near).intoMemorySegment(s, at + 5 * block + i, ORDER);
+    }
+  }
+
+  /** Second step: stores y over v. log1p(v) = 2 atanh(v / (2 + v)), by its series. */
+  static void mixtureLog(MemorySegment s, long at, long block, long bytes) {
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector v = load(s, at + 4 * block + i);
       FloatVector t = v.div(v.add(2f));
       FloatVector t2 = t.mul(t);
       FloatVector poly = t2.fma(broadcast(2f / 13), broadcast(2f / 11));
@@ -282,49 +300,73 @@ final class KlLeaves {
       poly = poly.fma(t2, broadcast(2f / 5));
       poly = poly.fma(t2, broadcast(2f / 3));
       poly = poly.fma(t2, broadcast(2f));
-      poly.fma(t, base).intoMemorySegment(s, at + 4 * block + i, ORDER);
+      poly.fma(t, load(s, at + 5 * block + i)).intoMemorySegment(s, at + 4 * block + i, ORDER);
     }
   }
 
+  /** Returns side times the sum of p (m / p - 1 - log(m / p)), that is KL(p || m). */
+  static float mixedLoss(
+      MemorySegment s, long at, long block, long bytes, float weight, float side, long lanes) {
+    FloatVector loss = FloatVector.zero(F32);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector p = load(s, at + i);
+      FloatVector q = load(s, at + block + i);
+      FloatVector x = load(s, at + 2 * block + i);
+      FloatVector y = load(s, at + 4 * block + i);
+      FloatVector m = p.mul(weight).add(q.mul(1 - weight));
+      loss = loss.add(small(m.sub(p).sub(p.mul(y)), series(y).mul(p), x));
+    }
+    loss.intoMemorySegment(s, lanes, ORDER);
+    return side * Lanes.sum(s, lanes);
+  }
+
+  /** Returns side times the sum of q (m / q - 1 - log(m / q)), that is KL(q || m). */
+  static float mixedLossOfStudent(
+      MemorySegment s, long at, long block, long bytes, float weight, float side, long lanes) {
+    FloatVector loss = FloatVector.zero(F32);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector p = load(s, at + i);
+      FloatVector q = load(s, at + block + i);
+      FloatVector x = load(s, at + 2 * block + i);
+      FloatVector y = load(s, at + 4 * block + i).sub(x);
+      FloatVector m = p.mul(weight).add(q.mul(1 - weight));
+      loss = loss.add(small(m.sub(q).sub(q.mul(y)), series(y).mul(q), x));
+    }
+    loss.intoMemorySegment(s, lanes, ORDER);
+    return side * Lanes.sum(s, lanes);
+  }
+
   /**
-   * The modes with a mixture: teacherPart times KL(p || m) plus studentPart times KL(q || m). h = q
-   * (logPart log(q / m) - ratioP p / m - ratioQ q / m), k = teacherPart p log(p / m). Reads y where
-   * {@link #mixture} stored it; stores and sums as {@link #direct} does.
+   * h = q (logPart log(q / m) - ratioP p / m - ratioQ q / m), k = - teacherPart p log(m / p); y is
+   * where {@link #mixtureLog} stored it. Stores and sums h and k as {@link #direct} does.
    */
-  static void mixed(
+  static void mixedParts(
       MemorySegment s,
       long at,
       long block,
       long bytes,
       float weight,
       float teacherPart,
-      float studentPart,
       float logPart,
       float ratioP,
       float ratioQ,
       long lanes) {
-    FloatVector loss = load(s, lanes);
     FloatVector sumH = load(s, lanes + BYTES);
     FloatVector sumK = load(s, lanes + 2 * BYTES);
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector p = load(s, at + i);
       FloatVector q = load(s, at + block + i);
-      FloatVector x = load(s, at + 2 * block + i);
       FloatVector y = load(s, at + 4 * block + i);
-      FloatVector yq = y.sub(x);
-      FloatVector m = p.mul(weight).add(q.mul(1 - weight));
-      FloatVector ofP = small(m.sub(p).sub(p.mul(y)), series(y).mul(p), x);
-      FloatVector ofQ = small(m.sub(q).sub(q.mul(yq)), series(yq).mul(q), x);
-      loss = loss.add(ofP.mul(teacherPart)).add(ofQ.mul(studentPart));
-      FloatVector ratios = p.mul(ratioP).add(q.mul(ratioQ)).div(m.max(Float.MIN_NORMAL));
-      FloatVector h = yq.mul(-logPart).sub(ratios).mul(q);
+      FloatVector m = p.mul(weight).add(q.mul(1 - weight)).max(Float.MIN_NORMAL);
+      FloatVector ratios = p.mul(ratioP).add(q.mul(ratioQ)).div(m);
+      FloatVector logs = load(s, at + 2 * block + i).sub(y).mul(logPart);
+      FloatVector h = logs.sub(ratios).mul(q);
       FloatVector k = p.mul(y).mul(-teacherPart);
       h.intoMemorySegment(s, at + 4 * block + i, ORDER);
       k.intoMemorySegment(s, at + 5 * block + i, ORDER);
       sumH = sumH.add(h);
       sumK = sumK.add(k);
     }
-    loss.intoMemorySegment(s, lanes, ORDER);
     sumH.intoMemorySegment(s, lanes + BYTES, ORDER);
     sumK.intoMemorySegment(s, lanes + 2 * BYTES, ORDER);
   }

@@ -479,7 +479,9 @@ final class KlRow {
         default -> KlLeaves.direct(scratch, ARRAYS, STEP, n, 1, 0, LANES);
       }
     }
-    loss += Lanes.sum(scratch, LANES);
+    if (!mixes) {
+      loss += Lanes.sum(scratch, LANES);
+    }
     sumH += Lanes.sum(scratch, LANES + Lanes.BYTES);
     sumK += Lanes.sum(scratch, LANES + 2 * Lanes.BYTES);
   }
@@ -493,7 +495,8 @@ final class KlRow {
     float w = (float) weight;
     float logWeight = (float) Math.log(w);
     float logRest = (float) Math.log(1 - w);
-    KlLeaves.mixture(scratch, ARRAYS, STEP, n, w, logWeight, logRest);
+    KlLeaves.mixture(scratch, ARRAYS, STEP, n, 1 - w, logWeight, logRest);
+    KlLeaves.mixtureLog(scratch, ARRAYS, STEP, n);
     switch (spec.mode()) {
       case JS -> mixed(n, w, w, 1 - w, 1 - w, 0, 0);
       case SKEW_FORWARD_KL -> mixed(n, w, 1, 0, 0, 1 - w, 0);
@@ -509,8 +512,14 @@ final class KlRow {
       float logPart,
       float ratioP,
       float ratioQ) {
-    KlLeaves.mixed(
-        scratch, ARRAYS, STEP, n, weight, teacherPart, studentPart, logPart, ratioP, ratioQ, LANES);
+    if (teacherPart != 0) {
+      loss += KlLeaves.mixedLoss(scratch, ARRAYS, STEP, n, weight, teacherPart, LANES);
+    }
+    if (studentPart != 0) {
+      loss += KlLeaves.mixedLossOfStudent(scratch, ARRAYS, STEP, n, weight, studentPart, LANES);
+    }
+    KlLeaves.mixedParts(
+        scratch, ARRAYS, STEP, n, weight, teacherPart, logPart, ratioP, ratioQ, LANES);
   }
 
   // The hard term.
