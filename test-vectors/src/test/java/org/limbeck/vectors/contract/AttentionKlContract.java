@@ -174,8 +174,7 @@ public abstract class AttentionKlContract extends KernelContract {
           assertAgrees(t, spec, new Call(t, square, 2).lengths(t, keys, keys / 2, 0));
           assertAgrees(t, spec, new Call(t, cross, 2).lengths(t, keys, keys / 2, 0));
           assertAgrees(t, spec, new Call(t, cross, 2).mask(t, 0.5));
-          assertAgrees(
-              t, spec, new Call(t, square, 2).lengths(t, keys - 1, keys, 1).mask(t, 0.7));
+          assertAgrees(t, spec, new Call(t, square, 2).lengths(t, keys - 1, keys, 1).mask(t, 0.7));
         }
       }
     }
@@ -274,7 +273,8 @@ public abstract class AttentionKlContract extends KernelContract {
           // Where a clamp cuts, there is a gradient: its value takes part in that of the others.
           for (long r = 0; r < call.shape.rows() && spec.clamp() < 1e-3; r++) {
             for (long j = 0; j < keys; j++) {
-              assertEquals(0, call.grad.getFloat(r, j), rounding, "gradient of " + keys + " " + spec);
+              assertEquals(
+                  0, call.grad.getFloat(r, j), rounding, "gradient of " + keys + " " + spec);
             }
           }
         }
@@ -445,7 +445,8 @@ public abstract class AttentionKlContract extends KernelContract {
     try (Tensors t = Tensors.aligned(SEED)) {
       AttentionShape shape = new AttentionShape(2, 2, 3, 77);
       assertNoAllocation(AttentionKl.OP, SPEC, new Call(t, shape, 1).arguments());
-      assertNoAllocation(AttentionKl.OP, PAPER, new Call(t, shape, 1).lengths(t, 64, 9).arguments());
+      assertNoAllocation(
+          AttentionKl.OP, PAPER, new Call(t, shape, 1).lengths(t, 64, 9).arguments());
       assertNoAllocation(AttentionKl.OP, PAPER, new Call(t, shape, 1).mask(t, 0.5).arguments());
     }
   }
@@ -474,7 +475,8 @@ public abstract class AttentionKlContract extends KernelContract {
       Call call = new Call(t, shape, 1);
       assertRefused(call.into(call.teacher, null), "gradStudentScores: given memory that overlaps");
       assertRefused(call.into(call.grad, t.zeros(DType.F32, 1, 1)), "loss: given F32");
-      assertRefused(call.into(t.zeros(DType.F32, 6, 5), null), "gradStudentScores: given F32 [6, 5]");
+      assertRefused(
+          call.into(t.zeros(DType.F32, 6, 5), null), "gradStudentScores: given F32 [6, 5]");
       assertRefused(new Call(t, shape, 1).lengths(t, 4, 5).arguments(), "lengths: given 5");
       assertRefused(new Call(t, shape, 1).lengths(t, 4).arguments(), "lengths: given I32 [1, 1]");
       call.mask = t.mask(3, 4, 1);
@@ -484,8 +486,7 @@ public abstract class AttentionKlContract extends KernelContract {
 
   private void assertRefused(Arguments arguments, String message) {
     var e =
-        assertThrows(
-            InvalidArgumentException.class, () -> run(AttentionKl.OP, SPEC, arguments));
+        assertThrows(InvalidArgumentException.class, () -> run(AttentionKl.OP, SPEC, arguments));
     assertTrue(e.getMessage().contains(message), e.getMessage());
   }
 }

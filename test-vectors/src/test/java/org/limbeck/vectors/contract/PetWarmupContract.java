@@ -139,18 +139,26 @@ public abstract class PetWarmupContract extends KernelContract {
       long row = r;
       assertWithin(
           want, rowLoss.getDouble(0, r), 1e-6 * want, () -> "loss of row " + row + ", " + what);
-      // What a gradient is made of, (x - s) shares, is at most 2 in either pair; exp of a distance
-      // d carries |d| half-ulps, and log-sums as much.
+      // A gradient is the sum of (x - s) share of both pairs, of either sign. The share of the top
+      // pair, exp(z_j) over the others than the top, is the larger one. exp of a distance d carries
+      // |d| half-ulps, and log-sums as much.
       double scale = 2 * factor * (call.weight == null ? 1 : call.weight.getFloat(0, r));
+      long top = call.argmax(r);
+      double others = 0;
+      for (long j = 0; j < call.vocab; j++) {
+        double d = (double) call.student.getFloat(r, j) - call.student.getFloat(r, top);
+        others += j == top ? 0 : Math.exp(d);
+      }
       for (long j = 0; j < call.vocab; j++) {
         double expected = call.grad.getFloat(r, j);
-        double distance = call.student.getFloat(r, call.argmax(r)) - call.student.getFloat(r, j);
-        double parts = j == call.gold.getLong(0, r) || j == call.argmax(r) ? scale : 0;
+        double distance = call.student.getFloat(r, top) - call.student.getFloat(r, j);
+        double share = j == top ? 1 : Math.exp(-distance) / others;
+        double parts = scale * (j == call.gold.getLong(0, r) ? 1 : share);
         long col = j;
         assertWithin(
             expected,
             grad.getFloat(r, j),
-            0x1p-24 * ((40 + 2 * distance) * Math.abs(expected) + 8 * parts) + 1e-37,
+            0x1p-24 * (20 + 2 * distance) * parts + 1e-37,
             () -> "gradient at (" + row + ", " + col + "), " + what);
       }
     }

@@ -11,8 +11,8 @@ import org.limbeck.kernels.parallel.WorkerPool;
 /**
  * attention_kl from scores, reference. Per row, p and q the softmax of student and teacher scores /
  * T over the real keys: loss sum q log(q / p), gradient (p - q) / T. With a clamp e, P = max(p, e)
- * and Q = max(q, e): loss sum Q log(Q / P), gradient (p M - Q u) / T, u = [p > e], M = sum Q u. Mean
- * over real query rows, then over batch and heads.
+ * and Q = max(q, e): loss sum Q log(Q / P), gradient (p M - Q u) / T, u = [p > e], M = sum Q u.
+ * Mean over real query rows, then over batch and heads.
  *
  * <p>Scores and gradient f32 [batch heads queries, keys], lengths i32 [1, batch], mask u8 [batch
  * queries, keys], any row stride; the gradient may lie over the student scores. Masked scores are
@@ -51,7 +51,8 @@ final class ScalarAttentionKl implements Kernel<Arguments> {
         for (long i = 0; i < shape.queries(); i++) {
           long r = (b * shape.heads() + h) * shape.queries() + i;
           long keys = spec.causal() ? Math.min(length, i + 1) : length;
-          sum += row(a, r, b * shape.queries() + i, i < realQueries ? keys : 0, factor / realQueries);
+          sum +=
+              row(a, r, b * shape.queries() + i, i < realQueries ? keys : 0, factor / realQueries);
         }
         total += length == 0 ? 0 : sum / realQueries;
       }

@@ -9,14 +9,14 @@ import org.limbeck.kernels.parallel.WorkerPool;
 
 /**
  * pet_warmup, reference. Sum over the pairs (i, s) = (argmax, kappa) and (gold, rho) of the binary
- * cross entropy of x = softmax(z)_i with target s. With t = z_i - log sum over k != i of exp z_k: x =
- * sigmoid(t), so that - log x = softplus(-t) and - log(1 - x) = softplus(t), both without
+ * cross entropy of x = softmax(z)_i with target s. With t = z_i - log sum over k != i of exp z_k: x
+ * = sigmoid(t), so that - log x = softplus(-t) and - log(1 - x) = softplus(t), both without
  * cancellation. Gradient: x - s at i, -(x - s) exp(z_j) / (sum over k != i of exp z_k) elsewhere.
  *
  * <p>student, gradStudent f32 [rows, vocab], any row stride, the gradient may lie over the logits;
- * gold, label i64 [1, rows]. The argmax is the lowest index of a tie. A row of weight 0 is not read.
- * NaN, +infinity or no finite logit makes its row NaN. Where all logits but i are -infinity, 1 - x
- * is 0: it costs +infinity unless its target is 0, and the others have gradient 0.
+ * gold, label i64 [1, rows]. The argmax is the lowest index of a tie. A row of weight 0 is not
+ * read. NaN, +infinity or no finite logit makes its row NaN. Where all logits but i are -infinity,
+ * 1 - x is 0: it costs +infinity unless its target is 0, and the others have gradient 0.
  *
  * <p>All in double, one rounding at the end. One thread. 4 exps an element; reads a row up to six
  * times, writes one.

@@ -142,8 +142,7 @@ final class VectorAttentionKl implements Kernel<Arguments> {
       rowLosses.set(ValueLayout.JAVA_DOUBLE, r * Double.BYTES, loss);
       if (grad != null) {
         long rest = (shape.keys() - keys) * Float.BYTES;
-        VectorSoftmax.fill(
-            grad.segment(), grad.rowOffsetBytes(r) + keys * Float.BYTES, rest, 0f);
+        VectorSoftmax.fill(grad.segment(), grad.rowOffsetBytes(r) + keys * Float.BYTES, rest, 0f);
       }
     }
   }
@@ -255,10 +254,8 @@ final class VectorAttentionKl implements Kernel<Arguments> {
     }
     long p = Tail.SLOT_BYTES + 2 * rowBytes(a);
     long q = p + rowBytes(a);
-    double sSum =
-        ExpSum.store(ss, so, scratch, p, true, bytes, sMax, inverseTemperature, scratch);
-    double tSum =
-        ExpSum.store(ts, to, scratch, q, true, bytes, tMax, inverseTemperature, scratch);
+    double sSum = ExpSum.store(ss, so, scratch, p, true, bytes, sMax, inverseTemperature, scratch);
+    double tSum = ExpSum.store(ts, to, scratch, q, true, bytes, tMax, inverseTemperature, scratch);
     VectorSoftmax.scale(scratch, p, bytes, (float) (1 / sSum));
     VectorSoftmax.scale(scratch, q, bytes, (float) (1 / tSum));
     double loss = 0;
@@ -306,8 +303,19 @@ final class VectorAttentionKl implements Kernel<Arguments> {
       long length = Math.min(ExpSum.BLOCK_BYTES, bytes - o);
       sum +=
           terms(
-              ss, so + o, sBase, ts, to + o, tBase, distance, inverseTemperature, shift, scratch,
-              p + o, q + o, length);
+              ss,
+              so + o,
+              sBase,
+              ts,
+              to + o,
+              tBase,
+              distance,
+              inverseTemperature,
+              shift,
+              scratch,
+              p + o,
+              q + o,
+              length);
     }
     return sum;
   }
@@ -363,8 +371,21 @@ final class VectorAttentionKl implements Kernel<Arguments> {
       long length = Math.min(ExpSum.BLOCK_BYTES, bytes - o);
       sum +=
           clampedTerms(
-              ss, so + o, sMax, sLog, ts, to + o, tMax, tLog, inverseTemperature, scratch, p + o,
-              q + o, length, clamp, logClamp);
+              ss,
+              so + o,
+              sMax,
+              sLog,
+              ts,
+              to + o,
+              tMax,
+              tLog,
+              inverseTemperature,
+              scratch,
+              p + o,
+              q + o,
+              length,
+              clamp,
+              logClamp);
     }
     return sum;
   }

@@ -19,8 +19,8 @@ import org.limbeck.kernels.scalar.ScalarPetWarmup;
 
 /**
  * pet_warmup, Vector API. Sum over the pairs (i, s) = (argmax, kappa) and (gold, rho) of the binary
- * cross entropy of sigmoid(t) with target s, t = z_i - log sum over k != i of exp z_k. Gradient:
- * x - s at i, -(x - s) exp(z_j) / (sum over k != i of exp z_k) elsewhere.
+ * cross entropy of sigmoid(t) with target s, t = z_i - log sum over k != i of exp z_k. Gradient: x
+ * - s at i, -(x - s) exp(z_j) / (sum over k != i of exp z_k) elsewhere.
  *
  * <p>student, gradStudent f32 [rows, vocab], any row stride, 4-byte aligned, the gradient may lie
  * over the logits; gold, label i64 [1, rows]. A row of weight 0 is not read. NaN, +infinity or no
@@ -88,8 +88,7 @@ final class VectorPetWarmup implements Kernel<Arguments> {
   private static void fillGradient(Arguments a, long r, float value) {
     Matrix grad = a.gradStudent();
     if (grad != null) {
-      VectorSoftmax.fill(
-          grad.segment(), grad.rowOffsetBytes(r), grad.cols() * Float.BYTES, value);
+      VectorSoftmax.fill(grad.segment(), grad.rowOffsetBytes(r), grad.cols() * Float.BYTES, value);
     }
   }
 
