@@ -206,9 +206,9 @@ public final class CaseCall {
   }
 
   /**
-   * Returns an integer parameter of up to 64 bits, given as a number or, since JSON readers may take
-   * numbers for doubles, as a decimal string. Numbers from 2^63 to 2^64 - 1 are taken for the signed
-   * ones of the same bits.
+   * Returns an integer parameter of up to 64 bits, given as a number or, since JSON readers may
+   * take numbers for doubles, as a decimal string. Numbers from 2^63 to 2^64 - 1 are taken for the
+   * signed ones of the same bits.
    */
   public long exactInteger(String name, long defaultValue) {
     JsonElement value = param(name);

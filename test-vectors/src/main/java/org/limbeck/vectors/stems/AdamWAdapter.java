@@ -6,8 +6,8 @@ import org.limbeck.vectors.CaseCall;
 import org.limbeck.vectors.StemAdapter;
 
 /**
- * adamw: parameters beta1 (0.9), beta2 (0.999), eps (1e-8), weight_decay (0.01), and those of {@link
- * OptimizerCalls}; inputs w, g, m, v; expects w, m, v.
+ * adamw: parameters beta1 (0.9), beta2 (0.999), eps (1e-8), weight_decay (0.01), and those of
+ * {@link OptimizerCalls}; inputs w, g, m, v; expects w, m, v.
  */
 final class AdamWAdapter implements StemAdapter {
   @Override

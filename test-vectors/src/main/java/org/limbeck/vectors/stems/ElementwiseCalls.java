@@ -12,7 +12,10 @@ final class ElementwiseCalls {
   private ElementwiseCalls() {}
 
   static <S> void run(
-      CaseCall call, Op<S, Elementwise.Forward> forward, Op<S, Elementwise.Backward> backward, S spec) {
+      CaseCall call,
+      Op<S, Elementwise.Forward> forward,
+      Op<S, Elementwise.Backward> backward,
+      S spec) {
     Matrix x = call.input("x", DType.F32);
     Matrix y = call.output("y", DType.F32, x.rows(), x.cols());
     call.run(forward, spec, new Elementwise.Forward(x, y));

@@ -14,8 +14,7 @@ import org.limbeck.vectors.StemAdapter;
 final class LayerNormAdapter implements StemAdapter {
   @Override
   public void run(CaseCall call) {
-    LayerNorm.Spec spec =
-        new LayerNorm.Spec(call.number("eps", LayerNorm.Spec.DEFAULT_EPSILON));
+    LayerNorm.Spec spec = new LayerNorm.Spec(call.number("eps", LayerNorm.Spec.DEFAULT_EPSILON));
     Matrix x = call.input("x", DType.F32);
     Matrix gamma = call.vector("gamma", DType.F32);
     Matrix beta = call.vector("beta", DType.F32);

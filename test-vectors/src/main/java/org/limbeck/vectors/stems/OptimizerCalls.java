@@ -8,8 +8,8 @@ import org.limbeck.kernels.op.OptimizerStep;
 import org.limbeck.vectors.CaseCall;
 
 /**
- * What optimizers share: parameters learning_rate (1e-3), step (1); inputs w, g, m, v; expects w, m,
- * v as they are after the step.
+ * What optimizers share: parameters learning_rate (1e-3), step (1); inputs w, g, m, v; expects w,
+ * m, v as they are after the step.
  */
 final class OptimizerCalls {
   private OptimizerCalls() {}

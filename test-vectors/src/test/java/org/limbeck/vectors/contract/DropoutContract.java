@@ -136,10 +136,7 @@ public abstract class DropoutContract extends KernelContract {
       Matrix y = t.zeros(DType.F32, 3, 50);
       run(Dropout.FORWARD, new Dropout.Spec(0), new Dropout.Forward(x, null, y, 1, 1));
       assertSameBits(x, y, "probability 0");
-      run(
-          Dropout.FORWARD,
-          new Dropout.Spec(1 - 0x1p-40),
-          new Dropout.Forward(x, null, y, 1, 1));
+      run(Dropout.FORWARD, new Dropout.Spec(1 - 0x1p-40), new Dropout.Forward(x, null, y, 1, 1));
       for (long i = 0; i < x.elements(); i++) {
         assertEquals(0f, y.getFloat(i / 50, i % 50));
       }

@@ -93,7 +93,8 @@ public abstract class LayerNormContract extends KernelContract {
       double rstd = want.rstd().getFloat(0, r);
       assertWithin(
           want.mean().getFloat(0, r), got.mean().getFloat(0, r), 4 * ULP * largest, () -> "mean");
-      assertWithin(rstd, got.rstd().getFloat(0, r), 8 * ULP * rstd * (1 + rstd * largest), () -> "rstd");
+      assertWithin(
+          rstd, got.rstd().getFloat(0, r), 8 * ULP * rstd * (1 + rstd * largest), () -> "rstd");
       for (long c = 0; c < x.cols(); c++) {
         double gamma = Math.abs(want.gamma().getFloat(0, c));
         double bound =
@@ -251,7 +252,10 @@ public abstract class LayerNormContract extends KernelContract {
       Matrix zero = t.vector(200);
       Matrix y = t.vector(200);
       Matrix z = t.vector(200);
-      run(LayerNorm.FORWARD, none, new LayerNorm.Forward(x, ones, zero, y, t.vector(1), t.vector(1)));
+      run(
+          LayerNorm.FORWARD,
+          none,
+          new LayerNorm.Forward(x, ones, zero, y, t.vector(1), t.vector(1)));
       run(
           LayerNorm.FORWARD,
           none,
@@ -377,7 +381,8 @@ public abstract class LayerNormContract extends KernelContract {
       assertRefused(
           new LayerNorm.Forward(x, t.vector(7), w, y, mean, rstd),
           "layer_norm.forward: gamma: given F32 [1, 7]");
-      assertRefused(new LayerNorm.Forward(x, v, w, y, mean, mean), "rstd: given memory that overlaps");
+      assertRefused(
+          new LayerNorm.Forward(x, v, w, y, mean, mean), "rstd: given memory that overlaps");
       assertRefused(new LayerNorm.Forward(x, v, w, y, null, rstd), "mean: given null");
       assertRefused(
           new LayerNorm.Forward(x.rows(0, 3), v, w, x.rows(1, 4), t.vector(3), t.vector(3)),
@@ -396,8 +401,7 @@ public abstract class LayerNormContract extends KernelContract {
 
   private void assertRefused(LayerNorm.Forward arguments, String message) {
     var e =
-        assertThrows(
-            InvalidArgumentException.class, () -> run(LayerNorm.FORWARD, SPEC, arguments));
+        assertThrows(InvalidArgumentException.class, () -> run(LayerNorm.FORWARD, SPEC, arguments));
     assertTrue(e.getMessage().contains(message), e.getMessage());
   }
 }

@@ -113,17 +113,21 @@ public final class LayerNorm {
     checks.vector("gradGamma", a.gradGamma(), DType.F32, cols);
     checks.vector("gradBeta", a.gradBeta(), DType.F32, cols);
     checks.disjointOrSame("gradX", a.gradX(), "gradY", a.gradY());
-    Matrix[] inputs = {a.x(), a.gamma(), a.mean(), a.rstd()};
-    String[] names = {"x", "gamma", "mean", "rstd"};
-    for (int i = 0; i < inputs.length; i++) {
-      checks.disjoint("gradX", a.gradX(), names[i], inputs[i]);
-      checks.disjoint("gradGamma", a.gradGamma(), names[i], inputs[i]);
-      checks.disjoint("gradBeta", a.gradBeta(), names[i], inputs[i]);
-    }
+    disjointFromInputs("gradX", a.gradX(), a, checks);
+    disjointFromInputs("gradGamma", a.gradGamma(), a, checks);
+    disjointFromInputs("gradBeta", a.gradBeta(), a, checks);
     checks.disjoint("gradGamma", a.gradGamma(), "gradX", a.gradX());
     checks.disjoint("gradGamma", a.gradGamma(), "gradY", a.gradY());
     checks.disjoint("gradBeta", a.gradBeta(), "gradX", a.gradX());
     checks.disjoint("gradBeta", a.gradBeta(), "gradY", a.gradY());
     checks.disjoint("gradBeta", a.gradBeta(), "gradGamma", a.gradGamma());
+  }
+
+  private static void disjointFromInputs(
+      String argument, Matrix output, Backward a, ArgumentChecks checks) {
+    checks.disjoint(argument, output, "x", a.x());
+    checks.disjoint(argument, output, "gamma", a.gamma());
+    checks.disjoint(argument, output, "mean", a.mean());
+    checks.disjoint(argument, output, "rstd", a.rstd());
   }
 }

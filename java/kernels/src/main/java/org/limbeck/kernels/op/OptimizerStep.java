@@ -33,12 +33,13 @@ public final class OptimizerStep {
     checks.matrix("gradient", a.gradient(), DType.F32, rows, cols);
     checks.matrix("firstMoment", a.firstMoment(), DType.F32, rows, cols);
     checks.matrix("secondMoment", a.secondMoment(), DType.F32, rows, cols);
-    checks.that(a.step() >= 1, "step", a.step(), "at least 1");
-    checks.that(
-        a.learningRate() >= 0 && !Double.isInfinite(a.learningRate()),
-        "learningRate",
-        a.learningRate(),
-        "a finite number of at least 0");
+    // Not checks.that: it would box the numbers of every call.
+    if (a.step() < 1) {
+      throw checks.fail("step", a.step(), "at least 1");
+    }
+    if (!(a.learningRate() >= 0) || Double.isInfinite(a.learningRate())) {
+      throw checks.fail("learningRate", a.learningRate(), "a finite number of at least 0");
+    }
     checks.disjoint("parameter", a.parameter(), "gradient", a.gradient());
     checks.disjoint("firstMoment", a.firstMoment(), "parameter", a.parameter());
     checks.disjoint("firstMoment", a.firstMoment(), "gradient", a.gradient());

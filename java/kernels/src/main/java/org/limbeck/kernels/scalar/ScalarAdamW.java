@@ -30,8 +30,7 @@ final class ScalarAdamW {
               (float) (spec.beta1() * a.firstMoment().getFloat(r, c) + (1 - spec.beta1()) * g);
           float v =
               (float) (spec.beta2() * a.secondMoment().getFloat(r, c) + (1 - spec.beta2()) * g * g);
-          double update =
-              m / firstCorrection / (Math.sqrt(v / secondCorrection) + spec.epsilon());
+          double update = m / firstCorrection / (Math.sqrt(v / secondCorrection) + spec.epsilon());
           double decayed = w.getFloat(r, c) * (1 - a.learningRate() * spec.weightDecay());
           w.setFloat(r, c, (float) (decayed - a.learningRate() * update));
           a.firstMoment().setFloat(r, c, m);

@@ -19,9 +19,9 @@ import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 
 /**
- * bert_adam, Vector API. g' = g min(1, maxNorm / (|g| + 1e-6)), |g| over the whole tensor; m = beta1
- * m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2; w -= l (m / (sqrt(v) + epsilon) + weightDecay
- * w).
+ * bert_adam, Vector API. g' = g min(1, maxNorm / (|g| + 1e-6)), |g| over the whole tensor; m =
+ * beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2; w -= l (m / (sqrt(v) + epsilon) +
+ * weightDecay w).
  *
  * <p>w, g, m, v f32 [rows, cols], any row stride, 4-byte aligned; w, m, v are updated, none
  * overlaps another. NaN in g makes all of w, m and v NaN, unless maxNorm is infinite: then the norm
@@ -85,8 +85,7 @@ final class VectorBertAdam implements Kernel<OptimizerStep.Arguments> {
     partialSums.set(ValueLayout.JAVA_DOUBLE, from / chunkRows * Double.BYTES, squares);
   }
 
-  private static double sumSquares(
-      MemorySegment gs, long go, long bytes, MemorySegment scratch) {
+  private static double sumSquares(MemorySegment gs, long go, long bytes, MemorySegment scratch) {
     DoubleVector low = DoubleVector.zero(F64);
     DoubleVector high = DoubleVector.zero(F64);
     for (long i = 0; i < bytes; i += BYTES) {

@@ -182,8 +182,7 @@ final class VectorDropout {
               .compare(VectorOperators.GE, flippedThreshold)
               .cast(F32);
       FloatVector base = FloatVector.fromMemorySegment(F32, residual, ro + i, ORDER);
-      FloatVector sum =
-          FloatVector.fromMemorySegment(F32, in, io + i, ORDER).mul(scale).add(base);
+      FloatVector sum = FloatVector.fromMemorySegment(F32, in, io + i, ORDER).mul(scale).add(base);
       base.blend(sum, kept).intoMemorySegment(out, oo + i, ORDER);
     }
     for (; i < bytes; i += Float.BYTES) {

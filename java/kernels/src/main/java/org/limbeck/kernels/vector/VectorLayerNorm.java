@@ -30,8 +30,7 @@ final class VectorLayerNorm implements Kernel<LayerNorm.Forward> {
   static final long BLOCK_BYTES = 4096 * Float.BYTES;
 
   private static final RangeBody<VectorLayerNorm, LayerNorm.Forward> ROWS =
-      (kernel, a, scratch, from, to) ->
-          kernel.rows(a, scratch.reserve(Tail.SLOT_BYTES), from, to);
+      (kernel, a, scratch, from, to) -> kernel.rows(a, scratch.reserve(Tail.SLOT_BYTES), from, to);
 
   private final double epsilon;
 

@@ -53,7 +53,11 @@ final class VectorLayerNormBackward implements Kernel<LayerNorm.Backward> {
     }
     add(partials, 0, a.gradGamma().segment(), a.gradGamma().offsetBytes(), cols * Float.BYTES);
     add(
-        partials, arrayBytes, a.gradBeta().segment(), a.gradBeta().offsetBytes(), cols * Float.BYTES);
+        partials,
+        arrayBytes,
+        a.gradBeta().segment(),
+        a.gradBeta().offsetBytes(),
+        cols * Float.BYTES);
   }
 
   private void rows(LayerNorm.Backward a, MemorySegment scratch, long from, long to) {
@@ -75,7 +79,20 @@ final class VectorLayerNormBackward implements Kernel<LayerNorm.Backward> {
       for (long i = 0; i < bytes; i += VectorLayerNorm.BLOCK_BYTES) {
         long length = Math.min(VectorLayerNorm.BLOCK_BYTES, bytes - i);
         long so = sums + i;
-        accumulate(xs, xo + i, gs, go + i, gammas, gammaOffset + i, so, length, mean, rstd, scratch);
+        accumulate(
+            xs,
+            xo + i,
+            gs,
+            go + i,
+            gammas,
+            gammaOffset + i,
+            partials,
+            so,
+            so + arrayBytes,
+            length,
+            mean,
+            rstd,
+            scratch);
         sum += get(scratch, 0);
         dot += get(scratch, Tail.SLOT_BYTES);
       }
@@ -97,27 +114,55 @@ final class VectorLayerNormBackward implements Kernel<LayerNorm.Backward> {
   }
 
   /** Adds gradY xhat and gradY to the sums of the chunk; leaves sum g and sum g xhat in scratch. */
-  private void accumulate(
+  private static void accumulate(
       MemorySegment xs,
       long xo,
       MemorySegment gs,
       long go,
       MemorySegment gammas,
       long gammaOffset,
+      MemorySegment sums,
       long so,
+      long bo,
       long bytes,
       float mean,
       float rstd,
       MemorySegment scratch) {
-    MemorySegment sums = partials;
-    long bo = so + arrayBytes;
+    long whole = Lanes.wholeBytes(bytes);
+    accumulateWhole(xs, xo, gs, go, gammas, gammaOffset, sums, so, bo, whole, mean, rstd, scratch);
+    float total = Lanes.sum(scratch, 0);
+    float product = Lanes.sum(scratch, Tail.SLOT_BYTES);
+    for (long i = whole; i < bytes; i += Float.BYTES) {
+      float xhat = (get(xs, xo + i) - mean) * rstd;
+      float dy = get(gs, go + i);
+      set(sums, so + i, Math.fma(dy, xhat, get(sums, so + i)));
+      set(sums, bo + i, dy + get(sums, bo + i));
+      float g = dy * get(gammas, gammaOffset + i);
+      total += g;
+      product = Math.fma(g, xhat, product);
+    }
+    set(scratch, 0, total);
+    set(scratch, Tail.SLOT_BYTES, product);
+  }
+
+  private static void accumulateWhole(
+      MemorySegment xs,
+      long xo,
+      MemorySegment gs,
+      long go,
+      MemorySegment gammas,
+      long gammaOffset,
+      MemorySegment sums,
+      long so,
+      long bo,
+      long bytes,
+      float mean,
+      float rstd,
+      MemorySegment scratch) {
     FloatVector sum = FloatVector.zero(F32);
     FloatVector dot = FloatVector.zero(F32);
-    long whole = Lanes.wholeBytes(bytes);
-    long i = 0;
-    for (; i < whole; i += BYTES) {
-      FloatVector xhat =
-          FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).sub(mean).mul(rstd);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector xhat = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).sub(mean).mul(rstd);
       FloatVector dy = FloatVector.fromMemorySegment(F32, gs, go + i, ORDER);
       dy.fma(xhat, FloatVector.fromMemorySegment(F32, sums, so + i, ORDER))
           .intoMemorySegment(sums, so + i, ORDER);
@@ -129,19 +174,6 @@ final class VectorLayerNormBackward implements Kernel<LayerNorm.Backward> {
     }
     sum.intoMemorySegment(scratch, 0, ORDER);
     dot.intoMemorySegment(scratch, Tail.SLOT_BYTES, ORDER);
-    float total = Lanes.sum(scratch, 0);
-    float product = Lanes.sum(scratch, Tail.SLOT_BYTES);
-    for (; i < bytes; i += Float.BYTES) {
-      float xhat = (get(xs, xo + i) - mean) * rstd;
-      float dy = get(gs, go + i);
-      set(sums, so + i, Math.fma(dy, xhat, get(sums, so + i)));
-      set(sums, bo + i, dy + get(sums, bo + i));
-      float g = dy * get(gammas, gammaOffset + i);
-      total += g;
-      product = Math.fma(g, xhat, product);
-    }
-    set(scratch, 0, total);
-    set(scratch, Tail.SLOT_BYTES, product);
   }
 
   /** Stores rstd (g - mean(g) - xhat mean(g xhat)). */

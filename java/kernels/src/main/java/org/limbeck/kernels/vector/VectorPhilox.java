@@ -84,9 +84,7 @@ final class VectorPhilox {
     LongVector streamHigh = LongVector.broadcast(I64, stream >>> 32);
     for (long i = offset; i < offset + bytes; i += BYTES) {
       block.and(LOW_WORD).intoMemorySegment(counters, i, ORDER);
-      block
-          .lanewise(VectorOperators.LSHR, 32)
-          .intoMemorySegment(counters, i + ARRAY_BYTES, ORDER);
+      block.lanewise(VectorOperators.LSHR, 32).intoMemorySegment(counters, i + ARRAY_BYTES, ORDER);
       streamLow.intoMemorySegment(counters, i + 2 * ARRAY_BYTES, ORDER);
       streamHigh.intoMemorySegment(counters, i + 3 * ARRAY_BYTES, ORDER);
       block = block.add(LANES);
@@ -109,11 +107,13 @@ final class VectorPhilox {
       LongVector p0 = c0.mul(MULTIPLIER_0);
       LongVector p1 = c2.mul(MULTIPLIER_1);
       LongVector d0 =
-          p1.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c1).lanewise(
-              VectorOperators.XOR, key0);
+          p1.lanewise(VectorOperators.LSHR, 32)
+              .lanewise(VectorOperators.XOR, c1)
+              .lanewise(VectorOperators.XOR, key0);
       LongVector d2 =
-          p0.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c3).lanewise(
-              VectorOperators.XOR, key1);
+          p0.lanewise(VectorOperators.LSHR, 32)
+              .lanewise(VectorOperators.XOR, c3)
+              .lanewise(VectorOperators.XOR, key1);
       LongVector q0 = d0.mul(MULTIPLIER_0);
       LongVector q1 = d2.mul(MULTIPLIER_1);
       // The low halves of the first round's products are d1 and d3.

@@ -42,7 +42,11 @@ final class VectorRelu {
     long bytes = a.x().cols() * Float.BYTES;
     for (long r = from; r < to; r++) {
       apply(
-          a.x().segment(), a.x().rowOffsetBytes(r), a.y().segment(), a.y().rowOffsetBytes(r), bytes);
+          a.x().segment(),
+          a.x().rowOffsetBytes(r),
+          a.y().segment(),
+          a.y().rowOffsetBytes(r),
+          bytes);
     }
   }
 
@@ -95,8 +99,7 @@ final class VectorRelu {
     }
     for (; i < bytes; i += Float.BYTES) {
       boolean passes = xs.get(ValueLayout.JAVA_FLOAT, xo + i) > 0;
-      out.set(
-          ValueLayout.JAVA_FLOAT, oo + i, passes ? gs.get(ValueLayout.JAVA_FLOAT, go + i) : 0f);
+      out.set(ValueLayout.JAVA_FLOAT, oo + i, passes ? gs.get(ValueLayout.JAVA_FLOAT, go + i) : 0f);
     }
   }
 }
