@@ -9,9 +9,9 @@ import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.Attention;
 import org.limbeck.kernels.op.Cosine;
-import org.limbeck.kernels.op.Mse;
 import org.limbeck.kernels.op.Gelu;
 import org.limbeck.kernels.op.GemmF32;
+import org.limbeck.kernels.op.Mse;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
 
