@@ -11,9 +11,9 @@ import org.limbeck.vectors.StemAdapter;
 /**
  * attention: parameters heads (1), scale (1 / sqrt(width)), causal (false), masked_score (-10000);
  * inputs query [batch, queries, heads * width], key and value [batch, keys, heads * width], lengths
- * [batch], mask [batch, queries, keys], grad_context like query, grad_scores [batch, heads, queries,
- * keys]; expects scores and maps [batch, heads, queries, keys], context, grad_query, grad_key,
- * grad_value. Without grad_context no gradients.
+ * [batch], mask [batch, queries, keys], grad_context like query, grad_scores [batch, heads,
+ * queries, keys]; expects scores and maps [batch, heads, queries, keys], context, grad_query,
+ * grad_key, grad_value. Without grad_context no gradients.
  */
 final class AttentionAdapter implements StemAdapter {
   @Override
@@ -21,8 +21,7 @@ final class AttentionAdapter implements StemAdapter {
     long batch = call.tensor("query").shape()[0];
     long queries = call.tensor("query").shape()[1];
     long keys = call.tensor("key").shape()[1];
-    AttentionShape shape =
-        new AttentionShape(batch, call.integer("heads", 1), queries, keys);
+    AttentionShape shape = new AttentionShape(batch, call.integer("heads", 1), queries, keys);
     Attention.Spec spec =
         new Attention.Spec(
             call.number("scale", Double.NaN),

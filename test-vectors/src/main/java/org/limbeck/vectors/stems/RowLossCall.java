@@ -6,7 +6,9 @@ import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.RowLoss;
 import org.limbeck.vectors.CaseCall;
 
-/** Losses between rows: inputs student, teacher, row_weight; expects loss, row_loss, grad_student. */
+/**
+ * Losses between rows: inputs student, teacher, row_weight; expects loss, row_loss, grad_student.
+ */
 final class RowLossCall {
   private RowLossCall() {}
 

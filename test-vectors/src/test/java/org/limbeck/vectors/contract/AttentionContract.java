@@ -165,8 +165,7 @@ public abstract class AttentionContract extends KernelContract {
     assertBounded(
         want,
         got,
-        (r, col) ->
-            product(c.shape.keys(), mapsKeys(c, maps, c.value, r, col)),
+        (r, col) -> product(c.shape.keys(), mapsKeys(c, maps, c.value, r, col)),
         what + ": context");
   }
 
@@ -200,8 +199,7 @@ public abstract class AttentionContract extends KernelContract {
     assertBounded(
         want.gradValue,
         got.gradValue,
-        (r, col) ->
-            product(c.shape.queries(), mapsQueries(c, want.maps, c.gradContext, r, col)),
+        (r, col) -> product(c.shape.queries(), mapsQueries(c, want.maps, c.gradContext, r, col)),
         what + ": gradValue");
   }
 
@@ -217,8 +215,7 @@ public abstract class AttentionContract extends KernelContract {
       Matrix error = t.zeros(DType.F32, before.rows(), keys);
       for (long r = 0; r < before.rows(); r++) {
         long row = r;
-        double dot =
-            sum(keys, k -> (double) before.getFloat(row, k) * want.maps.getFloat(row, k));
+        double dot = sum(keys, k -> (double) before.getFloat(row, k) * want.maps.getFloat(row, k));
         for (long k = 0; k < keys; k++) {
           double p = want.maps.getFloat(r, k);
           double chain = p * (dot * (keys + 4) + 3 * Math.abs(before.getFloat(r, k)));
@@ -242,8 +239,7 @@ public abstract class AttentionContract extends KernelContract {
           (r, col) ->
               scale
                   * (mapsQueries(c, error, c.query, r, col)
-                      + product(
-                          c.shape.queries(), mapsQueries(c, want.gradMaps, c.query, r, col))),
+                      + product(c.shape.queries(), mapsQueries(c, want.gradMaps, c.query, r, col))),
           what + ": gradKey");
     }
   }
@@ -333,8 +329,7 @@ public abstract class AttentionContract extends KernelContract {
       String what = "masking " + masking;
       GradientCheck.check(
           c.query, out.gradQuery, x -> c.objective(x, k, v), what + ": gradQuery", SEED);
-      GradientCheck.check(
-          c.key, out.gradKey, x -> c.objective(q, x, v), what + ": gradKey", SEED);
+      GradientCheck.check(c.key, out.gradKey, x -> c.objective(q, x, v), what + ": gradKey", SEED);
       GradientCheck.check(
           c.value, out.gradValue, x -> c.objective(q, k, x), what + ": gradValue", SEED);
     }
@@ -406,8 +401,7 @@ public abstract class AttentionContract extends KernelContract {
       assertRefused(
           new Attention.Weights(s, q, k, null, null, o.scores, o.scores),
           "maps: given memory that overlaps scores");
-      assertRefused(
-          new Attention.Weights(s, q, k, null, null, o.scores, null), "maps: given null");
+      assertRefused(new Attention.Weights(s, q, k, null, null, o.scores, null), "maps: given null");
       assertThrows(
           InvalidArgumentException.class, () -> new Attention.Spec(Double.NaN, false, Float.NaN));
       assertThrows(InvalidArgumentException.class, () -> new AttentionShape(1, 0, 1, 1));

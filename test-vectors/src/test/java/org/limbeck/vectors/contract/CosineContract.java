@@ -47,7 +47,9 @@ public abstract class CosineContract extends RowLossContract<Cosine.Spec> {
     return (cols + 16) * 0x1p-52 * (1 + loss);
   }
 
-  /** One rounding to float, and the roundings in double of two terms of at most 4 / |s| that cancel. */
+  /**
+   * One rounding to float, and the roundings in double of two terms of at most 4 / |s| that cancel.
+   */
   @Override
   double gradientBound(Outputs want, Matrix student, Matrix teacher, long row, long col) {
     double squares = 0;

@@ -91,7 +91,6 @@ public abstract class MseContract extends RowLossContract<Mse.Spec> {
 
   @Test
   void refusesAFloorThatIsNoNumber() {
-    assertThrows(
-        InvalidArgumentException.class, () -> new Mse.Spec(Normaliser.SUM, Float.NaN));
+    assertThrows(InvalidArgumentException.class, () -> new Mse.Spec(Normaliser.SUM, Float.NaN));
   }
 }

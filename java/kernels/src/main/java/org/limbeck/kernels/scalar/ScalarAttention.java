@@ -12,9 +12,9 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * P V; dP = dC V^T, dV = P^T dC, dA = P (dP - sum dP P) + further dA, dQ = scale dA K, dK = scale
  * dA^T Q.
  *
- * <p>Q, C, dQ, dC f32 [batch queries, heads width], K, V, dK, dV f32 [batch keys, heads width]; A, P,
- * dP (overwritten with dA) f32 [batch heads queries, keys]; any row stride; no output overlaps an
- * input. Masked entries: A = maskedScore, P = 0; a row without a real key has P = 0. NaN or
+ * <p>Q, C, dQ, dC f32 [batch queries, heads width], K, V, dK, dV f32 [batch keys, heads width]; A,
+ * P, dP (overwritten with dA) f32 [batch heads queries, keys]; any row stride; no output overlaps
+ * an input. Masked entries: A = maskedScore, P = 0; a row without a real key has P = 0. NaN or
  * +infinity among the real scores of a row makes its real maps NaN. Sums in double, one rounding
  * for each stored element; P from the stored A. One thread. A and C 2 queries keys width flops for
  * each example and head, their backwards twice that.
@@ -120,7 +120,9 @@ final class ScalarAttention {
     mapsTimesQueries(s, scale, a.gradMaps(), a.query(), a.gradKey());
   }
 
-  /** Stores scale M X for each example and head: M has the shape of the maps, X that of the keys. */
+  /**
+   * Stores scale M X for each example and head: M has the shape of the maps, X that of the keys.
+   */
   private static void mapsTimesKeys(
       AttentionShape s, double scale, Matrix maps, Matrix x, Matrix out) {
     long width = x.cols() / s.heads();

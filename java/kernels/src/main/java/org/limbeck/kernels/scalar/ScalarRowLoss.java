@@ -8,7 +8,8 @@ import org.limbeck.kernels.op.RowLoss;
 import org.limbeck.kernels.parallel.WorkerPool;
 
 /**
- * What the losses between the rows of two matrices share, reference: loss = sum_r w_r l_r / divisor.
+ * What the losses between the rows of two matrices share, reference: loss = sum_r w_r l_r /
+ * divisor.
  *
  * <p>A row of weight 0 is not read; its loss and its gradient are 0. Where the divisor is 0, the
  * loss and the whole gradient are 0.

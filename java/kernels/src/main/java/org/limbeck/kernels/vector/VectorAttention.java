@@ -13,18 +13,18 @@ import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 
 /**
- * attention, Vector API. A = scale Q K^T, P = softmax of A over the entries that are not masked, C =
- * P V; dP = dC V^T, dV = P^T dC, dA = P (dP - sum dP P) + further dA, dQ = scale dA K, dK = scale
+ * attention, Vector API. A = scale Q K^T, P = softmax of A over the entries that are not masked, C
+ * = P V; dP = dC V^T, dV = P^T dC, dA = P (dP - sum dP P) + further dA, dQ = scale dA K, dK = scale
  * dA^T Q.
  *
- * <p>Q, C, dQ, dC f32 [batch queries, heads width], K, V, dK, dV f32 [batch keys, heads width]; A, P,
- * dP (overwritten with dA) f32 [batch heads queries, keys]; any row stride, 4-byte aligned; no
- * output overlaps an input. Masked entries: A = maskedScore, P = 0; a row without a real key has P =
- * 0. NaN or +infinity among the real scores of a row makes its real maps NaN; keys beyond the
- * length are not read by the forward. Products by {@link VectorGemm}, rows by {@link VectorSoftmax},
- * with their accumulation and tails. One thread an example and head. A and C 2 queries keys width
- * flops for each example and head, their backwards twice that; maps and scores pass through the
- * second cache level once, or memory where queries keys floats do not fit there.
+ * <p>Q, C, dQ, dC f32 [batch queries, heads width], K, V, dK, dV f32 [batch keys, heads width]; A,
+ * P, dP (overwritten with dA) f32 [batch heads queries, keys]; any row stride, 4-byte aligned; no
+ * output overlaps an input. Masked entries: A = maskedScore, P = 0; a row without a real key has P
+ * = 0. NaN or +infinity among the real scores of a row makes its real maps NaN; keys beyond the
+ * length are not read by the forward. Products by {@link VectorGemm}, rows by {@link
+ * VectorSoftmax}, with their accumulation and tails. One thread an example and head. A and C 2
+ * queries keys width flops for each example and head, their backwards twice that; maps and scores
+ * pass through the second cache level once, or memory where queries keys floats do not fit there.
  */
 final class VectorAttention {
   private static final RangeBody<Attention.Spec, Attention.Weights> WEIGHTS =
@@ -41,8 +41,7 @@ final class VectorAttention {
       (none, a, scratch, from, to) -> {
         AttentionShape s = a.shape();
         for (long head = from; head < to; head++) {
-          queriesTimesKeys(
-              s, head, s.keys(), 1, a.gradContext(), a.value(), a.gradMaps(), scratch);
+          queriesTimesKeys(s, head, s.keys(), 1, a.gradContext(), a.value(), a.gradMaps(), scratch);
           mapsTimesQueries(s, head, 1, a.maps(), a.gradContext(), a.gradValue(), scratch);
         }
       };
@@ -163,8 +162,7 @@ final class VectorAttention {
           .intoMemorySegment(ys, yo + i, Lanes.ORDER);
     }
     for (; i < bytes; i += Float.BYTES) {
-      float sum =
-          ys.get(ValueLayout.JAVA_FLOAT, yo + i) + xs.get(ValueLayout.JAVA_FLOAT, xo + i);
+      float sum = ys.get(ValueLayout.JAVA_FLOAT, yo + i) + xs.get(ValueLayout.JAVA_FLOAT, xo + i);
       ys.set(ValueLayout.JAVA_FLOAT, yo + i, sum);
     }
   }
@@ -260,7 +258,6 @@ final class VectorAttention {
   /** Returns where the part of one example and head begins in a matrix of heads side by side. */
   private static long offset(AttentionShape s, long head, long positions, Matrix x) {
     long width = x.cols() / s.heads();
-    return x.rowOffsetBytes(head / s.heads() * positions)
-        + head % s.heads() * width * Float.BYTES;
+    return x.rowOffsetBytes(head / s.heads() * positions) + head % s.heads() * width * Float.BYTES;
   }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.kernels.vector;
 
-import static org.limbeck.kernels.vector.Lanes.BYTES;
 import static org.limbeck.kernels.vector.Lanes.F32_HALF;
 import static org.limbeck.kernels.vector.Lanes.F64;
 import static org.limbeck.kernels.vector.Lanes.HALF_BYTES;
@@ -18,13 +17,13 @@ import org.limbeck.kernels.op.Cosine;
  * cosine, Vector API. With c = s.t / (|s| |t|): l = 1 - c, 1 - c^2 or 2 (1 - c); ds = -m (t / |t| -
  * c s / |s|) / |s| with m = 1, 2c or 2.
  *
- * <p>student, teacher, gradStudent f32 [rows, cols], any row stride, 4-byte aligned; gradStudent may
- * be student. rowLoss, loss f64. A zero vector on either side: c = 0, ds = 0. NaN or infinity makes
- * its row NaN. All in double, one rounding at the end: the terms of the gradient cancel where the
- * rows are nearly parallel, and 1 / |s| may be no float. Rows are split over threads. Two passes
- * over a row, the second only for the gradient, out of the first cache levels. 9 rows cols flops;
- * reads 2 rows cols, writes rows cols floats from and to memory. Tails in scalar loops of the same
- * arithmetic.
+ * <p>student, teacher, gradStudent f32 [rows, cols], any row stride, 4-byte aligned; gradStudent
+ * may be student. rowLoss, loss f64. A zero vector on either side: c = 0, ds = 0. NaN or infinity
+ * makes its row NaN. All in double, one rounding at the end: the terms of the gradient cancel where
+ * the rows are nearly parallel, and 1 / |s| may be no float. Rows are split over threads. Two
+ * passes over a row, the second only for the gradient, out of the first cache levels. 9 rows cols
+ * flops; reads 2 rows cols, writes rows cols floats from and to memory. Tails in scalar loops of
+ * the same arithmetic.
  */
 final class VectorCosine extends VectorRowLoss {
   private static final long STUDENT_TEACHER = 0;

@@ -20,12 +20,12 @@ import org.limbeck.kernels.op.Mse;
  * mse, Vector API. l = sum_j (f(s_j) - f(t_j))^2 / cols with f(x) = 0 at or below the floor and x
  * above it; ds_j = 2 (f(s_j) - f(t_j)) / cols above the floor, 0 at or below it.
  *
- * <p>student, teacher, gradStudent f32 [rows, cols], any row stride, 4-byte aligned; gradStudent may
- * be student. rowLoss, loss f64. NaN is never at or below the floor: it makes its row loss NaN.
- * Differences in float, squares (exact) and sums in double, two sums a double lane; gradients within
- * 2 ulp. Rows are split over threads. Two passes over a row, the second only for the gradient, out
- * of the first cache levels. 3 rows cols flops; reads 2 rows cols, writes rows cols floats from and
- * to memory. Tails in scalar loops of the same arithmetic.
+ * <p>student, teacher, gradStudent f32 [rows, cols], any row stride, 4-byte aligned; gradStudent
+ * may be student. rowLoss, loss f64. NaN is never at or below the floor: it makes its row loss NaN.
+ * Differences in float, squares (exact) and sums in double, two sums a double lane; gradients
+ * within 2 ulp. Rows are split over threads. Two passes over a row, the second only for the
+ * gradient, out of the first cache levels. 3 rows cols flops; reads 2 rows cols, writes rows cols
+ * floats from and to memory. Tails in scalar loops of the same arithmetic.
  */
 final class VectorMse extends VectorRowLoss {
   private final float floor;
