@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """attention_kl from scores: sum over keys of q log(q / p), mean over real query rows, then over batch and heads."""
 
-from mpmath import exp, fsum, log, mpf
+from mpmath import exp, fsum, log, mpf, sqrt
 
 from golden import F32, F64, I32, U8, Random, VectorFile, exact, f32, flatten, numbers
 
@@ -91,6 +91,29 @@ def add(file, id, comment, student, teacher, lengths=None, mask=None, params=Non
               {"loss": F64([loss]), "grad_student_scores": F64(grad), "grad_student_scores.magnitude": F64(size)},
               params=params, flags=flags, relative=relative, absolute=absolute)
     return loss, grad
+
+
+def add_qk(file, id, comment, draw, batch, heads, queries, keys, width, lengths=None, params=None):
+    """From queries and keys: the scores are qk_scale Q K^T, and the gradient goes back through them."""
+    params = dict(params or {}, input="qk")
+    scale = exact(params.get("qk_scale", 1 / sqrt(mpf(width))))
+    q, k, tq, tk = (draw.normal(batch, heads, n, width) for n in (queries, keys, queries, keys))
+
+    def scores(left, right):
+        return [[[[scale * fsum(exact(a) * exact(b) for a, b in zip(x, y)) for y in rk] for x in rq]
+                 for rq, rk in zip(bq, bk)] for bq, bk in zip(left, right)]
+
+    loss, grad, _ = attention_kl(scores(q, k), scores(tq, tk), lengths, None, params)
+    grad_q = [[[[scale * fsum(g * exact(y[d]) for g, y in zip(row, k[b][h])) for d in range(width)]
+                for row in grad[b][h]] for h in range(heads)] for b in range(batch)]
+    grad_k = [[[[scale * fsum(grad[b][h][i][j] * exact(q[b][h][i][d]) for i in range(queries))
+                 for d in range(width)] for j in range(keys)] for h in range(heads)] for b in range(batch)]
+    inputs = {"student_q": F32(q), "student_k": F32(k), "teacher_q": F32(tq), "teacher_k": F32(tk)}
+    if lengths is not None:
+        inputs["lengths"] = I32(lengths)
+    file.case(id, comment, inputs,
+              {"loss": F64([loss]), "grad_student_q": F64(grad_q), "grad_student_k": F64(grad_k)},
+              params=params, flags=["TailLanes"], relative=4e-6, absolute=2e-7)
 
 
 def printed(file):
@@ -203,6 +226,14 @@ def main():
     file.invalid("mask-shape", "a mask of another shape", dict(ok, mask=U8([[[1, 1, 1]]])), "mask")
     file.invalid("teacher-shape", "maps of different size", dict(ok, teacher_scores=F32([[[[1.0]]]])), "teacherScores")
     file.invalid("no-keys", "no key", {"student_scores": F32([[[[]]]]), "teacher_scores": F32([[[[]]]])}, "shape")
+    draw = Random(907)
+    add_qk(file, "qk", "scores from queries and keys, scale 1 / sqrt(width)", draw, 2, 2, 5, 5, 3)
+    add_qk(file, "qk-lengths", "with lengths, one of them 0", draw, 3, 2, 4, 4, 5, lengths=[4, 0, 2])
+    add_qk(file, "qk-causal", "causal, a temperature and a scale of one's own", draw, 1, 2, 6, 6, 4,
+           params={"causal": True, "temperature": 2.0, "tau_squared": True, "qk_scale": 0.5})
+    add_qk(file, "qk-cross", "more keys than queries", draw, 2, 1, 3, 7, 4, lengths=[7, 5])
+    file.invalid("qk-clamp", "a clamp belongs to scores", {name: F32(draw.normal(1, 1, 2, 2)) for name in
+                 ("student_q", "student_k", "teacher_q", "teacher_k")}, "clamp", {"input": "qk", "clamp": 1e-8})
     file.write()
 
 

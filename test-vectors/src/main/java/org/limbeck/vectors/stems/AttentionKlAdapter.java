@@ -3,8 +3,10 @@ package org.limbeck.vectors.stems;
 
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.op.Attention;
 import org.limbeck.kernels.op.AttentionKl;
 import org.limbeck.kernels.op.AttentionShape;
+import org.limbeck.kernels.op.InvalidArgumentException;
 import org.limbeck.vectors.CaseCall;
 import org.limbeck.vectors.StemAdapter;
 import org.limbeck.vectors.Tensor;
@@ -13,6 +15,11 @@ import org.limbeck.vectors.VectorFormatException;
 /**
  * attention_kl: params input, temperature, scale, clamp, causal, tau_squared; inputs
  * student_scores, teacher_scores, lengths, mask; expects loss, grad_student_scores.
+ *
+ * <p>With input qk: param qk_scale; inputs student_q, student_k, teacher_q, teacher_k, each [batch,
+ * heads, length, width]; expects loss, grad_student_q, grad_student_k. The library has no streaming
+ * form: the scores are made by attention, each head as an example of its own, and the gradient is
+ * sent back through it.
  */
 final class AttentionKlAdapter implements StemAdapter {
   private enum Input {
@@ -22,9 +29,7 @@ final class AttentionKlAdapter implements StemAdapter {
 
   @Override
   public void run(CaseCall call) {
-    if (call.choice("input", Input.class, Input.SCORES) == Input.QK) {
-      throw new VectorFormatException("this library computes attention_kl from scores only");
-    }
+    boolean fromScores = call.choice("input", Input.class, Input.SCORES) == Input.SCORES;
     AttentionKl.Spec spec =
         new AttentionKl.Spec(
             call.number("temperature", 1),
@@ -32,6 +37,14 @@ final class AttentionKlAdapter implements StemAdapter {
             call.number("clamp", 0),
             call.bool("causal", false),
             call.bool("tau_squared", false));
+    if (fromScores) {
+      runFromScores(call, spec);
+    } else {
+      runFromQueriesAndKeys(call, spec);
+    }
+  }
+
+  private static void runFromScores(CaseCall call, AttentionKl.Spec spec) {
     Matrix student = call.input("student_scores", DType.F32);
     Matrix teacher = call.input("teacher_scores", DType.F32);
     Matrix lengths = call.optionalVector("lengths", DType.I32);
@@ -39,19 +52,117 @@ final class AttentionKlAdapter implements StemAdapter {
     Matrix grad =
         call.optionalOutput("grad_student_scores", DType.F32, student.rows(), student.cols());
     Matrix loss = call.optionalOutput("loss", DType.F64, 1, 1);
+    long[] shape = shape(call.tensor("student_scores"));
     call.run(
         AttentionKl.OP,
         spec,
         new AttentionKl.Arguments(
-            shape(call.tensor("student_scores")), student, teacher, lengths, mask, grad, loss));
+            new AttentionShape(shape[0], shape[1], shape[2], shape[3]),
+            student,
+            teacher,
+            lengths,
+            mask,
+            grad,
+            loss));
   }
 
-  private static AttentionShape shape(Tensor scores) {
-    long[] shape = scores.shape();
-    if (shape.length != 4) {
-      throw new VectorFormatException(
-          "the input student_scores is " + scores + ", expected [batch, heads, queries, keys]");
+  private static void runFromQueriesAndKeys(CaseCall call, AttentionKl.Spec spec) {
+    if (spec.clamp() != 0) {
+      throw new InvalidArgumentException(
+          "attention_kl", "clamp", spec.clamp(), "none where the input is qk");
     }
-    return new AttentionShape(shape[0], shape[1], shape[2], shape[3]);
+    long[] queryShape = shape(call.tensor("student_q"));
+    long heads = queryShape[1];
+    long queries = queryShape[2];
+    long keys = shape(call.tensor("student_k"))[2];
+    AttentionShape shape = new AttentionShape(queryShape[0] * heads, 1, queries, keys);
+    Matrix lengths = perHead(call, call.optionalVector("lengths", DType.I32), queryShape[0], heads);
+    Matrix mask = perHead(call, call.optional("mask", DType.U8), queryShape[0], heads);
+    double qkScale = call.number("qk_scale", Double.NaN);
+    Attention.Spec attention =
+        new Attention.Spec(qkScale, spec.causal(), Attention.Spec.BERT_MASKED_SCORE);
+    Matrix query = call.input("student_q", DType.F32);
+    Matrix key = call.input("student_k", DType.F32);
+    Matrix maps = call.allocate(DType.F32, shape.rows(), keys);
+    Matrix student = scores(call, attention, shape, query, key, lengths, mask, maps);
+    Matrix teacher =
+        scores(
+            call,
+            attention,
+            shape,
+            call.input("teacher_q", DType.F32),
+            call.input("teacher_k", DType.F32),
+            lengths,
+            mask,
+            call.allocate(DType.F32, shape.rows(), keys));
+    Matrix grad = call.allocate(DType.F32, shape.rows(), keys);
+    Matrix loss = call.optionalOutput("loss", DType.F64, 1, 1);
+    call.run(
+        AttentionKl.OP,
+        spec,
+        new AttentionKl.Arguments(shape, student, teacher, lengths, mask, grad, loss));
+    call.run(
+        Attention.WEIGHTS_BACKWARD,
+        attention,
+        new Attention.WeightsBackward(
+            shape,
+            query,
+            key,
+            maps,
+            call.allocate(DType.F32, shape.rows(), keys),
+            grad,
+            call.output("grad_student_q", DType.F32, query.rows(), query.cols()),
+            call.output("grad_student_k", DType.F32, key.rows(), key.cols())));
+  }
+
+  private static Matrix scores(
+      CaseCall call,
+      Attention.Spec spec,
+      AttentionShape shape,
+      Matrix query,
+      Matrix key,
+      Matrix lengths,
+      Matrix mask,
+      Matrix maps) {
+    Matrix scores = call.allocate(DType.F32, shape.rows(), shape.keys());
+    call.run(
+        Attention.WEIGHTS,
+        spec,
+        new Attention.Weights(shape, query, key, lengths, mask, scores, maps));
+    return scores;
+  }
+
+  /** Returns a matrix with the block of each example once for each of its heads; null stays null. */
+  private static Matrix perHead(CaseCall call, Matrix perExample, long batch, long heads) {
+    if (perExample == null) {
+      return null;
+    }
+    boolean vector = perExample.type() == DType.I32;
+    long rows = vector ? 1 : perExample.rows() / batch;
+    long cols = vector ? perExample.cols() / batch : perExample.cols();
+    Matrix all =
+        vector
+            ? call.allocate(DType.I32, 1, batch * heads)
+            : call.allocate(perExample.type(), batch * heads * rows, cols);
+    for (long b = 0; b < batch; b++) {
+      for (long h = 0; h < heads; h++) {
+        long target = b * heads + h;
+        Matrix from =
+            vector ? perExample.columns(b, b + 1) : perExample.rows(b * rows, (b + 1) * rows);
+        Matrix to =
+            vector
+                ? all.columns(target, target + 1)
+                : all.rows(target * rows, (target + 1) * rows);
+        to.copyFrom(from);
+      }
+    }
+    return all;
+  }
+
+  private static long[] shape(Tensor tensor) {
+    if (tensor.shape().length != 4) {
+      throw new VectorFormatException("an input is " + tensor + ", expected four dimensions");
+    }
+    return tensor.shape();
   }
 }
