@@ -56,8 +56,8 @@ final class KlLeaves {
   }
 
   /**
-   * Returns the bits of the largest and of the smallest element of whole vectors, high and low; both
-   * NaN if there is a NaN.
+   * Returns the bits of the largest and of the smallest element of whole vectors, high and low;
+   * both NaN if there is a NaN.
    */
   static long range(MemorySegment s, long offset, long bytes) {
     FloatVector max = broadcast(Float.NEGATIVE_INFINITY);
@@ -72,8 +72,7 @@ final class KlLeaves {
 
   /** Packs a range. */
   static long range(float max, float min) {
-    return (long) Float.floatToRawIntBits(max) << 32
-        | Float.floatToRawIntBits(min) & 0xFFFF_FFFFL;
+    return (long) Float.floatToRawIntBits(max) << 32 | Float.floatToRawIntBits(min) & 0xFFFF_FFFFL;
   }
 
   /** Returns the largest element of a packed range. */
@@ -281,9 +280,7 @@ final class KlLeaves {
       FloatVector second = x.add(logRest);
       FloatVector apart = VectorMath.exp(second.sub(logWeight).abs().neg());
       VectorMask<Float> near = x.abs().compare(VectorOperators.LT, SMALL);
-      apart
-          .blend(series(x).add(x).mul(rest), near)
-          .intoMemorySegment(s, at + 4 * block + i, ORDER);
+      apart.blend(series(x).add(x).mul(rest), near).intoMemorySegment(s, at + 4 * block + i, ORDER);
       second.max(logWeight).blend(0f, near).intoMemorySegment(s, at + 5 * block + i, ORDER);
     }
   }
