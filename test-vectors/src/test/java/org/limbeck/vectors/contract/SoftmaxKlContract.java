@@ -104,8 +104,17 @@ public abstract class SoftmaxKlContract extends KernelContract {
 
     SoftmaxKl.Arguments arguments() {
       return new SoftmaxKl.Arguments(
-          student, teacher, null, null, rowWeight, columnMask, labels, gradStudent, gradTeacher,
-          rowLoss, loss);
+          student,
+          teacher,
+          null,
+          null,
+          rowWeight,
+          columnMask,
+          labels,
+          gradStudent,
+          gradTeacher,
+          rowLoss,
+          loss);
     }
 
     boolean kept(long c) {
@@ -137,8 +146,7 @@ public abstract class SoftmaxKlContract extends KernelContract {
     }
   }
 
-  private void assertAgrees(
-      Placement placement, SoftmaxKl.Spec spec, long cols, boolean options) {
+  private void assertAgrees(Placement placement, SoftmaxKl.Spec spec, long cols, boolean options) {
     try (Tensors t = new Tensors(placement, SEED)) {
       Call want = Call.of(t, spec, 3, cols, options);
       Call got = want.withOutputs(t);
@@ -152,15 +160,18 @@ public abstract class SoftmaxKlContract extends KernelContract {
         lossBound += 2 * factor * assertRow(spec, want, got, r, 2 * factor, what);
       }
       assertWithin(
-          want.loss().getDouble(0, 0), got.loss().getDouble(0, 0), lossBound, () -> what + ": loss");
+          want.loss().getDouble(0, 0),
+          got.loss().getDouble(0, 0),
+          lossBound,
+          () -> what + ": loss");
       t.assertPaddingIntact();
     }
   }
 
   /**
-   * Compares a row and returns the bound of its loss. A probability is good to 16 ulp, the logarithm
-   * x of a ratio to the ulp of the logits behind it; what is made of them is at most (p + q) (1 +
-   * |x|), and ten times that where a ratio to a mixture of 0.1 is in it.
+   * Compares a row and returns the bound of its loss. A probability is good to 16 ulp, the
+   * logarithm x of a ratio to the ulp of the logits behind it; what is made of them is at most (p +
+   * q) (1 + |x|), and ten times that where a ratio to a mixture of 0.1 is in it.
    */
   private static double assertRow(
       SoftmaxKl.Spec spec, Call want, Call got, long r, double factor, String what) {
@@ -488,12 +499,10 @@ public abstract class SoftmaxKlContract extends KernelContract {
           forward,
           SoftmaxKl.Arguments.of(z, u).gradTeacher(t.zeros(DType.F32, 4, 8)),
           "gradTeacher: given");
-      assertRefused(
-          forward, SoftmaxKl.Arguments.of(z, u).labels(t.indices(4, 8)), "labels: given");
+      assertRefused(forward, SoftmaxKl.Arguments.of(z, u).labels(t.indices(4, 8)), "labels: given");
       assertRefused(
           forward, SoftmaxKl.Arguments.of(z, u).columnMask(t.mask(1, 7, 1)), "columnMask: given");
-      assertRefused(
-          withOptions(Mode.JS), SoftmaxKl.Arguments.of(z, u), "labels: given null");
+      assertRefused(withOptions(Mode.JS), SoftmaxKl.Arguments.of(z, u), "labels: given null");
     }
     assertThrows(
         InvalidArgumentException.class, () -> SoftmaxKl.Spec.builder().temperature(0).build());

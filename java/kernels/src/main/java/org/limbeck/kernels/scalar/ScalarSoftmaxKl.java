@@ -286,7 +286,9 @@ public final class ScalarSoftmaxKl implements Kernel<Arguments> {
       case SKEW_FORWARD_KL -> {
         double alpha = spec.alpha();
         double share = Math.exp(logQ - mixture(alpha, logP, logQ));
-        yield alpha == 0 ? forward : logQ == Double.NEGATIVE_INFINITY ? 0 : (1 - alpha) * forward * share;
+        yield alpha == 0
+            ? forward
+            : logQ == Double.NEGATIVE_INFINITY ? 0 : (1 - alpha) * forward * share;
       }
       case SKEW_REVERSE_KL -> {
         double ratio = logQ - mixture(1 - spec.alpha(), logP, logQ);
@@ -329,9 +331,7 @@ public final class ScalarSoftmaxKl implements Kernel<Arguments> {
     double x = logB - logA;
     if (Math.abs(x) < 0.01) {
       // exp(x) - 1 - x by its series, where the subtraction would lose the digits.
-      return pa
-          * (x * x / 2)
-          * (1 + x / 3 * (1 + x / 4 * (1 + x / 5 * (1 + x / 6 * (1 + x / 7)))));
+      return pa * (x * x / 2) * (1 + x / 3 * (1 + x / 4 * (1 + x / 5 * (1 + x / 6 * (1 + x / 7)))));
     }
     return pb - pa - pa * x;
   }

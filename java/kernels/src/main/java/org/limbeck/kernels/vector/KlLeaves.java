@@ -51,29 +51,48 @@ final class KlLeaves {
     return FloatVector.fromMemorySegment(F32, s, offset, ORDER);
   }
 
+  /** Loads and clamps at the floor. Not max: that spends five instructions on NaN and -0. */
+  private static FloatVector clamped(MemorySegment s, long offset) {
+    FloatVector v = load(s, offset);
+    return v.blend(FLOOR, v.compare(VectorOperators.LT, FLOOR));
+  }
+
   private static FloatVector small(FloatVector otherwise, FloatVector series, FloatVector x) {
     return otherwise.blend(series, x.abs().compare(VectorOperators.LT, SMALL));
   }
 
   /**
-   * Returns the bits of the largest and of the smallest element of whole vectors, high and low; both
-   * NaN if there is a NaN.
+   * Returns the bits of the largest and of the smallest element of whole vectors, high and low;
+   * both NaN if there is a NaN.
    */
   static long range(MemorySegment s, long offset, long bytes) {
+    // Two of each: one alone would wait for the latency of max and min.
     FloatVector max = broadcast(Float.NEGATIVE_INFINITY);
     FloatVector min = broadcast(Float.POSITIVE_INFINITY);
-    for (long i = 0; i < bytes; i += BYTES) {
+    FloatVector max2 = max;
+    FloatVector min2 = min;
+    long i = 0;
+    for (; i + BYTES < bytes; i += 2 * BYTES) {
+      FloatVector v = load(s, offset + i);
+      FloatVector w = load(s, offset + i + BYTES);
+      max = max.max(v);
+      min = min.min(v);
+      max2 = max2.max(w);
+      min2 = min2.min(w);
+    }
+    if (i < bytes) {
       FloatVector v = load(s, offset + i);
       max = max.max(v);
       min = min.min(v);
     }
-    return range(max.reduceLanes(VectorOperators.MAX), min.reduceLanes(VectorOperators.MIN));
+    return range(
+        max.max(max2).reduceLanes(VectorOperators.MAX),
+        min.min(min2).reduceLanes(VectorOperators.MIN));
   }
 
   /** Packs a range. */
   static long range(float max, float min) {
-    return (long) Float.floatToRawIntBits(max) << 32
-        | Float.floatToRawIntBits(min) & 0xFFFF_FFFFL;
+    return (long) Float.floatToRawIntBits(max) << 32 | Float.floatToRawIntBits(min) & 0xFFFF_FFFFL;
   }
 
   /** Returns the largest element of a packed range. */
@@ -97,7 +116,7 @@ final class KlLeaves {
       long lanes) {
     FloatVector sum = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
-      sum = sum.add(VectorMath.exp(load(zs, zo + i).max(FLOOR).sub(max).mul(inverse)));
+      sum = sum.add(VectorMath.exp(clamped(zs, zo + i).sub(max).mul(inverse)));
     }
     sum.intoMemorySegment(scratch, lanes, ORDER);
     return Lanes.sum(scratch, lanes);
@@ -115,7 +134,7 @@ final class KlLeaves {
       long lanes) {
     FloatVector sum = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector e = VectorMath.exp(load(zs, zo + i).max(FLOOR).sub(max).mul(inverse));
+      FloatVector e = VectorMath.exp(clamped(zs, zo + i).sub(max).mul(inverse));
       e.intoMemorySegment(scratch, to + i, ORDER);
       sum = sum.add(e);
     }
@@ -134,7 +153,7 @@ final class KlLeaves {
       long lanes) {
     FloatVector sum = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector t = load(zs, zo + i).max(FLOOR).sub(max).mul(inverse);
+      FloatVector t = clamped(zs, zo + i).sub(max).mul(inverse);
       sum = VectorMath.exp(t).fma(t, sum);
     }
     sum.intoMemorySegment(scratch, lanes, ORDER);
@@ -179,8 +198,8 @@ final class KlLeaves {
       long lanes) {
     FloatVector loss = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector z = load(zs, zo + i).max(FLOOR);
-      FloatVector u = load(us, uo + i).max(FLOOR);
+      FloatVector z = clamped(zs, zo + i);
+      FloatVector u = clamped(us, uo + i);
       FloatVector rest = u.sub(maxU).fma(broadcast(change), broadcast(-offset));
       FloatVector x = z.sub(shift).sub(u).fma(broadcast(inverse), rest);
       FloatVector p = load(scratch, eu + i).mul(scaleU);
@@ -215,8 +234,8 @@ final class KlLeaves {
       long at,
       long block) {
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector z = load(zs, zo + i).max(FLOOR);
-      FloatVector u = load(us, uo + i).max(FLOOR);
+      FloatVector z = clamped(zs, zo + i);
+      FloatVector u = clamped(us, uo + i);
       FloatVector rest = u.sub(maxU).fma(broadcast(change), broadcast(-offset));
       FloatVector x = z.sub(shift).sub(u).fma(broadcast(inverse), rest);
       FloatVector p = load(scratch, eu + i).mul(scaleU);
@@ -281,9 +300,7 @@ final class KlLeaves {
       FloatVector second = x.add(logRest);
       FloatVector apart = VectorMath.exp(second.sub(logWeight).abs().neg());
       VectorMask<Float> near = x.abs().compare(VectorOperators.LT, SMALL);
-      apart
-          .blend(series(x).add(x).mul(rest), near)
-          .intoMemorySegment(s, at + 4 * block + i, ORDER);
+      apart.blend(series(x).add(x).mul(rest), near).intoMemorySegment(s, at + 4 * block + i, ORDER);
       second.max(logWeight).blend(0f, near).intoMemorySegment(s, at + 5 * block + i, ORDER);
     }
   }
@@ -442,7 +459,7 @@ final class KlLeaves {
       float uniform) {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector z = load(zs, zo + i);
-      FloatVector add = VectorMath.exp(z.max(FLOOR).sub(max)).mul(scale).sub(uniform);
+      FloatVector add = VectorMath.exp(clamped(zs, zo + i).sub(max)).mul(scale).sub(uniform);
       add = add.blend(0f, z.compare(VectorOperators.LE, FLOOR));
       load(gs, go + i).add(add).intoMemorySegment(gs, go + i, ORDER);
     }

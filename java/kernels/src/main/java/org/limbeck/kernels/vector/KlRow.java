@@ -228,8 +228,9 @@ final class KlRow {
   }
 
   /**
-   * Finds maximum and sum of exp((z - max) / temperature) in one reading: block by block, the sum so
-   * far brought to the new maximum. Returns false where the row has NaN or numbers out of bounds.
+   * Finds maximum and sum of exp((z - max) / temperature) in one reading: block by block, the sum
+   * so far brought to the new maximum. Returns false where the row has NaN or numbers out of
+   * bounds.
    */
   private boolean scan(MemorySegment s, long at, float inverse, long exps, long tops) {
     max = Float.NEGATIVE_INFINITY;
@@ -436,8 +437,7 @@ final class KlRow {
     long n = Lanes.BYTES;
     block(whole, scratch, TAIL_Z, scratch, TAIL_U, n);
     if (gs != null) {
-      KlLeaves.chain(
-          scratch, ARRAYS + 4 * STEP, ARRAYS + STEP, h, byStudent, scratch, TAIL_G, n);
+      KlLeaves.chain(scratch, ARRAYS + 4 * STEP, ARRAYS + STEP, h, byStudent, scratch, TAIL_G, n);
       Tail.unpad(scratch, TAIL_G, gs, go + whole, bytes - whole);
     }
     if (ts != null) {

@@ -14,8 +14,8 @@ import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 
 /**
- * softmax_kl, Vector API. Row loss sum f(p, q) with p = softmax(u / Tt), q = softmax(z / T); dz = (h
- * - q sum h) / T, h = q df/dq; forward: dz = (q - p) / T.
+ * softmax_kl, Vector API. Row loss sum f(p, q) with p = softmax(u / Tt), q = softmax(z / T); dz =
+ * (h - q sum h) / T, h = q df/dq; forward: dz = (q - p) / T.
  *
  * <p>student, teacher, gradStudent, gradTeacher f32 [rows, cols], any row stride, 4-byte aligned; a
  * gradient may lie over its logits. Removed columns are replaced in a copy of the row. Rows with
