@@ -108,8 +108,7 @@ final class FakeQuantStatistics {
     if (rest > 0) {
       float neutral = kind == Kind.RANGE ? xs.get(ValueLayout.JAVA_FLOAT, xo + whole) : 0;
       Tail.pad(xs, xo + whole, rest, scratch, 2 * Tail.SLOT_BYTES, neutral);
-      vectors(
-          kind, scratch, 2 * Tail.SLOT_BYTES, BYTES, clip, threshold, scratch, pairs, at);
+      vectors(kind, scratch, 2 * Tail.SLOT_BYTES, BYTES, clip, threshold, scratch, pairs, at);
     }
   }
 
@@ -130,7 +129,10 @@ final class FakeQuantStatistics {
         merge(kind, pairs, at, sum, Lanes.sum(scratch, Tail.SLOT_BYTES));
       }
       case ABS_MAX -> merge(kind, pairs, at, 0, absMax(xs, xo, bytes));
-      default -> merge(kind, pairs, at, min(xs, xo, bytes), VectorSoftmax.max(xs, xo, bytes));
+      default -> {
+        float high = range(xs, xo, bytes, scratch);
+        merge(kind, pairs, at, scratch.get(ValueLayout.JAVA_FLOAT, 0), high);
+      }
     }
   }
 
@@ -178,8 +180,8 @@ final class FakeQuantStatistics {
   }
 
   /**
-   * Returns the largest |x|, NaN if there is one: as integers, the bits of magnitudes have the order
-   * of the magnitudes, with NaN above infinity.
+   * Returns the largest |x|, NaN if there is one: as integers, the bits of magnitudes have the
+   * order of the magnitudes, with NaN above infinity.
    */
   private static float absMax(MemorySegment xs, long xo, long bytes) {
     IntVector max = IntVector.zero(I32);
@@ -189,12 +191,28 @@ final class FakeQuantStatistics {
     return Float.intBitsToFloat(max.reduceLanes(VectorOperators.MAX));
   }
 
-  /** Returns the smallest x, NaN if there is one. */
-  private static float min(MemorySegment xs, long xo, long bytes) {
-    FloatVector min = FloatVector.broadcast(F32, Float.POSITIVE_INFINITY);
+  /**
+   * Returns the largest x and leaves the smallest in the first slot of scratch; NaN if there is
+   * one. The bits of floats, those below the sign turned over for negative ones, have the order of
+   * the floats as integers: -0 below +0, NaN outside the infinities on the side of its sign.
+   */
+  private static float range(MemorySegment xs, long xo, long bytes, MemorySegment scratch) {
+    IntVector min = IntVector.broadcast(I32, Integer.MAX_VALUE);
+    IntVector max = IntVector.broadcast(I32, Integer.MIN_VALUE);
     for (long i = 0; i < bytes; i += BYTES) {
-      min = min.min(FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER));
+      IntVector v = IntVector.fromMemorySegment(I32, xs, xo + i, ORDER);
+      v = v.lanewise(VectorOperators.ASHR, 31).and(MAGNITUDE_BITS).lanewise(VectorOperators.XOR, v);
+      min = min.min(v);
+      max = max.max(v);
     }
-    return min.reduceLanes(VectorOperators.MIN);
+    float low = ordered(min.reduceLanes(VectorOperators.MIN));
+    float high = ordered(max.reduceLanes(VectorOperators.MAX));
+    boolean nan = Float.isNaN(low) || Float.isNaN(high);
+    scratch.set(ValueLayout.JAVA_FLOAT, 0, nan ? Float.NaN : low);
+    return nan ? Float.NaN : high;
+  }
+
+  private static float ordered(int bits) {
+    return Float.intBitsToFloat(bits ^ (bits >> 31 & MAGNITUDE_BITS));
   }
 }
