@@ -46,9 +46,7 @@ final class FakeQuantAdapter implements StemAdapter {
       Matrix gradX = call.output("grad_x", DType.F32, x.rows(), x.cols());
       Matrix gradStep = scheme == Scheme.LSQ ? call.output("grad_step", DType.F32, 1, 1) : null;
       call.run(
-          FakeQuant.BACKWARD,
-          spec,
-          new FakeQuant.Backward(x, step, scale, gradY, gradX, gradStep));
+          FakeQuant.BACKWARD, spec, new FakeQuant.Backward(x, step, scale, gradY, gradX, gradStep));
     }
   }
 

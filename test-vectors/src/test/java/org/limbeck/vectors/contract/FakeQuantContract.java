@@ -432,7 +432,9 @@ public abstract class FakeQuantContract extends KernelContract {
   @Test
   void infinitiesAreTreatedAsByTheReference() {
     float inf = Float.POSITIVE_INFINITY;
-    float[][] rows = {{1, inf, -2, 0}, {-inf, 0.5f, 1, -0f}, {inf, -inf, 3, 1}, {inf, inf, inf, inf}};
+    float[][] rows = {
+      {1, inf, -2, 0}, {-inf, 0.5f, 1, -0f}, {inf, -inf, 3, 1}, {inf, inf, inf, inf}
+    };
     for (FakeQuant.Spec spec : specs(Group.ROW)) {
       try (Tensors t = Tensors.aligned(SEED)) {
         Matrix x = t.zeros(DType.F32, 4, 20);
@@ -605,23 +607,19 @@ public abstract class FakeQuantContract extends KernelContract {
           FakeQuant.Spec.ternary(Group.head(3, 8), 2.5f),
           FakeQuant.Forward.of(x, y),
           "a shape that blocks of 3 x 8 divide");
-      FakeQuant.Spec midrise =
-          new FakeQuant.Spec(Scheme.MIDRISE2, 2, Group.TENSOR, 1, Ste.CLIPPED);
+      FakeQuant.Spec midrise = new FakeQuant.Spec(Scheme.MIDRISE2, 2, Group.TENSOR, 1, Ste.CLIPPED);
       var e =
           assertThrows(
               InvalidArgumentException.class,
               () -> run(FakeQuant.BACKWARD, midrise, FakeQuant.Backward.of(x, y, y)));
       assertTrue(e.getMessage().contains("scale: given null"), e.getMessage());
-      assertThrows(
-          InvalidArgumentException.class, () -> FakeQuant.Spec.symmetric(9, Group.ROW, 1));
+      assertThrows(InvalidArgumentException.class, () -> FakeQuant.Spec.symmetric(9, Group.ROW, 1));
       assertThrows(InvalidArgumentException.class, () -> FakeQuant.Spec.ternary(Group.ROW, 0));
     }
   }
 
   private void assertRefused(FakeQuant.Spec spec, FakeQuant.Forward a, String message) {
-    var e =
-        assertThrows(
-            InvalidArgumentException.class, () -> run(FakeQuant.FORWARD, spec, a));
+    var e = assertThrows(InvalidArgumentException.class, () -> run(FakeQuant.FORWARD, spec, a));
     assertTrue(e.getMessage().contains(message), e.getMessage());
   }
 }

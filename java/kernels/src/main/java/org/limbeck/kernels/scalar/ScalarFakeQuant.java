@@ -13,12 +13,12 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * <p>x, y, gradX, gradY f32 [rows, cols], codes i8 or u8 [rows, cols], any row stride; y may be x,
  * gradX may be gradY; scale and zero f32 [1, groups]. Backward: gradY inside the bounds, else 0.
  *
- * <p>Means are sums in double, divided in double and rounded once to float; the ternary threshold
- * D = 7 sum / (10 n) stays in double, so that (7, 10, 13) gives exactly 7. All else is float32 in
- * the order written. A code is an integer, so that code 0 gives +0. A symmetric group whose
- * largest magnitude is too small for Qp / max (below 4e-37, 0 included) gives zeros. NaN makes its
- * group NaN with codes 0; without a clip, an infinity goes where the formulas lead it: y is NaN
- * for the uniform schemes, 0 for ternary. One thread; about 6 flops an element.
+ * <p>Means are sums in double, divided in double and rounded once to float; the ternary threshold D
+ * = 7 sum / (10 n) stays in double, so that (7, 10, 13) gives exactly 7. All else is float32 in the
+ * order written. A code is an integer, so that code 0 gives +0. A symmetric group whose largest
+ * magnitude is too small for Qp / max (below 4e-37, 0 included) gives zeros. NaN makes its group
+ * NaN with codes 0; without a clip, an infinity goes where the formulas lead it: y is NaN for the
+ * uniform schemes, 0 for ternary. One thread; about 6 flops an element.
  */
 final class ScalarFakeQuant {
   private static final float MINMAX_EPSILON = 1e-8f;

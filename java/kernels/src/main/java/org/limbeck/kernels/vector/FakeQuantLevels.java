@@ -124,8 +124,8 @@ final class FakeQuantLevels {
    * the limit if it is a tie (half to even), else the inner ones; 0 counts as positive.
    *
    * @param clip the bound of x, which may be below the limit
-   * @param tie the magnitude from which on negative values are outer: the limit if three times it is
-   *     exactly twice the top level, else the next float
+   * @param tie the magnitude from which on negative values are outer: the limit if three times it
+   *     is exactly twice the top level, else the next float
    */
   static void fourLevels(
       MemorySegment xs,
@@ -184,8 +184,9 @@ final class FakeQuantLevels {
   }
 
   /**
-   * The gradient of a learned step: gradY where x / step is in range, or everywhere, to {@code out};
-   * returns the sum of gradY times the slope, in double lanes, where a product of floats is exact.
+   * The gradient of a learned step: gradY where x / step is in range, or everywhere, to {@code
+   * out}; returns the sum of gradY times the slope, in double lanes, where a product of floats is
+   * exact.
    */
   static double learnedStepGradient(
       MemorySegment xs,
@@ -209,13 +210,15 @@ final class FakeQuantLevels {
       VectorMask<Float> inside = v.compare(VectorOperators.EQ, bounded);
       FloatVector slope = bounded.blend(round(v).sub(v), inside);
       low =
-          (DoubleVector) g.convertShape(VectorOperators.F2D, F64, 0)
-              .lanewise(
-                  VectorOperators.FMA, slope.convertShape(VectorOperators.F2D, F64, 0), low);
+          (DoubleVector)
+              g.convertShape(VectorOperators.F2D, F64, 0)
+                  .lanewise(
+                      VectorOperators.FMA, slope.convertShape(VectorOperators.F2D, F64, 0), low);
       high =
-          (DoubleVector) g.convertShape(VectorOperators.F2D, F64, 1)
-              .lanewise(
-                  VectorOperators.FMA, slope.convertShape(VectorOperators.F2D, F64, 1), high);
+          (DoubleVector)
+              g.convertShape(VectorOperators.F2D, F64, 1)
+                  .lanewise(
+                      VectorOperators.FMA, slope.convertShape(VectorOperators.F2D, F64, 1), high);
       if (everywhere) {
         g.intoMemorySegment(out, oo + i, ORDER);
       } else {

@@ -3,6 +3,7 @@ package org.limbeck.kernels.vector;
 
 import static org.limbeck.kernels.vector.Lanes.BYTES;
 import static org.limbeck.kernels.vector.Lanes.F32;
+import static org.limbeck.kernels.vector.Lanes.F32_HALF;
 import static org.limbeck.kernels.vector.Lanes.F64;
 import static org.limbeck.kernels.vector.Lanes.I32;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
@@ -39,6 +40,7 @@ final class FakeQuantStatistics {
   /** The bytes of a pair. */
   static final long PAIR_BYTES = 2 * Double.BYTES;
 
+  private static final boolean HALVES = Lanes.BITS > 128;
   private static final int MAGNITUDE_BITS = 0x7fff_ffff;
 
   private FakeQuantStatistics() {}
@@ -108,8 +110,7 @@ final class FakeQuantStatistics {
     if (rest > 0) {
       float neutral = kind == Kind.RANGE ? xs.get(ValueLayout.JAVA_FLOAT, xo + whole) : 0;
       Tail.pad(xs, xo + whole, rest, scratch, 2 * Tail.SLOT_BYTES, neutral);
-      vectors(
-          kind, scratch, 2 * Tail.SLOT_BYTES, BYTES, clip, threshold, scratch, pairs, at);
+      vectors(kind, scratch, 2 * Tail.SLOT_BYTES, BYTES, clip, threshold, scratch, pairs, at);
     }
   }
 
@@ -127,24 +128,43 @@ final class FakeQuantStatistics {
       case ABS_SUM -> merge(kind, pairs, at, absSum(xs, xo, bytes, clip, scratch), 0);
       case KEPT -> {
         double sum = kept(xs, xo, bytes, clip, threshold, scratch);
-        merge(kind, pairs, at, sum, Lanes.sum(scratch, Tail.SLOT_BYTES));
+        merge(kind, pairs, at, sum, Lanes.sumDoubles(scratch, Tail.SLOT_BYTES));
       }
       case ABS_MAX -> merge(kind, pairs, at, 0, absMax(xs, xo, bytes));
-      default -> merge(kind, pairs, at, min(xs, xo, bytes), VectorSoftmax.max(xs, xo, bytes));
+      default -> {
+        float high = range(xs, xo, bytes, scratch);
+        merge(kind, pairs, at, scratch.get(ValueLayout.JAVA_FLOAT, 0), high);
+      }
     }
+  }
+
+  /**
+   * Returns the magnitudes of half a vector of floats as doubles. A load of half a vector and its
+   * widening are one instruction; vectors of 64 bits, though, are not compiled to any.
+   */
+  private static DoubleVector magnitudes(MemorySegment xs, long offset, int half) {
+    DoubleVector v =
+        HALVES
+            ? (DoubleVector)
+                FloatVector.fromMemorySegment(F32_HALF, xs, offset + half * (BYTES / 2), ORDER)
+                    .convertShape(VectorOperators.F2D, F64, 0)
+            : (DoubleVector)
+                FloatVector.fromMemorySegment(F32, xs, offset, ORDER)
+                    .convertShape(VectorOperators.F2D, F64, half);
+    return v.abs();
   }
 
   /** Returns the sum of min(|x|, clip); NaN passes the comparison by and spreads. */
   private static double absSum(
       MemorySegment xs, long xo, long bytes, float clip, MemorySegment scratch) {
-    FloatVector bound = FloatVector.broadcast(F32, clip);
+    DoubleVector bound = DoubleVector.broadcast(F64, clip);
     DoubleVector low = DoubleVector.zero(F64);
     DoubleVector high = DoubleVector.zero(F64);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector v = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).abs();
-      v = v.blend(bound, v.compare(VectorOperators.GT, bound));
-      low = low.add(v.convertShape(VectorOperators.F2D, F64, 0));
-      high = high.add(v.convertShape(VectorOperators.F2D, F64, 1));
+      DoubleVector v = magnitudes(xs, xo + i, 0);
+      DoubleVector w = magnitudes(xs, xo + i, 1);
+      low = low.add(v.blend(bound, v.compare(VectorOperators.GT, bound)));
+      high = high.add(w.blend(bound, w.compare(VectorOperators.GT, bound)));
     }
     low.add(high).intoMemorySegment(scratch, 0, ORDER);
     return Lanes.sumDoubles(scratch, 0);
@@ -152,34 +172,38 @@ final class FakeQuantStatistics {
 
   /**
    * Returns the sum of those min(|x|, clip) whose |x| is above a threshold below the clip, and
-   * leaves their number in the second slot of scratch, a count for each lane, exact in float as a
-   * piece is short.
+   * leaves their number in the second slot of scratch.
    */
   private static double kept(
       MemorySegment xs, long xo, long bytes, float clip, float threshold, MemorySegment scratch) {
-    FloatVector bound = FloatVector.broadcast(F32, clip);
-    FloatVector zero = FloatVector.zero(F32);
-    FloatVector one = FloatVector.broadcast(F32, 1);
-    FloatVector limit = FloatVector.broadcast(F32, threshold);
-    FloatVector count = zero;
-    DoubleVector low = DoubleVector.zero(F64);
-    DoubleVector high = DoubleVector.zero(F64);
+    DoubleVector bound = DoubleVector.broadcast(F64, clip);
+    DoubleVector limit = DoubleVector.broadcast(F64, threshold);
+    DoubleVector zero = DoubleVector.zero(F64);
+    DoubleVector one = DoubleVector.broadcast(F64, 1);
+    DoubleVector low = zero;
+    DoubleVector high = zero;
+    DoubleVector lowCount = zero;
+    DoubleVector highCount = zero;
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector v = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).abs();
-      VectorMask<Float> above = v.compare(VectorOperators.GT, limit);
-      v = zero.blend(v.blend(bound, v.compare(VectorOperators.GT, bound)), above);
-      count = count.add(zero.blend(one, above));
-      low = low.add(v.convertShape(VectorOperators.F2D, F64, 0));
-      high = high.add(v.convertShape(VectorOperators.F2D, F64, 1));
+      DoubleVector v = magnitudes(xs, xo + i, 0);
+      VectorMask<Double> above = v.compare(VectorOperators.GT, limit);
+      v = v.blend(bound, v.compare(VectorOperators.GT, bound));
+      low = low.add(zero.blend(v, above));
+      lowCount = lowCount.add(zero.blend(one, above));
+      DoubleVector w = magnitudes(xs, xo + i, 1);
+      above = w.compare(VectorOperators.GT, limit);
+      w = w.blend(bound, w.compare(VectorOperators.GT, bound));
+      high = high.add(zero.blend(w, above));
+      highCount = highCount.add(zero.blend(one, above));
     }
-    count.intoMemorySegment(scratch, Tail.SLOT_BYTES, ORDER);
+    lowCount.add(highCount).intoMemorySegment(scratch, Tail.SLOT_BYTES, ORDER);
     low.add(high).intoMemorySegment(scratch, 0, ORDER);
     return Lanes.sumDoubles(scratch, 0);
   }
 
   /**
-   * Returns the largest |x|, NaN if there is one: as integers, the bits of magnitudes have the order
-   * of the magnitudes, with NaN above infinity.
+   * Returns the largest |x|, NaN if there is one: as integers, the bits of magnitudes have the
+   * order of the magnitudes, with NaN above infinity.
    */
   private static float absMax(MemorySegment xs, long xo, long bytes) {
     IntVector max = IntVector.zero(I32);
@@ -189,12 +213,28 @@ final class FakeQuantStatistics {
     return Float.intBitsToFloat(max.reduceLanes(VectorOperators.MAX));
   }
 
-  /** Returns the smallest x, NaN if there is one. */
-  private static float min(MemorySegment xs, long xo, long bytes) {
-    FloatVector min = FloatVector.broadcast(F32, Float.POSITIVE_INFINITY);
+  /**
+   * Returns the largest x and leaves the smallest in the first slot of scratch; NaN if there is
+   * one. The bits of floats, those below the sign turned over for negative ones, have the order of
+   * the floats as integers: -0 below +0, NaN outside the infinities on the side of its sign.
+   */
+  private static float range(MemorySegment xs, long xo, long bytes, MemorySegment scratch) {
+    IntVector min = IntVector.broadcast(I32, Integer.MAX_VALUE);
+    IntVector max = IntVector.broadcast(I32, Integer.MIN_VALUE);
     for (long i = 0; i < bytes; i += BYTES) {
-      min = min.min(FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER));
+      IntVector v = IntVector.fromMemorySegment(I32, xs, xo + i, ORDER);
+      v = v.lanewise(VectorOperators.ASHR, 31).and(MAGNITUDE_BITS).lanewise(VectorOperators.XOR, v);
+      min = min.min(v);
+      max = max.max(v);
     }
-    return min.reduceLanes(VectorOperators.MIN);
+    float low = ordered(min.reduceLanes(VectorOperators.MIN));
+    float high = ordered(max.reduceLanes(VectorOperators.MAX));
+    boolean nan = Float.isNaN(low) || Float.isNaN(high);
+    scratch.set(ValueLayout.JAVA_FLOAT, 0, nan ? Float.NaN : low);
+    return nan ? Float.NaN : high;
+  }
+
+  private static float ordered(int bits) {
+    return Float.intBitsToFloat(bits ^ (bits >> 31 & MAGNITUDE_BITS));
   }
 }

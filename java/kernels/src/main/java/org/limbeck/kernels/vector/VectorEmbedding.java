@@ -74,8 +74,7 @@ final class VectorEmbedding {
           .intoMemorySegment(ys, yo + i, ORDER);
     }
     for (; i < bytes; i += Float.BYTES) {
-      ys.set(
-          ValueLayout.JAVA_FLOAT, yo + i, factor * xs.get(ValueLayout.JAVA_FLOAT, xo + i));
+      ys.set(ValueLayout.JAVA_FLOAT, yo + i, factor * xs.get(ValueLayout.JAVA_FLOAT, xo + i));
     }
   }
 

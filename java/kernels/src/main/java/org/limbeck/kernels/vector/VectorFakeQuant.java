@@ -47,8 +47,7 @@ final class VectorFakeQuant {
 
   private static final RangeBody<VectorFakeQuant, FakeQuant.Forward> APPLY =
       (kernel, a, scratch, from, to) ->
-          kernel.apply(
-              a, kernel.group, kernel.shared, scratch.reserve(SCRATCH_BYTES), from, to);
+          kernel.apply(a, kernel.group, kernel.shared, scratch.reserve(SCRATCH_BYTES), from, to);
 
   private final FakeQuant.Spec spec;
   private final Kind kind;
@@ -268,7 +267,8 @@ final class VectorFakeQuant {
         codes(xs, xo, bytes, parameters, scratch, out, writing.offset(a.codes(), g, piece));
       }
       if (a.y() != null) {
-        values(xs, xo, bytes, parameters, scratch, a.y().segment(), writing.offset(a.y(), g, piece));
+        values(
+            xs, xo, bytes, parameters, scratch, a.y().segment(), writing.offset(a.y(), g, piece));
       }
     }
   }
@@ -346,8 +346,7 @@ final class VectorFakeQuant {
     float p1 = get(parameters, 1);
     switch (spec.scheme()) {
       case TERNARY_TWN -> FakeQuantLevels.ternary(xs, xo, out, oo, bytes, p0, codes ? 1 : p1);
-      case UNIFORM_SYMMETRIC ->
-          FakeQuantLevels.symmetric(xs, xo, out, oo, bytes, clip, p1, codes);
+      case UNIFORM_SYMMETRIC -> FakeQuantLevels.symmetric(xs, xo, out, oo, bytes, clip, p1, codes);
       case UNIFORM_MINMAX ->
           FakeQuantLevels.minMax(xs, xo, out, oo, bytes, clip, p0, p1, levels, codes);
       case LSQ -> FakeQuantLevels.learnedStep(xs, xo, out, oo, bytes, p1, qp, codes);

@@ -16,8 +16,8 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * the slope / sqrt(N Qp).
  *
  * <p>x, gradY, gradX f32 [rows, cols], any row stride, aligned to an element; gradX may be gradY;
- * scale f32 [1, groups], step, gradStep f32 [1, 1]. A NaN of x is outside any bound. gradX is exact;
- * the sum of gradStep is in double lanes, combined in the order of fixed pieces.
+ * scale f32 [1, groups], step, gradStep f32 [1, 1]. A NaN of x is outside any bound. gradX is
+ * exact; the sum of gradStep is in double lanes, combined in the order of fixed pieces.
  *
  * <p>Split over threads in pieces. Reads x and gradY once and writes gradX once; where the gradient
  * passes everywhere x is not read, and a call with gradX over gradY does nothing. 2 flops an
