@@ -6,10 +6,9 @@ import static org.limbeck.kernels.vector.Lanes.I64;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.LongVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShuffle;
 import org.limbeck.kernels.random.Philox;
 
 /**
@@ -30,10 +29,6 @@ final class VectorPhilox {
   private static final long MULTIPLIER_1 = Integer.toUnsignedLong(Philox.MULTIPLIER_1);
 
   private static final int LANES = I64.length();
-  private static final VectorShuffle<Long> LOWER_HALF = VectorShuffle.fromOp(I64, i -> i / 2);
-  private static final VectorShuffle<Long> UPPER_HALF =
-      VectorShuffle.fromOp(I64, i -> LANES / 2 + i / 2);
-  private static final VectorMask<Long> ODD = VectorMask.fromLong(I64, 0xAAAA_AAAA_AAAA_AAAAL);
 
   private VectorPhilox() {}
 
@@ -130,27 +125,22 @@ final class VectorPhilox {
     }
   }
 
-  /** Stores words 0 to 3 of each block side by side: a block is a pair of lanes. */
+  /**
+   * Stores words 0 to 3 of each block side by side, as two longs. Not by rearranged vectors: those
+   * of 128 bits are no intrinsics.
+   */
   private static void interleave(
       MemorySegment counters, long offset, MemorySegment words, long wordsOffset, long bytes) {
-    for (long i = 0; i < bytes; i += BYTES) {
+    for (long i = 0; i < bytes; i += Long.BYTES) {
       long at = offset + i;
-      LongVector first =
-          LongVector.fromMemorySegment(I64, counters, at + ARRAY_BYTES, ORDER)
-              .lanewise(VectorOperators.LSHL, 32)
-              .or(LongVector.fromMemorySegment(I64, counters, at, ORDER));
-      LongVector second =
-          LongVector.fromMemorySegment(I64, counters, at + 3 * ARRAY_BYTES, ORDER)
-              .lanewise(VectorOperators.LSHL, 32)
-              .or(LongVector.fromMemorySegment(I64, counters, at + 2 * ARRAY_BYTES, ORDER));
-      first
-          .rearrange(LOWER_HALF)
-          .blend(second.rearrange(LOWER_HALF), ODD)
-          .intoMemorySegment(words, wordsOffset + 2 * i, ORDER);
-      first
-          .rearrange(UPPER_HALF)
-          .blend(second.rearrange(UPPER_HALF), ODD)
-          .intoMemorySegment(words, wordsOffset + 2 * i + BYTES, ORDER);
+      long first = get(counters, at) | get(counters, at + ARRAY_BYTES) << 32;
+      long second = get(counters, at + 2 * ARRAY_BYTES) | get(counters, at + 3 * ARRAY_BYTES) << 32;
+      words.set(ValueLayout.JAVA_LONG, wordsOffset + 2 * i, first);
+      words.set(ValueLayout.JAVA_LONG, wordsOffset + 2 * i + Long.BYTES, second);
     }
+  }
+
+  private static long get(MemorySegment counters, long offset) {
+    return counters.get(ValueLayout.JAVA_LONG, offset);
   }
 }
