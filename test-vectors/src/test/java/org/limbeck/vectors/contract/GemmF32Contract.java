@@ -135,7 +135,7 @@ public abstract class GemmF32Contract extends KernelContract {
         double result = Math.abs(want.getFloat(i, j));
         double bound = 8 * U * Math.sqrt(Math.max(1, k)) * size + 2 * U * result + 1e-37;
         if (spec.epilogue() == Epilogue.BIAS_GELU) {
-          bound = 1.13 * bound + 16 * U * result + U * size;
+          bound = 1.13 * bound + 18 * U * result + 2 * U * size;
         }
         long row = i;
         long col = j;
