@@ -26,10 +26,6 @@ final class Lanes {
   static final VectorSpecies<Integer> I32 = VectorSpecies.of(int.class, SHAPE);
   static final VectorSpecies<Long> I64 = VectorSpecies.of(long.class, SHAPE);
 
-  /** As many floats as {@link #F64} has doubles, for sums of floats in double. */
-  static final VectorSpecies<Float> F32_HALF =
-      VectorSpecies.of(float.class, VectorShape.forBitSize(BITS / 2));
-
   /** The byte order of all tensors. */
   static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
