@@ -20,8 +20,8 @@ import jdk.incubator.vector.VectorOperators;
  * pair of doubles in memory.
  *
  * <p>Sums are kept in double lanes: with float lanes the ternary threshold would be off by 1e-7 and
- * codes would differ from the reference. Two double
- * vectors a float vector. Tails are padded to a vector with 0, or with an element of the piece.
+ * codes would differ from the reference. Two double vectors a float vector. Tails are padded to a
+ * vector with 0, or with an element of the piece.
  */
 final class FakeQuantStatistics {
   /** What is computed, and with it how two pairs are merged. */
