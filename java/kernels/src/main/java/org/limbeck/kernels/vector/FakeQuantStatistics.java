@@ -3,7 +3,6 @@ package org.limbeck.kernels.vector;
 
 import static org.limbeck.kernels.vector.Lanes.BYTES;
 import static org.limbeck.kernels.vector.Lanes.F32;
-import static org.limbeck.kernels.vector.Lanes.F32_HALF;
 import static org.limbeck.kernels.vector.Lanes.F64;
 import static org.limbeck.kernels.vector.Lanes.I32;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
@@ -21,8 +20,8 @@ import jdk.incubator.vector.VectorOperators;
  * pair of doubles in memory.
  *
  * <p>Sums are kept in double lanes: with float lanes the ternary threshold would be off by 1e-7 and
- * codes would differ from the reference. Two double vectors a float vector, and the loops still run
- * at the speed of memory. Tails are padded to a vector with 0, or with an element of the piece.
+ * codes would differ from the reference. Two double vectors a float vector. Tails are padded to a
+ * vector with 0, or with an element of the piece.
  */
 final class FakeQuantStatistics {
   /** What is computed, and with it how two pairs are merged. */
@@ -40,7 +39,6 @@ final class FakeQuantStatistics {
   /** The bytes of a pair. */
   static final long PAIR_BYTES = 2 * Double.BYTES;
 
-  private static final boolean HALVES = Lanes.BITS > 128;
   private static final int MAGNITUDE_BITS = 0x7fff_ffff;
 
   private FakeQuantStatistics() {}
@@ -128,7 +126,7 @@ final class FakeQuantStatistics {
       case ABS_SUM -> merge(kind, pairs, at, absSum(xs, xo, bytes, clip, scratch), 0);
       case KEPT -> {
         double sum = kept(xs, xo, bytes, clip, threshold, scratch);
-        merge(kind, pairs, at, sum, Lanes.sumDoubles(scratch, Tail.SLOT_BYTES));
+        merge(kind, pairs, at, sum, Lanes.sum(scratch, Tail.SLOT_BYTES));
       }
       case ABS_MAX -> merge(kind, pairs, at, 0, absMax(xs, xo, bytes));
       default -> {
@@ -138,33 +136,17 @@ final class FakeQuantStatistics {
     }
   }
 
-  /**
-   * Returns the magnitudes of half a vector of floats as doubles. A load of half a vector and its
-   * widening are one instruction; vectors of 64 bits, though, are not compiled to any.
-   */
-  private static DoubleVector magnitudes(MemorySegment xs, long offset, int half) {
-    DoubleVector v =
-        HALVES
-            ? (DoubleVector)
-                FloatVector.fromMemorySegment(F32_HALF, xs, offset + half * (BYTES / 2), ORDER)
-                    .convertShape(VectorOperators.F2D, F64, 0)
-            : (DoubleVector)
-                FloatVector.fromMemorySegment(F32, xs, offset, ORDER)
-                    .convertShape(VectorOperators.F2D, F64, half);
-    return v.abs();
-  }
-
   /** Returns the sum of min(|x|, clip); NaN passes the comparison by and spreads. */
   private static double absSum(
       MemorySegment xs, long xo, long bytes, float clip, MemorySegment scratch) {
-    DoubleVector bound = DoubleVector.broadcast(F64, clip);
+    FloatVector bound = FloatVector.broadcast(F32, clip);
     DoubleVector low = DoubleVector.zero(F64);
     DoubleVector high = DoubleVector.zero(F64);
     for (long i = 0; i < bytes; i += BYTES) {
-      DoubleVector v = magnitudes(xs, xo + i, 0);
-      DoubleVector w = magnitudes(xs, xo + i, 1);
-      low = low.add(v.blend(bound, v.compare(VectorOperators.GT, bound)));
-      high = high.add(w.blend(bound, w.compare(VectorOperators.GT, bound)));
+      FloatVector v = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).abs();
+      v = v.blend(bound, v.compare(VectorOperators.GT, bound));
+      low = low.add(v.convertShape(VectorOperators.F2D, F64, 0));
+      high = high.add(v.convertShape(VectorOperators.F2D, F64, 1));
     }
     low.add(high).intoMemorySegment(scratch, 0, ORDER);
     return Lanes.sumDoubles(scratch, 0);
@@ -172,31 +154,27 @@ final class FakeQuantStatistics {
 
   /**
    * Returns the sum of those min(|x|, clip) whose |x| is above a threshold below the clip, and
-   * leaves their number in the second slot of scratch.
+   * leaves their number in the second slot of scratch, a count for each lane, exact in float as a
+   * piece is short.
    */
   private static double kept(
       MemorySegment xs, long xo, long bytes, float clip, float threshold, MemorySegment scratch) {
-    DoubleVector bound = DoubleVector.broadcast(F64, clip);
-    DoubleVector limit = DoubleVector.broadcast(F64, threshold);
-    DoubleVector zero = DoubleVector.zero(F64);
-    DoubleVector one = DoubleVector.broadcast(F64, 1);
-    DoubleVector low = zero;
-    DoubleVector high = zero;
-    DoubleVector lowCount = zero;
-    DoubleVector highCount = zero;
+    FloatVector bound = FloatVector.broadcast(F32, clip);
+    FloatVector zero = FloatVector.zero(F32);
+    FloatVector one = FloatVector.broadcast(F32, 1);
+    FloatVector limit = FloatVector.broadcast(F32, threshold);
+    FloatVector count = zero;
+    DoubleVector low = DoubleVector.zero(F64);
+    DoubleVector high = DoubleVector.zero(F64);
     for (long i = 0; i < bytes; i += BYTES) {
-      DoubleVector v = magnitudes(xs, xo + i, 0);
-      VectorMask<Double> above = v.compare(VectorOperators.GT, limit);
-      v = v.blend(bound, v.compare(VectorOperators.GT, bound));
-      low = low.add(zero.blend(v, above));
-      lowCount = lowCount.add(zero.blend(one, above));
-      DoubleVector w = magnitudes(xs, xo + i, 1);
-      above = w.compare(VectorOperators.GT, limit);
-      w = w.blend(bound, w.compare(VectorOperators.GT, bound));
-      high = high.add(zero.blend(w, above));
-      highCount = highCount.add(zero.blend(one, above));
+      FloatVector v = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).abs();
+      VectorMask<Float> above = v.compare(VectorOperators.GT, limit);
+      v = zero.blend(v.blend(bound, v.compare(VectorOperators.GT, bound)), above);
+      count = count.add(zero.blend(one, above));
+      low = low.add(v.convertShape(VectorOperators.F2D, F64, 0));
+      high = high.add(v.convertShape(VectorOperators.F2D, F64, 1));
     }
-    lowCount.add(highCount).intoMemorySegment(scratch, Tail.SLOT_BYTES, ORDER);
+    count.intoMemorySegment(scratch, Tail.SLOT_BYTES, ORDER);
     low.add(high).intoMemorySegment(scratch, 0, ORDER);
     return Lanes.sumDoubles(scratch, 0);
   }

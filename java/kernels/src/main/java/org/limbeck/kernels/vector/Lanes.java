@@ -17,11 +17,6 @@ final class Lanes {
 
   static final VectorShape SHAPE = VectorShape.forBitSize(BITS);
   static final VectorSpecies<Float> F32 = VectorSpecies.of(float.class, SHAPE);
-
-  /** Half a vector of floats: as many as {@link #F64} has doubles. */
-  static final VectorSpecies<Float> F32_HALF =
-      VectorSpecies.of(float.class, VectorShape.forBitSize(BITS / 2));
-
   static final VectorSpecies<Double> F64 = VectorSpecies.of(double.class, SHAPE);
   static final VectorSpecies<Integer> I32 = VectorSpecies.of(int.class, SHAPE);
   static final VectorSpecies<Long> I64 = VectorSpecies.of(long.class, SHAPE);
