@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """attention: A = scale Q K^T, P = softmax over the entries not masked, C = P V, and the gradients of
-sum grad_context C + sum grad_scores A (Vaswani et al., arXiv 1706.03762; kd-qat.md 1.2).
+sum grad_context C + sum grad_scores A (Vaswani et al., arXiv 1706.03762).
 
 Parameters: heads (1), scale (1 / sqrt(width)), causal (false), masked_score (-10000).
 Inputs: query [batch, queries, heads * width], key and value [batch, keys, heads * width], lengths [batch] I32,

@@ -117,20 +117,20 @@ def add_qk(file, id, comment, draw, batch, heads, queries, keys, width, lengths=
 
 
 def printed(file):
-    """kd-qat.md section 8, vector 5; the masked column by lengths, by a mask, and as NaN."""
+    """A worked example of the attention-map loss of arXiv 2211.11014; the masked column by lengths, by a mask, and as NaN."""
     student = [[[[1.0, 0.0, -10000.0], [0.5, -0.5, -10000.0], [2.0, 1.0, -10000.0]]]]
     teacher = [[[[0.0, 1.0, -10000.0], [0.0, 0.0, -10000.0], [0.0, 3.0, -10000.0]]]]
-    loss, grad = add(file, "kd-qat-8-5", "the vector printed in the specification, clamp 1e-8", student, teacher, [2],
+    loss, grad = add(file, "paper-maps", "a worked example, clamp 1e-8", student, teacher, [2],
                      params={"clamp": 1e-8})
     assert abs(loss - 0.2911158) < 5e-8
     for got, want in zip(flatten(grad), [0.2310586, -0.2310586, 0, 0.1155293, -0.1155293, 0, 0, 0, 0]):
         assert abs(got - want) < 5.1e-8, (got, want)
-    unclamped, _ = add(file, "kd-qat-8-5-exact", "the same without a clamp", student, teacher, [2])
+    unclamped, _ = add(file, "paper-maps-exact", "the same without a clamp", student, teacher, [2])
     assert abs(unclamped - loss) < 1e-12
 
     def poison(scores, value):
         return [[[[v if j < 2 and i < 2 else value for j, v in enumerate(row)] for i, row in enumerate(scores[0][0])]]]
-    add(file, "kd-qat-8-5-nan", "the same, NaN and infinity where nothing is real", poison(student, NAN),
+    add(file, "paper-maps-nan", "the same, NaN and infinity where nothing is real", poison(student, NAN),
         poison(teacher, INF), [2], flags=["NonFinite"])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""cosine: 1 - c, 1 - c^2 and 2 (1 - c) with c = s.t / (|s| |t|) (distillation.md 8, K7).
+"""cosine: 1 - c, 1 - c^2 and 2 (1 - c) with c = s.t / (|s| |t|).
 
 Parameters: mode, normaliser. Inputs: student, teacher [rows, cols], row_weight [rows].
 """
@@ -18,7 +18,7 @@ NOTES = {
     "NonFinite": {"bug": "NaN stays in its row; a row of weight 0 is not read"},
 }
 
-# The printed values of distillation.md 9, s = z, t = u.
+# Worked examples, s = z, t = u.
 Z = [1.0, -0.5, 0.3, 2.0, -1.2]
 U = [0.2, 0.1, -0.7, 1.5, 0.4]
 GRAD = [0.0364094, -0.0629249, 0.1808597, -0.1731425, -0.1867961]
@@ -54,7 +54,7 @@ def main():
         loss, grad = row([exact(str(v)) for v in Z], [exact(str(v)) for v in U])
         assert abs(loss - printed) < 6e-8, (mode, loss)
         assert all(abs(a - b) < 1.2e-7 for a, b in zip(grad, printed_grad)), (mode, grad)
-        add(file, "distillation-9-" + name, "the row of distillation.md 9", row, [[f32(v) for v in Z]],
+        add(file, "worked-" + name, "a worked example", row, [[f32(v) for v in Z]],
             [[f32(v) for v in U]], params)
         for cols in (1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 33, 65, 257):
             add(file, "%s-cols-%d" % (name, cols), "a tail of every kind", row, draw.normal(2, cols),

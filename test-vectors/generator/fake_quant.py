@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""fake_quant: the quantizers of kd-qat.md section 3, TWN, symmetric, min-max, LSQ, four levels without zero, sign.
+"""fake_quant: the quantizers of quantization-aware distillation, TWN, symmetric, min-max, LSQ, four levels without zero, sign.
 
 Codes are compared exactly, so the generator asserts that no element of a random case lies within 1e-4 of a rounding
 boundary; boundaries are tested by cases whose statistics are exact in float32.
@@ -177,7 +177,7 @@ def printed(got, want, digits):
 
 
 def from_the_specification(file, draw):
-    """The vectors of kd-qat.md section 8, numbers 1 to 4 and 10."""
+    """Worked examples of the quantizers."""
     weights = [[f32(v) for v in row] for row in ((0.10, -0.50, 0.30), (0.05, -0.02, 0.90))]
     grad = draw.normal(2, 3)
     y, codes, scales = add(file, "spec-1", "TWN per tensor", "ternary_twn", weights, grad, clip=2.5)

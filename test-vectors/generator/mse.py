@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mse: row loss = sum_j (f(s_j) - f(t_j))^2 / cols, f(x) = 0 at or below the floor (kd-qat.md 2.3).
+"""mse: row loss = sum_j (f(s_j) - f(t_j))^2 / cols, f(x) = 0 at or below the floor (TernaryBERT, arXiv 2009.12812).
 
 Parameters: normaliser, floor (absent: none). Inputs: student, teacher [rows, cols], row_weight [rows].
 """
@@ -93,7 +93,7 @@ def main():
     masked = -10000.0
     student = [[1.0, 0.0, masked], [0.5, -0.5, masked], [2.0, 1.0, masked]]
     teacher = [[0.0, 1.0, masked], [0.0, 0.0, masked], [0.0, 3.0, masked]]
-    loss, _ = add(file, "kd-qat-8-6", "score loss of kd-qat.md 8.6", floored, student, teacher,
+    loss, _ = add(file, "paper-scores", "score loss with masked entries, a worked example", floored, student, teacher,
                   {"normaliser": "mean_rows", "floor": -100.0})
     assert abs(loss - exact("1.1666667")) < exact("5e-8"), loss
     assert loss * 9 == exact("10.5")

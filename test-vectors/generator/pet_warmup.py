@@ -75,7 +75,7 @@ def add(file, id, comment, student, gold, label, weights=None, params=None, flag
 
 
 def printed(file):
-    """pet.md section 2.4."""
+    """The worked table of the four-class loss: each label, gold token on top or not."""
     want = [
         (0, 0, 0.880379, (-0.712171, 0.473766, 0.174289, 0.064117)),
         (0, 1, 1.472773, (0.287829, -0.191475, -0.070440, -0.025913)),

@@ -132,7 +132,9 @@ final class AttentionKlAdapter implements StemAdapter {
     return scores;
   }
 
-  /** Returns a matrix with the block of each example once for each of its heads; null stays null. */
+  /**
+   * Returns a matrix with the block of each example once for each of its heads; null stays null.
+   */
   private static Matrix perHead(CaseCall call, Matrix perExample, long batch, long heads) {
     if (perExample == null) {
       return null;
@@ -150,9 +152,7 @@ final class AttentionKlAdapter implements StemAdapter {
         Matrix from =
             vector ? perExample.columns(b, b + 1) : perExample.rows(b * rows, (b + 1) * rows);
         Matrix to =
-            vector
-                ? all.columns(target, target + 1)
-                : all.rows(target * rows, (target + 1) * rows);
+            vector ? all.columns(target, target + 1) : all.rows(target * rows, (target + 1) * rows);
         to.copyFrom(from);
       }
     }

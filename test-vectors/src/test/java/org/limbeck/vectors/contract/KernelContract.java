@@ -108,7 +108,7 @@ public abstract class KernelContract {
       }
       allocated = threads.getCurrentThreadAllocatedBytes() - before;
     }
-    assertEquals(0, allocated, () -> op + " allocates bytes in ten calls after warm-up");
+    assertEquals(0, allocated, () -> op + " allocates in ten calls after warm-up with " + spec);
   }
 
   /** Asserts that two matrices have the same bits. */

@@ -17,6 +17,11 @@ final class Lanes {
 
   static final VectorShape SHAPE = VectorShape.forBitSize(BITS);
   static final VectorSpecies<Float> F32 = VectorSpecies.of(float.class, SHAPE);
+
+  /** As many floats as {@link #F64} has doubles, for sums of floats in double. */
+  static final VectorSpecies<Float> F32_HALF =
+      VectorSpecies.of(float.class, VectorShape.forBitSize(BITS / 2));
+
   static final VectorSpecies<Double> F64 = VectorSpecies.of(double.class, SHAPE);
   static final VectorSpecies<Integer> I32 = VectorSpecies.of(int.class, SHAPE);
   static final VectorSpecies<Long> I64 = VectorSpecies.of(long.class, SHAPE);

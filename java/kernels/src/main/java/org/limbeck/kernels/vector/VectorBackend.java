@@ -18,8 +18,6 @@ import org.limbeck.kernels.op.FakeQuant;
 import org.limbeck.kernels.op.Gelu;
 import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.LayerNorm;
-import org.limbeck.kernels.op.Gelu;
-import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.Mse;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.PetWarmup;

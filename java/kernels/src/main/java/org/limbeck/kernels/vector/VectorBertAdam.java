@@ -2,8 +2,8 @@
 package org.limbeck.kernels.vector;
 
 import static org.limbeck.kernels.vector.Lanes.BYTES;
-import static org.limbeck.kernels.vector.Lanes.F64;
 import static org.limbeck.kernels.vector.Lanes.F32_HALF;
+import static org.limbeck.kernels.vector.Lanes.F64;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
 
 import java.lang.foreign.MemorySegment;
