@@ -66,8 +66,8 @@ final class VectorPhilox {
           Integer.toUnsignedLong(key1),
           Integer.toUnsignedLong(key0 + Philox.KEY_STEP_0),
           Integer.toUnsignedLong(key1 + Philox.KEY_STEP_1));
-      key0 += 2 * Philox.KEY_STEP_0;
-      key1 += 2 * Philox.KEY_STEP_1;
+      key0 += Philox.KEY_STEP_0 << 1;
+      key1 += Philox.KEY_STEP_1 << 1;
     }
     interleave(scratch, scratchOffset, words, wordsOffset, bytes);
   }
