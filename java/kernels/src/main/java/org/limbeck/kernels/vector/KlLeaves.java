@@ -20,6 +20,10 @@ import jdk.incubator.vector.VectorOperators;
  * #SMALL}, d = p expm1(x) and the forward term p (expm1(x) - x) come from a series, since the
  * subtractions would lose the digits of small divergences.
  *
+ * <p>Loads and constants are written out: once a method passes C2's limit on nodes, only methods of
+ * the Vector API itself are still inlined, and the smallest helper would make every vector an
+ * object.
+ *
  * <p>Logits are clamped at {@link #FLOOR}, which is also what stands for the columns that a mask
  * removes and for the padding of tails: p = q = 0 there, x is finite, nothing is added.
  */
@@ -34,26 +38,19 @@ final class KlLeaves {
 
   /** exp(x) - 1 - x for |x| below {@link #SMALL}, to the last place but one. */
   private static FloatVector series(FloatVector x) {
-    FloatVector s = x.fma(broadcast(1f / 40320), broadcast(1f / 5040));
-    s = s.fma(x, broadcast(1f / 720));
-    s = s.fma(x, broadcast(1f / 120));
-    s = s.fma(x, broadcast(1f / 24));
-    s = s.fma(x, broadcast(1f / 6));
-    s = s.fma(x, broadcast(0.5f));
+    FloatVector s =
+        x.fma(FloatVector.broadcast(F32, 1f / 40320), FloatVector.broadcast(F32, 1f / 5040));
+    s = s.fma(x, FloatVector.broadcast(F32, 1f / 720));
+    s = s.fma(x, FloatVector.broadcast(F32, 1f / 120));
+    s = s.fma(x, FloatVector.broadcast(F32, 1f / 24));
+    s = s.fma(x, FloatVector.broadcast(F32, 1f / 6));
+    s = s.fma(x, FloatVector.broadcast(F32, 0.5f));
     return s.mul(x.mul(x));
-  }
-
-  private static FloatVector broadcast(float value) {
-    return FloatVector.broadcast(F32, value);
-  }
-
-  private static FloatVector load(MemorySegment s, long offset) {
-    return FloatVector.fromMemorySegment(F32, s, offset, ORDER);
   }
 
   /** Loads and clamps at the floor. Not max: that spends five instructions on NaN and -0. */
   private static FloatVector clamped(MemorySegment s, long offset) {
-    FloatVector v = load(s, offset);
+    FloatVector v = FloatVector.fromMemorySegment(F32, s, offset, ORDER);
     return v.blend(FLOOR, v.compare(VectorOperators.LT, FLOOR));
   }
 
@@ -67,21 +64,21 @@ final class KlLeaves {
    */
   static long range(MemorySegment s, long offset, long bytes) {
     // Two of each: one alone would wait for the latency of max and min.
-    FloatVector max = broadcast(Float.NEGATIVE_INFINITY);
-    FloatVector min = broadcast(Float.POSITIVE_INFINITY);
+    FloatVector max = FloatVector.broadcast(F32, Float.NEGATIVE_INFINITY);
+    FloatVector min = FloatVector.broadcast(F32, Float.POSITIVE_INFINITY);
     FloatVector max2 = max;
     FloatVector min2 = min;
     long i = 0;
     for (; i + BYTES < bytes; i += 2 * BYTES) {
-      FloatVector v = load(s, offset + i);
-      FloatVector w = load(s, offset + i + BYTES);
+      FloatVector v = FloatVector.fromMemorySegment(F32, s, offset + i, ORDER);
+      FloatVector w = FloatVector.fromMemorySegment(F32, s, offset + i + BYTES, ORDER);
       max = max.max(v);
       min = min.min(v);
       max2 = max2.max(w);
       min2 = min2.min(w);
     }
     if (i < bytes) {
-      FloatVector v = load(s, offset + i);
+      FloatVector v = FloatVector.fromMemorySegment(F32, s, offset + i, ORDER);
       max = max.max(v);
       min = min.min(v);
     }
@@ -165,7 +162,7 @@ final class KlLeaves {
       MemorySegment zs, long zo, long bytes, float max, MemorySegment scratch, long lanes) {
     FloatVector sum = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector z = load(zs, zo + i);
+      FloatVector z = FloatVector.fromMemorySegment(F32, zs, zo + i, ORDER);
       sum = sum.add(z.sub(max).blend(0f, z.compare(VectorOperators.LE, FLOOR)));
     }
     sum.intoMemorySegment(scratch, lanes, ORDER);
@@ -200,10 +197,11 @@ final class KlLeaves {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector z = clamped(zs, zo + i);
       FloatVector u = clamped(us, uo + i);
-      FloatVector rest = u.sub(maxU).fma(broadcast(change), broadcast(-offset));
-      FloatVector x = z.sub(shift).sub(u).fma(broadcast(inverse), rest);
-      FloatVector p = load(scratch, eu + i).mul(scaleU);
-      FloatVector d = load(scratch, ez + i).mul(scaleZ).sub(p);
+      FloatVector rest =
+          u.sub(maxU).fma(FloatVector.broadcast(F32, change), FloatVector.broadcast(F32, -offset));
+      FloatVector x = z.sub(shift).sub(u).fma(FloatVector.broadcast(F32, inverse), rest);
+      FloatVector p = FloatVector.fromMemorySegment(F32, scratch, eu + i, ORDER).mul(scaleU);
+      FloatVector d = FloatVector.fromMemorySegment(F32, scratch, ez + i, ORDER).mul(scaleZ).sub(p);
       FloatVector s = series(x).mul(p);
       VectorMask<Float> near = x.abs().compare(VectorOperators.LT, SMALL);
       d = d.blend(x.fma(p, s), near);
@@ -236,10 +234,11 @@ final class KlLeaves {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector z = clamped(zs, zo + i);
       FloatVector u = clamped(us, uo + i);
-      FloatVector rest = u.sub(maxU).fma(broadcast(change), broadcast(-offset));
-      FloatVector x = z.sub(shift).sub(u).fma(broadcast(inverse), rest);
-      FloatVector p = load(scratch, eu + i).mul(scaleU);
-      FloatVector q = load(scratch, ez + i).mul(scaleZ);
+      FloatVector rest =
+          u.sub(maxU).fma(FloatVector.broadcast(F32, change), FloatVector.broadcast(F32, -offset));
+      FloatVector x = z.sub(shift).sub(u).fma(FloatVector.broadcast(F32, inverse), rest);
+      FloatVector p = FloatVector.fromMemorySegment(F32, scratch, eu + i, ORDER).mul(scaleU);
+      FloatVector q = FloatVector.fromMemorySegment(F32, scratch, ez + i, ORDER).mul(scaleZ);
       FloatVector d = small(q.sub(p), series(x).add(x).mul(p), x);
       p.intoMemorySegment(scratch, at + i, ORDER);
       q.intoMemorySegment(scratch, at + block + i, ORDER);
@@ -255,14 +254,16 @@ final class KlLeaves {
    */
   static void direct(
       MemorySegment s, long at, long block, long bytes, float forward, float reverse, long lanes) {
-    FloatVector loss = load(s, lanes);
-    FloatVector sumH = load(s, lanes + BYTES);
-    FloatVector sumK = load(s, lanes + 2 * BYTES);
+    FloatVector loss = FloatVector.fromMemorySegment(F32, s, lanes, ORDER);
+    FloatVector sumH = FloatVector.fromMemorySegment(F32, s, lanes + BYTES, ORDER);
+    FloatVector sumK = FloatVector.fromMemorySegment(F32, s, lanes + 2 * BYTES, ORDER);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector p = load(s, at + i);
-      FloatVector qx = load(s, at + block + i).mul(load(s, at + 2 * block + i));
-      FloatVector x = load(s, at + 2 * block + i);
-      FloatVector d = load(s, at + 3 * block + i);
+      FloatVector p = FloatVector.fromMemorySegment(F32, s, at + i, ORDER);
+      FloatVector qx =
+          FloatVector.fromMemorySegment(F32, s, at + block + i, ORDER)
+              .mul(FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER));
+      FloatVector x = FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER);
+      FloatVector d = FloatVector.fromMemorySegment(F32, s, at + 3 * block + i, ORDER);
       FloatVector px = p.mul(x);
       VectorMask<Float> near = x.abs().compare(VectorOperators.LT, SMALL);
       FloatVector ahead = d.sub(px).blend(series(x).mul(p), near);
@@ -282,42 +283,49 @@ final class KlLeaves {
 
   /**
    * The modes with a mixture m = weight p + (1 - weight) q, first step to y = log(m / p) = base +
-   * log1p(v): stores v and base behind D.
-   *
-   * <p>Where |x| is small, v = (1 - weight) expm1(x); elsewhere the larger part of m is taken out,
-   * and v, at most 1, is the ratio of the smaller to it.
+   * log1p(v): stores v and base behind D, with the larger part of m taken out, so that v, at most
+   * 1, is the ratio of the smaller to it.
    */
   static void mixture(
-      MemorySegment s,
-      long at,
-      long block,
-      long bytes,
-      float rest,
-      float logWeight,
-      float logRest) {
+      MemorySegment s, long at, long block, long bytes, float logWeight, float logRest) {
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector x = load(s, at + 2 * block + i);
-      FloatVector second = x.add(logRest);
-      FloatVector apart = VectorMath.exp(second.sub(logWeight).abs().neg());
-      VectorMask<Float> near = x.abs().compare(VectorOperators.LT, SMALL);
-      apart.blend(series(x).add(x).mul(rest), near).intoMemorySegment(s, at + 4 * block + i, ORDER);
-      second.max(logWeight).blend(0f, near).intoMemorySegment(s, at + 5 * block + i, ORDER);
+      FloatVector second =
+          FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER).add(logRest);
+      VectorMath.exp(second.sub(logWeight).abs().neg())
+          .intoMemorySegment(s, at + 4 * block + i, ORDER);
+      second.max(logWeight).intoMemorySegment(s, at + 5 * block + i, ORDER);
     }
   }
 
-  /** Second step: stores y over v. log1p(v) = 2 atanh(v / (2 + v)), by its series. */
+  /** Second step: where |x| is small, v = (1 - weight) expm1(x) and base = 0. */
+  static void mixtureNear(MemorySegment s, long at, long block, long bytes, float rest) {
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector x = FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER);
+      VectorMask<Float> near = x.abs().compare(VectorOperators.LT, SMALL);
+      FloatVector.fromMemorySegment(F32, s, at + 4 * block + i, ORDER)
+          .blend(series(x).add(x).mul(rest), near)
+          .intoMemorySegment(s, at + 4 * block + i, ORDER);
+      FloatVector.fromMemorySegment(F32, s, at + 5 * block + i, ORDER)
+          .blend(0f, near)
+          .intoMemorySegment(s, at + 5 * block + i, ORDER);
+    }
+  }
+
+  /** Third step: stores y over v. log1p(v) = 2 atanh(v / (2 + v)), by its series. */
   static void mixtureLog(MemorySegment s, long at, long block, long bytes) {
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector v = load(s, at + 4 * block + i);
+      FloatVector v = FloatVector.fromMemorySegment(F32, s, at + 4 * block + i, ORDER);
       FloatVector t = v.div(v.add(2f));
       FloatVector t2 = t.mul(t);
-      FloatVector poly = t2.fma(broadcast(2f / 13), broadcast(2f / 11));
-      poly = poly.fma(t2, broadcast(2f / 9));
-      poly = poly.fma(t2, broadcast(2f / 7));
-      poly = poly.fma(t2, broadcast(2f / 5));
-      poly = poly.fma(t2, broadcast(2f / 3));
-      poly = poly.fma(t2, broadcast(2f));
-      poly.fma(t, load(s, at + 5 * block + i)).intoMemorySegment(s, at + 4 * block + i, ORDER);
+      FloatVector poly =
+          t2.fma(FloatVector.broadcast(F32, 2f / 13), FloatVector.broadcast(F32, 2f / 11));
+      poly = poly.fma(t2, FloatVector.broadcast(F32, 2f / 9));
+      poly = poly.fma(t2, FloatVector.broadcast(F32, 2f / 7));
+      poly = poly.fma(t2, FloatVector.broadcast(F32, 2f / 5));
+      poly = poly.fma(t2, FloatVector.broadcast(F32, 2f / 3));
+      poly = poly.fma(t2, FloatVector.broadcast(F32, 2f));
+      poly.fma(t, FloatVector.fromMemorySegment(F32, s, at + 5 * block + i, ORDER))
+          .intoMemorySegment(s, at + 4 * block + i, ORDER);
     }
   }
 
@@ -326,10 +334,10 @@ final class KlLeaves {
       MemorySegment s, long at, long block, long bytes, float weight, float side, long lanes) {
     FloatVector loss = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector p = load(s, at + i);
-      FloatVector q = load(s, at + block + i);
-      FloatVector x = load(s, at + 2 * block + i);
-      FloatVector y = load(s, at + 4 * block + i);
+      FloatVector p = FloatVector.fromMemorySegment(F32, s, at + i, ORDER);
+      FloatVector q = FloatVector.fromMemorySegment(F32, s, at + block + i, ORDER);
+      FloatVector x = FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER);
+      FloatVector y = FloatVector.fromMemorySegment(F32, s, at + 4 * block + i, ORDER);
       FloatVector m = p.mul(weight).add(q.mul(1 - weight));
       loss = loss.add(small(m.sub(p).sub(p.mul(y)), series(y).mul(p), x));
     }
@@ -342,10 +350,10 @@ final class KlLeaves {
       MemorySegment s, long at, long block, long bytes, float weight, float side, long lanes) {
     FloatVector loss = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector p = load(s, at + i);
-      FloatVector q = load(s, at + block + i);
-      FloatVector x = load(s, at + 2 * block + i);
-      FloatVector y = load(s, at + 4 * block + i).sub(x);
+      FloatVector p = FloatVector.fromMemorySegment(F32, s, at + i, ORDER);
+      FloatVector q = FloatVector.fromMemorySegment(F32, s, at + block + i, ORDER);
+      FloatVector x = FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER);
+      FloatVector y = FloatVector.fromMemorySegment(F32, s, at + 4 * block + i, ORDER).sub(x);
       FloatVector m = p.mul(weight).add(q.mul(1 - weight));
       loss = loss.add(small(m.sub(q).sub(q.mul(y)), series(y).mul(q), x));
     }
@@ -368,15 +376,16 @@ final class KlLeaves {
       float ratioP,
       float ratioQ,
       long lanes) {
-    FloatVector sumH = load(s, lanes + BYTES);
-    FloatVector sumK = load(s, lanes + 2 * BYTES);
+    FloatVector sumH = FloatVector.fromMemorySegment(F32, s, lanes + BYTES, ORDER);
+    FloatVector sumK = FloatVector.fromMemorySegment(F32, s, lanes + 2 * BYTES, ORDER);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector p = load(s, at + i);
-      FloatVector q = load(s, at + block + i);
-      FloatVector y = load(s, at + 4 * block + i);
+      FloatVector p = FloatVector.fromMemorySegment(F32, s, at + i, ORDER);
+      FloatVector q = FloatVector.fromMemorySegment(F32, s, at + block + i, ORDER);
+      FloatVector y = FloatVector.fromMemorySegment(F32, s, at + 4 * block + i, ORDER);
       FloatVector m = p.mul(weight).add(q.mul(1 - weight)).max(Float.MIN_NORMAL);
       FloatVector ratios = p.mul(ratioP).add(q.mul(ratioQ)).div(m);
-      FloatVector logs = load(s, at + 2 * block + i).sub(y).mul(logPart);
+      FloatVector logs =
+          FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER).sub(y).mul(logPart);
       FloatVector h = logs.sub(ratios).mul(q);
       FloatVector k = p.mul(y).mul(-teacherPart);
       h.intoMemorySegment(s, at + 4 * block + i, ORDER);
@@ -390,11 +399,11 @@ final class KlLeaves {
 
   /** Half the sum of |q - p|; h = q sign(q - p) / 2. Stores and sums as {@link #direct} does. */
   static void variation(MemorySegment s, long at, long block, long bytes, long lanes) {
-    FloatVector loss = load(s, lanes);
-    FloatVector sumH = load(s, lanes + BYTES);
+    FloatVector loss = FloatVector.fromMemorySegment(F32, s, lanes, ORDER);
+    FloatVector sumH = FloatVector.fromMemorySegment(F32, s, lanes + BYTES, ORDER);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector halfQ = load(s, at + block + i).mul(0.5f);
-      FloatVector d = load(s, at + 3 * block + i);
+      FloatVector halfQ = FloatVector.fromMemorySegment(F32, s, at + block + i, ORDER).mul(0.5f);
+      FloatVector d = FloatVector.fromMemorySegment(F32, s, at + 3 * block + i, ORDER);
       loss = loss.add(d.abs().mul(0.5f));
       FloatVector h =
           FloatVector.zero(F32)
@@ -418,8 +427,10 @@ final class KlLeaves {
       long go,
       long bytes) {
     for (long i = 0; i < bytes; i += BYTES) {
-      load(s, probabilityAt + i)
-          .fma(broadcast(-sum), load(s, partAt + i))
+      FloatVector.fromMemorySegment(F32, s, probabilityAt + i, ORDER)
+          .fma(
+              FloatVector.broadcast(F32, -sum),
+              FloatVector.fromMemorySegment(F32, s, partAt + i, ORDER))
           .mul(factor)
           .intoMemorySegment(gs, go + i, ORDER);
     }
@@ -439,7 +450,9 @@ final class KlLeaves {
       long lanes) {
     FloatVector loss = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector d = load(zs, zo + i).sub(load(us, uo + i));
+      FloatVector d =
+          FloatVector.fromMemorySegment(F32, zs, zo + i, ORDER)
+              .sub(FloatVector.fromMemorySegment(F32, us, uo + i, ORDER));
       loss = d.fma(d, loss);
       d.mul(factor).intoMemorySegment(gs, go + i, ORDER);
     }
@@ -458,10 +471,12 @@ final class KlLeaves {
       float scale,
       float uniform) {
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector z = load(zs, zo + i);
+      FloatVector z = FloatVector.fromMemorySegment(F32, zs, zo + i, ORDER);
       FloatVector add = VectorMath.exp(clamped(zs, zo + i).sub(max)).mul(scale).sub(uniform);
       add = add.blend(0f, z.compare(VectorOperators.LE, FLOOR));
-      load(gs, go + i).add(add).intoMemorySegment(gs, go + i, ORDER);
+      FloatVector.fromMemorySegment(F32, gs, go + i, ORDER)
+          .add(add)
+          .intoMemorySegment(gs, go + i, ORDER);
     }
   }
 
@@ -478,8 +493,11 @@ final class KlLeaves {
     long whole = Lanes.wholeBytes(bytes);
     long i = 0;
     for (; i < whole; i += BYTES) {
-      load(from, fo + i)
-          .blend(removed, load(mask, mo + i).compare(VectorOperators.EQ, 0f))
+      FloatVector.fromMemorySegment(F32, from, fo + i, ORDER)
+          .blend(
+              removed,
+              FloatVector.fromMemorySegment(F32, mask, mo + i, ORDER)
+                  .compare(VectorOperators.EQ, 0f))
           .intoMemorySegment(to, at + i, ORDER);
     }
     for (; i < bytes; i += Float.BYTES) {

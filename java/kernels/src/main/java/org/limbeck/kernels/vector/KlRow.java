@@ -495,7 +495,8 @@ final class KlRow {
     float w = (float) weight;
     float logWeight = (float) Math.log(w);
     float logRest = (float) Math.log(1 - w);
-    KlLeaves.mixture(scratch, ARRAYS, STEP, n, 1 - w, logWeight, logRest);
+    KlLeaves.mixture(scratch, ARRAYS, STEP, n, logWeight, logRest);
+    KlLeaves.mixtureNear(scratch, ARRAYS, STEP, n, 1 - w);
     KlLeaves.mixtureLog(scratch, ARRAYS, STEP, n);
     switch (spec.mode()) {
       case JS -> mixed(n, w, w, 1 - w, 1 - w, 0, 0);

@@ -26,24 +26,24 @@ final class VectorMath {
    * adding n to the exponent bits.
    */
   static FloatVector exp(FloatVector x) {
-    FloatVector shifted = x.fma(FloatVector.broadcast(Lanes.F32, LOG2_E), broadcast(ROUND));
+    FloatVector shifted =
+        x.fma(FloatVector.broadcast(Lanes.F32, LOG2_E), FloatVector.broadcast(Lanes.F32, ROUND));
     FloatVector n = shifted.sub(ROUND);
-    FloatVector r = n.fma(broadcast(-LN2_HIGH), x);
-    r = n.fma(broadcast(-LN2_LOW), r);
-    FloatVector p = r.fma(broadcast(1.9875691500e-4f), broadcast(1.3981999507e-3f));
-    p = p.fma(r, broadcast(8.3334519073e-3f));
-    p = p.fma(r, broadcast(4.1665795894e-2f));
-    p = p.fma(r, broadcast(1.6666665459e-1f));
-    p = p.fma(r, broadcast(5.0000001201e-1f));
+    FloatVector r = n.fma(FloatVector.broadcast(Lanes.F32, -LN2_HIGH), x);
+    r = n.fma(FloatVector.broadcast(Lanes.F32, -LN2_LOW), r);
+    FloatVector p =
+        r.fma(
+            FloatVector.broadcast(Lanes.F32, 1.9875691500e-4f),
+            FloatVector.broadcast(Lanes.F32, 1.3981999507e-3f));
+    p = p.fma(r, FloatVector.broadcast(Lanes.F32, 8.3334519073e-3f));
+    p = p.fma(r, FloatVector.broadcast(Lanes.F32, 4.1665795894e-2f));
+    p = p.fma(r, FloatVector.broadcast(Lanes.F32, 1.6666665459e-1f));
+    p = p.fma(r, FloatVector.broadcast(Lanes.F32, 5.0000001201e-1f));
     p = p.fma(r.mul(r), r).add(1f);
     FloatVector y =
         p.reinterpretAsInts()
             .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
             .reinterpretAsFloats();
     return y.blend(0f, x.compare(VectorOperators.LT, EXP_UNDERFLOW));
-  }
-
-  private static FloatVector broadcast(float value) {
-    return FloatVector.broadcast(Lanes.F32, value);
   }
 }
