@@ -54,10 +54,6 @@ final class KlLeaves {
     return v.blend(FLOOR, v.compare(VectorOperators.LT, FLOOR));
   }
 
-  private static FloatVector small(FloatVector otherwise, FloatVector series, FloatVector x) {
-    return otherwise.blend(series, x.abs().compare(VectorOperators.LT, SMALL));
-  }
-
   /**
    * Returns the bits of the largest and of the smallest element of whole vectors, high and low;
    * both NaN if there is a NaN.
@@ -212,7 +208,7 @@ final class KlLeaves {
     return Lanes.sum(scratch, lanes);
   }
 
-  /** Stores P, Q, X and D, each {@code block} bytes after the one before. */
+  /** Stores P, Q and X, each {@code block} bytes after the one before. */
   static void probabilities(
       MemorySegment zs,
       long zo,
@@ -239,11 +235,22 @@ final class KlLeaves {
       FloatVector x = z.sub(shift).sub(u).fma(FloatVector.broadcast(F32, inverse), rest);
       FloatVector p = FloatVector.fromMemorySegment(F32, scratch, eu + i, ORDER).mul(scaleU);
       FloatVector q = FloatVector.fromMemorySegment(F32, scratch, ez + i, ORDER).mul(scaleZ);
-      FloatVector d = small(q.sub(p), series(x).add(x).mul(p), x);
       p.intoMemorySegment(scratch, at + i, ORDER);
       q.intoMemorySegment(scratch, at + block + i, ORDER);
       x.intoMemorySegment(scratch, at + 2 * block + i, ORDER);
-      d.intoMemorySegment(scratch, at + 3 * block + i, ORDER);
+    }
+  }
+
+  /** Stores D behind P, Q and X. */
+  static void differences(MemorySegment s, long at, long block, long bytes) {
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector p = FloatVector.fromMemorySegment(F32, s, at + i, ORDER);
+      FloatVector x = FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER);
+      FloatVector near = series(x).add(x).mul(p);
+      FloatVector.fromMemorySegment(F32, s, at + block + i, ORDER)
+          .sub(p)
+          .blend(near, x.abs().compare(VectorOperators.LT, SMALL))
+          .intoMemorySegment(s, at + 3 * block + i, ORDER);
     }
   }
 
@@ -339,7 +346,9 @@ final class KlLeaves {
       FloatVector x = FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER);
       FloatVector y = FloatVector.fromMemorySegment(F32, s, at + 4 * block + i, ORDER);
       FloatVector m = p.mul(weight).add(q.mul(1 - weight));
-      loss = loss.add(small(m.sub(p).sub(p.mul(y)), series(y).mul(p), x));
+      FloatVector near = series(y).mul(p);
+      loss =
+          loss.add(m.sub(p).sub(p.mul(y)).blend(near, x.abs().compare(VectorOperators.LT, SMALL)));
     }
     loss.intoMemorySegment(s, lanes, ORDER);
     return side * Lanes.sum(s, lanes);
@@ -355,7 +364,9 @@ final class KlLeaves {
       FloatVector x = FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER);
       FloatVector y = FloatVector.fromMemorySegment(F32, s, at + 4 * block + i, ORDER).sub(x);
       FloatVector m = p.mul(weight).add(q.mul(1 - weight));
-      loss = loss.add(small(m.sub(q).sub(q.mul(y)), series(y).mul(q), x));
+      FloatVector near = series(y).mul(q);
+      loss =
+          loss.add(m.sub(q).sub(q.mul(y)).blend(near, x.abs().compare(VectorOperators.LT, SMALL)));
     }
     loss.intoMemorySegment(s, lanes, ORDER);
     return side * Lanes.sum(s, lanes);

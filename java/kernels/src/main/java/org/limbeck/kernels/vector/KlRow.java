@@ -469,6 +469,7 @@ final class KlRow {
         expU + at,
         ARRAYS,
         STEP);
+    KlLeaves.differences(scratch, ARRAYS, STEP, n);
     if (mixes) {
       mixedBlock(n);
     } else {
