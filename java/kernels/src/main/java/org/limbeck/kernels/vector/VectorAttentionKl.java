@@ -429,20 +429,17 @@ final class VectorAttentionKl implements Kernel<Arguments> {
    * digits of small x; elsewhere as p - q - q x, which loses none to speak of.
    */
   private static FloatVector term(FloatVector p, FloatVector q, FloatVector x) {
-    FloatVector series = x.fma(broadcast(1 / 3628800f), broadcast(1 / 362880f));
-    series = series.fma(x, broadcast(1 / 40320f));
-    series = series.fma(x, broadcast(1 / 5040f));
-    series = series.fma(x, broadcast(1 / 720f));
-    series = series.fma(x, broadcast(1 / 120f));
-    series = series.fma(x, broadcast(1 / 24f));
-    series = series.fma(x, broadcast(1 / 6f));
-    series = series.fma(x, broadcast(1 / 2f));
+    FloatVector series =
+        x.fma(FloatVector.broadcast(F32, 1 / 3628800f), FloatVector.broadcast(F32, 1 / 362880f));
+    series = series.fma(x, FloatVector.broadcast(F32, 1 / 40320f));
+    series = series.fma(x, FloatVector.broadcast(F32, 1 / 5040f));
+    series = series.fma(x, FloatVector.broadcast(F32, 1 / 720f));
+    series = series.fma(x, FloatVector.broadcast(F32, 1 / 120f));
+    series = series.fma(x, FloatVector.broadcast(F32, 1 / 24f));
+    series = series.fma(x, FloatVector.broadcast(F32, 1 / 6f));
+    series = series.fma(x, FloatVector.broadcast(F32, 1 / 2f));
     FloatVector small = q.mul(x).mul(x).mul(series);
     return p.sub(q.fma(x, q)).blend(small, x.abs().compare(VectorOperators.LE, 1f));
-  }
-
-  private static FloatVector broadcast(float value) {
-    return FloatVector.broadcast(F32, value);
   }
 
   private static void gradient(
