@@ -1,0 +1,2 @@
+/** The losses of knowledge distillation on encoders, and a training step with each. */
+package org.limbeck.training.distill;

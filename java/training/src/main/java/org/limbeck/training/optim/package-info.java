@@ -1,0 +1,2 @@
+/** Optimizers, learning rate schedules. */
+package org.limbeck.training.optim;
