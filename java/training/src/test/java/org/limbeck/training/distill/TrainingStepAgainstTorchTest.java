@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.training.distill;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.memory.HostMemory;
+import org.limbeck.kernels.random.Philox;
+import org.limbeck.training.bert.BertClassifier;
+import org.limbeck.training.bert.BertConfig;
+import org.limbeck.training.bert.Quantization;
+import org.limbeck.training.nn.Compute;
+import org.limbeck.training.nn.Parameter;
+import org.limbeck.training.nn.Pass;
+import org.limbeck.training.nn.RandomNormal;
+import org.limbeck.training.nn.Tensors;
+import org.limbeck.training.nn.TokenBatch;
+
+/**
+ * A whole training step, loss and the gradient of every parameter, against libtorch.
+ *
+ * <p>The bounds: in full precision the rounding of float32, 1e-4 of the gradient's norm. Quantized,
+ * a value next to a rounding boundary may fall on its other side in float32: one step of 1/127 in
+ * one activation, so 2e-2 of the norm; a wrong formula is off by more.
+ */
+class TrainingStepAgainstTorchTest {
+  private static final BertConfig CONFIG = new BertConfig(2, 24, 3, 40, 50, 16, 2, 1e-12);
+  private static final int LENGTH = 9;
+  private static final int[] LENGTHS = {9, 4, 1, 7};
+
+  @BeforeAll
+  static void loadTorch() {
+    boolean loaded;
+    try {
+      torch.set_num_threads(1);
+      loaded = true;
+    } catch (LinkageError e) {
+      loaded = false;
+    }
+    assumeTrue(loaded, "skipped: libtorch cannot be loaded on this platform");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "none, false, 3", "baseline, false, 2", "map, false, 2", "map+output, false, 3",
+    "map@5, false, 2", "map@2^2*0.5+output*0.7, false, 2", "context+self_output, false, 2",
+    "layers:2, false, 2", "map+output, false, 1",
+    "none, true, 3", "baseline, true, 2", "map, true, 2", "map+output, true, 3",
+    "context+self_output, true, 1", "layers:0.1, true, 2"
+  })
+  void lossAndGradientsAgree(String written, boolean quantized, int labels) {
+    LossConfiguration losses = LossConfiguration.parse(written);
+    Quantization quantization = quantized ? Quantization.TERNARY : Quantization.NONE;
+    try (Limbeck limbeck = Limbeck.open();
+        Compute compute = new Compute(limbeck);
+        HostMemory host = new HostMemory()) {
+      BertClassifier teacher = new BertClassifier(compute, CONFIG, labels, Quantization.NONE);
+      BertClassifier student = new BertClassifier(compute, CONFIG, labels, quantization);
+      TorchBert torchTeacher = randomise(compute, teacher, 1, new TorchBert(CONFIG, false));
+      TorchBert torchStudent = randomise(compute, student, 2, new TorchBert(CONFIG, quantized));
+      long[] tokens = new long[LENGTHS.length * LENGTH];
+      long[] types = new long[tokens.length];
+      long[] positions = new long[tokens.length];
+      for (int i = 0; i < tokens.length; i++) {
+        boolean real = i % LENGTH < LENGTHS[i / LENGTH];
+        tokens[i] = real ? 1 + Integer.remainderUnsigned(Philox.word(7, 0, i, 0), 49) : 0;
+        types[i] = real && i % 3 == 0 ? 1 : 0;
+        positions[i] = i % LENGTH;
+      }
+      TokenBatch batch =
+          new TokenBatch(
+              LENGTHS.length,
+              LENGTH,
+              host.copyOf(tokens),
+              host.copyOf(types),
+              host.copyOf(positions),
+              host.copyOf(LENGTHS));
+      try (Distillation distillation =
+          new Distillation(compute, student, teacher, losses, LENGTHS.length, LENGTH)) {
+        student.parameters().zeroGradients();
+        LossValues values = distillation.step(batch, Pass.EVALUATION);
+
+        torchTeacher.forward(tokens, types, positions, LENGTHS, LENGTH);
+        torchStudent.forward(tokens, types, positions, LENGTHS, LENGTH);
+        Tensor loss = torchStudent.loss(torchTeacher, losses, LENGTHS, LENGTH);
+        loss.backward();
+
+        double bound = quantized ? 2e-2 : 1e-4;
+        assertEquals(loss.item_double(), values.total(), bound * Math.abs(loss.item_double()));
+        for (Parameter parameter : student.parameters().all()) {
+          compare(compute, parameter, torchStudent.parameters.get(parameter.name()), bound);
+        }
+      }
+    }
+  }
+
+  private static TorchBert randomise(
+      Compute compute, BertClassifier network, long seed, TorchBert torch) {
+    long stream = 0;
+    for (Parameter parameter : network.parameters().all()) {
+      String name = parameter.name();
+      boolean scale = name.endsWith("LayerNorm.weight");
+      boolean shift = name.endsWith("bias");
+      double deviation = scale || shift ? 0.1 : name.startsWith("embeddings") ? 0.5 : 0.3;
+      long s = stream++;
+      Tensors.upload(
+          compute.memory(),
+          parameter.value(),
+          i -> (float) ((scale ? 1 : 0) + deviation * RandomNormal.at(seed, s, i)));
+      torch.parameter(
+          name,
+          Tensors.download(compute.memory(), parameter.value()),
+          parameter.value().rows(),
+          parameter.value().cols());
+    }
+    network.refreshWeights();
+    return torch;
+  }
+
+  private static void compare(Compute compute, Parameter parameter, Tensor theirs, double bound) {
+    float[] got = Tensors.download(compute.memory(), parameter.gradient());
+    double[] want = new double[got.length];
+    Tensor gradient = theirs.grad();
+    if (gradient.defined()) {
+      ByteBuffer bytes = gradient.contiguous().data_ptr().limit(8L * got.length).asByteBuffer();
+      bytes.order(ByteOrder.nativeOrder()).asDoubleBuffer().get(want);
+    }
+    double difference = 0;
+    double norm = 0;
+    for (int i = 0; i < got.length; i++) {
+      difference += Math.pow(got[i] - want[i], 2);
+      norm += want[i] * want[i];
+    }
+    // The gradient of key biases is 0 but for rounding: softmax ignores a shift of its row.
+    double floor = 1e-6 * Math.sqrt(got.length);
+    assertTrue(
+        Math.sqrt(difference) <= bound * Math.sqrt(norm) + floor,
+        parameter.name()
+            + ": difference "
+            + Math.sqrt(difference)
+            + " of a norm of "
+            + Math.sqrt(norm)
+            + ", got "
+            + Arrays.toString(Arrays.copyOf(got, 4))
+            + ", want "
+            + Arrays.toString(Arrays.copyOf(want, 4)));
+  }
+}
