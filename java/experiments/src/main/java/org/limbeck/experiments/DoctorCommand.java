@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.limbeck.formats.AtomicFiles;
 import org.limbeck.kernels.backend.Backend;
 import org.limbeck.kernels.backend.Backends;
 import picocli.CommandLine.Command;
@@ -56,7 +57,7 @@ final class DoctorCommand implements Callable<Integer> {
     report.forEach((key, value) -> out.printf("%-16s %s%n", key, value));
     out.flush();
     if (json != null) {
-      OutputFiles.write(json, new GsonBuilder().setPrettyPrinting().create().toJson(report) + "\n");
+      AtomicFiles.write(json, new GsonBuilder().setPrettyPrinting().create().toJson(report) + "\n");
     }
     return 0;
   }

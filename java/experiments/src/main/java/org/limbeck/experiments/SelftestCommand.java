@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.limbeck.formats.AtomicFiles;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.backend.Backend;
 import org.limbeck.kernels.backend.Backends;
@@ -93,10 +94,10 @@ final class SelftestCommand implements Callable<Integer> {
             + (skipped > 0 ? ", " + skipped + " skipped" : ""));
     out.flush();
     if (json != null) {
-      OutputFiles.write(json, toJson(rows));
+      AtomicFiles.write(json, toJson(rows));
     }
     if (csv != null) {
-      OutputFiles.write(csv, toCsv(rows));
+      AtomicFiles.write(csv, toCsv(rows));
     }
     return failed == 0 ? 0 : Main.FAILED;
   }
