@@ -463,10 +463,6 @@ public abstract class SoftmaxKlContract extends KernelContract {
   @Test
   void isServedWhereItShouldBe() {
     for (Mode mode : Mode.values()) {
-      if (mode == Mode.JS) {
-        assertEquals("scalar", servedBy(SoftmaxKl.OP, plain(mode)), "JS is the reference's");
-        continue;
-      }
       assertEquals(backend(), servedBy(SoftmaxKl.OP, plain(mode)), mode + " dense");
       assertEquals(backend(), servedBy(SoftmaxKl.OP, withOptions(mode)), mode + " with options");
     }
@@ -478,9 +474,6 @@ public abstract class SoftmaxKlContract extends KernelContract {
       for (boolean options : new boolean[] {false, true}) {
         try (Tensors t = Tensors.aligned(SEED)) {
           SoftmaxKl.Spec spec = options ? withOptions(mode) : plain(mode);
-          if (servedBy(SoftmaxKl.OP, spec).equals("scalar")) {
-            continue;
-          }
           Call call = Call.of(t, spec, 4, 77, options);
           assertNoAllocation(SoftmaxKl.OP, spec, call.arguments());
         }

@@ -20,134 +20,57 @@ import jdk.incubator.vector.VectorOperators;
  * #SMALL}, d = p expm1(x) and the forward term p (expm1(x) - x) come from a series, since the
  * subtractions would lose the digits of small divergences.
  *
- * <p>Loads and constants are written out: once a method passes C2's limit on nodes, only methods of
- * the Vector API itself are still inlined, and the smallest helper would make every vector an
- * object.
+ * <p>No loop calls a method of ours, and steps of several loops meet in blocks of scratch. Whether
+ * C2 inlines such a call depends on what it compiled before, and where it does not, every vector
+ * becomes an object.
  *
- * <p>Logits are clamped at {@link #FLOOR}, which is also what stands for the columns that a mask
- * removes and for the padding of tails: p = q = 0 there, x is finite, nothing is added.
+ * <p>No loop clamps: in rows that come here every logit is between {@link #FLOOR} and its opposite.
+ * The floor also stands for the columns that a mask removes and for the padding of tails: p = q = 0
+ * there, x is finite, nothing is added.
  */
 final class KlLeaves {
-  /** What -infinity is clamped to. Finite logits below it do not come here. */
+  /** What stands for -infinity. Finite logits below it do not come here. */
   static final float FLOOR = -1e30f;
 
-  /** Below this |x| the series holds: its first term left out is 5e-8 of the sum at this bound. */
+  /** Below this |x| the series holds. */
   static final float SMALL = 0.5f;
+
+  // (exp(x) - 1 - x) / x^2 = 1/2 + x/6 + ..., the best polynomial of degree 5 in that range: 3e-8.
+  private static final float SERIES_3 = 1.66666657e-1f;
+  private static final float SERIES_4 = 4.16660011e-2f;
+  private static final float SERIES_5 = 8.33347999e-3f;
+  private static final float SERIES_6 = 1.39753311e-3f;
+  private static final float SERIES_7 = 1.98633512e-4f;
 
   private KlLeaves() {}
 
-  /** exp(x) - 1 - x for |x| below {@link #SMALL}, to the last place but one. */
-  private static FloatVector series(FloatVector x) {
-    FloatVector s =
-        x.fma(FloatVector.broadcast(F32, 1f / 40320), FloatVector.broadcast(F32, 1f / 5040));
-    s = s.fma(x, FloatVector.broadcast(F32, 1f / 720));
-    s = s.fma(x, FloatVector.broadcast(F32, 1f / 120));
-    s = s.fma(x, FloatVector.broadcast(F32, 1f / 24));
-    s = s.fma(x, FloatVector.broadcast(F32, 1f / 6));
-    s = s.fma(x, FloatVector.broadcast(F32, 0.5f));
-    return s.mul(x.mul(x));
-  }
-
-  /** Loads and clamps at the floor. Not max: that spends five instructions on NaN and -0. */
-  private static FloatVector clamped(MemorySegment s, long offset) {
-    FloatVector v = FloatVector.fromMemorySegment(F32, s, offset, ORDER);
-    return v.blend(FLOOR, v.compare(VectorOperators.LT, FLOOR));
-  }
-
-  /**
-   * Returns the bits of the largest and of the smallest element of whole vectors, high and low;
-   * both NaN if there is a NaN.
-   */
-  static long range(MemorySegment s, long offset, long bytes) {
-    // Two of each: one alone would wait for the latency of max and min.
-    FloatVector max = FloatVector.broadcast(F32, Float.NEGATIVE_INFINITY);
-    FloatVector min = FloatVector.broadcast(F32, Float.POSITIVE_INFINITY);
-    FloatVector max2 = max;
-    FloatVector min2 = min;
-    long i = 0;
-    for (; i + BYTES < bytes; i += 2 * BYTES) {
-      FloatVector v = FloatVector.fromMemorySegment(F32, s, offset + i, ORDER);
-      FloatVector w = FloatVector.fromMemorySegment(F32, s, offset + i + BYTES, ORDER);
-      max = max.max(v);
-      min = min.min(v);
-      max2 = max2.max(w);
-      min2 = min2.min(w);
+  /** Stores exp(x) - 1 - x, good to the last place where |x| is below {@link #SMALL}. */
+  static void series(MemorySegment s, long from, long to, long bytes) {
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector x = FloatVector.fromMemorySegment(F32, s, from + i, ORDER);
+      FloatVector t =
+          x.fma(FloatVector.broadcast(F32, SERIES_7), FloatVector.broadcast(F32, SERIES_6));
+      t = t.fma(x, FloatVector.broadcast(F32, SERIES_5));
+      t = t.fma(x, FloatVector.broadcast(F32, SERIES_4));
+      t = t.fma(x, FloatVector.broadcast(F32, SERIES_3));
+      t = t.fma(x, FloatVector.broadcast(F32, 0.5f));
+      t.mul(x.mul(x)).intoMemorySegment(s, to + i, ORDER);
     }
-    if (i < bytes) {
-      FloatVector v = FloatVector.fromMemorySegment(F32, s, offset + i, ORDER);
-      max = max.max(v);
-      min = min.min(v);
-    }
-    return range(
-        max.max(max2).reduceLanes(VectorOperators.MAX),
-        min.min(min2).reduceLanes(VectorOperators.MIN));
   }
 
-  /** Packs a range. */
-  static long range(float max, float min) {
-    return (long) Float.floatToRawIntBits(max) << 32 | Float.floatToRawIntBits(min) & 0xFFFF_FFFFL;
-  }
-
-  /** Returns the largest element of a packed range. */
-  static float largest(long range) {
-    return Float.intBitsToFloat((int) (range >> 32));
-  }
-
-  /** Returns the smallest element of a packed range. */
-  static float smallest(long range) {
-    return Float.intBitsToFloat((int) range);
-  }
-
-  /** Returns the sum of exp((z - max) / temperature). */
-  static float expSum(
+  /** Returns the sum of e (z - max) over exponentials e in scratch. */
+  static float dot(
       MemorySegment zs,
       long zo,
       long bytes,
       float max,
-      float inverse,
       MemorySegment scratch,
+      long exps,
       long lanes) {
     FloatVector sum = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
-      sum = sum.add(VectorMath.exp(clamped(zs, zo + i).sub(max).mul(inverse)));
-    }
-    sum.intoMemorySegment(scratch, lanes, ORDER);
-    return Lanes.sum(scratch, lanes);
-  }
-
-  /** Stores exp((z - max) / temperature) and returns the sum. */
-  static float expStore(
-      MemorySegment zs,
-      long zo,
-      long bytes,
-      float max,
-      float inverse,
-      MemorySegment scratch,
-      long to,
-      long lanes) {
-    FloatVector sum = FloatVector.zero(F32);
-    for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector e = VectorMath.exp(clamped(zs, zo + i).sub(max).mul(inverse));
-      e.intoMemorySegment(scratch, to + i, ORDER);
-      sum = sum.add(e);
-    }
-    sum.intoMemorySegment(scratch, lanes, ORDER);
-    return Lanes.sum(scratch, lanes);
-  }
-
-  /** Returns the sum of t exp(t), t = (z - max) / temperature; no term is above 0. */
-  static float expDot(
-      MemorySegment zs,
-      long zo,
-      long bytes,
-      float max,
-      float inverse,
-      MemorySegment scratch,
-      long lanes) {
-    FloatVector sum = FloatVector.zero(F32);
-    for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector t = clamped(zs, zo + i).sub(max).mul(inverse);
-      sum = VectorMath.exp(t).fma(t, sum);
+      FloatVector e = FloatVector.fromMemorySegment(F32, scratch, exps + i, ORDER);
+      sum = FloatVector.fromMemorySegment(F32, zs, zo + i, ORDER).sub(max).fma(e, sum);
     }
     sum.intoMemorySegment(scratch, lanes, ORDER);
     return Lanes.sum(scratch, lanes);
@@ -189,20 +112,31 @@ final class KlLeaves {
       long ez,
       long eu,
       long lanes) {
+    // The series is written out: its operands are in registers here.
     FloatVector loss = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector z = clamped(zs, zo + i);
-      FloatVector u = clamped(us, uo + i);
+      FloatVector u = FloatVector.fromMemorySegment(F32, us, uo + i, ORDER);
       FloatVector rest =
           u.sub(maxU).fma(FloatVector.broadcast(F32, change), FloatVector.broadcast(F32, -offset));
-      FloatVector x = z.sub(shift).sub(u).fma(FloatVector.broadcast(F32, inverse), rest);
+      FloatVector x =
+          FloatVector.fromMemorySegment(F32, zs, zo + i, ORDER)
+              .sub(shift)
+              .sub(u)
+              .fma(FloatVector.broadcast(F32, inverse), rest);
       FloatVector p = FloatVector.fromMemorySegment(F32, scratch, eu + i, ORDER).mul(scaleU);
       FloatVector d = FloatVector.fromMemorySegment(F32, scratch, ez + i, ORDER).mul(scaleZ).sub(p);
-      FloatVector s = series(x).mul(p);
-      VectorMask<Float> near = x.abs().compare(VectorOperators.LT, SMALL);
-      d = d.blend(x.fma(p, s), near);
-      loss = loss.add(d.sub(p.mul(x)).blend(s, near));
-      d.mul(factor).intoMemorySegment(gs, go + i, ORDER);
+      FloatVector t =
+          x.fma(FloatVector.broadcast(F32, SERIES_7), FloatVector.broadcast(F32, SERIES_6));
+      t = t.fma(x, FloatVector.broadcast(F32, SERIES_5));
+      t = t.fma(x, FloatVector.broadcast(F32, SERIES_4));
+      t = t.fma(x, FloatVector.broadcast(F32, SERIES_3));
+      t = t.fma(x, FloatVector.broadcast(F32, 0.5f));
+      FloatVector square = x.mul(x);
+      FloatVector px = p.mul(x);
+      FloatVector small = t.mul(px).mul(x);
+      VectorMask<Float> near = square.compare(VectorOperators.LT, SMALL * SMALL);
+      loss = loss.add(d.sub(px).blend(small, near));
+      d.blend(px.add(small), near).mul(factor).intoMemorySegment(gs, go + i, ORDER);
     }
     loss.intoMemorySegment(scratch, lanes, ORDER);
     return Lanes.sum(scratch, lanes);
@@ -228,11 +162,14 @@ final class KlLeaves {
       long at,
       long block) {
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector z = clamped(zs, zo + i);
-      FloatVector u = clamped(us, uo + i);
+      FloatVector u = FloatVector.fromMemorySegment(F32, us, uo + i, ORDER);
       FloatVector rest =
           u.sub(maxU).fma(FloatVector.broadcast(F32, change), FloatVector.broadcast(F32, -offset));
-      FloatVector x = z.sub(shift).sub(u).fma(FloatVector.broadcast(F32, inverse), rest);
+      FloatVector x =
+          FloatVector.fromMemorySegment(F32, zs, zo + i, ORDER)
+              .sub(shift)
+              .sub(u)
+              .fma(FloatVector.broadcast(F32, inverse), rest);
       FloatVector p = FloatVector.fromMemorySegment(F32, scratch, eu + i, ORDER).mul(scaleU);
       FloatVector q = FloatVector.fromMemorySegment(F32, scratch, ez + i, ORDER).mul(scaleZ);
       p.intoMemorySegment(scratch, at + i, ORDER);
@@ -241,12 +178,13 @@ final class KlLeaves {
     }
   }
 
-  /** Stores D behind P, Q and X. */
+  /** Stores D behind P, Q and X, from these and the {@link #series} of X in the seventh block. */
   static void differences(MemorySegment s, long at, long block, long bytes) {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector p = FloatVector.fromMemorySegment(F32, s, at + i, ORDER);
       FloatVector x = FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER);
-      FloatVector near = series(x).add(x).mul(p);
+      FloatVector near =
+          FloatVector.fromMemorySegment(F32, s, at + 6 * block + i, ORDER).add(x).mul(p);
       FloatVector.fromMemorySegment(F32, s, at + block + i, ORDER)
           .sub(p)
           .blend(near, x.abs().compare(VectorOperators.LT, SMALL))
@@ -273,7 +211,8 @@ final class KlLeaves {
       FloatVector d = FloatVector.fromMemorySegment(F32, s, at + 3 * block + i, ORDER);
       FloatVector px = p.mul(x);
       VectorMask<Float> near = x.abs().compare(VectorOperators.LT, SMALL);
-      FloatVector ahead = d.sub(px).blend(series(x).mul(p), near);
+      FloatVector small = FloatVector.fromMemorySegment(F32, s, at + 6 * block + i, ORDER).mul(p);
+      FloatVector ahead = d.sub(px).blend(small, near);
       FloatVector back = qx.sub(d).blend(d.mul(x).sub(ahead), near);
       loss = loss.add(ahead.mul(forward)).add(back.mul(reverse));
       FloatVector h = d.mul(forward).add(qx.mul(reverse));
@@ -290,27 +229,28 @@ final class KlLeaves {
 
   /**
    * The modes with a mixture m = weight p + (1 - weight) q, first step to y = log(m / p) = base +
-   * log1p(v): stores v and base behind D, with the larger part of m taken out, so that v, at most
-   * 1, is the ratio of the smaller to it.
+   * log1p(v): stores log v and base behind D, with the larger part of m taken out, so that v, at
+   * most 1, is the ratio of the smaller to it.
    */
   static void mixture(
       MemorySegment s, long at, long block, long bytes, float logWeight, float logRest) {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector second =
           FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER).add(logRest);
-      VectorMath.exp(second.sub(logWeight).abs().neg())
-          .intoMemorySegment(s, at + 4 * block + i, ORDER);
+      second.sub(logWeight).abs().neg().intoMemorySegment(s, at + 4 * block + i, ORDER);
       second.max(logWeight).intoMemorySegment(s, at + 5 * block + i, ORDER);
     }
   }
 
-  /** Second step: where |x| is small, v = (1 - weight) expm1(x) and base = 0. */
+  /** Second step, v known: where |x| is small, v = (1 - weight) expm1(x) and base = 0. */
   static void mixtureNear(MemorySegment s, long at, long block, long bytes, float rest) {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector x = FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER);
       VectorMask<Float> near = x.abs().compare(VectorOperators.LT, SMALL);
       FloatVector.fromMemorySegment(F32, s, at + 4 * block + i, ORDER)
-          .blend(series(x).add(x).mul(rest), near)
+          .blend(
+              FloatVector.fromMemorySegment(F32, s, at + 6 * block + i, ORDER).add(x).mul(rest),
+              near)
           .intoMemorySegment(s, at + 4 * block + i, ORDER);
       FloatVector.fromMemorySegment(F32, s, at + 5 * block + i, ORDER)
           .blend(0f, near)
@@ -336,40 +276,46 @@ final class KlLeaves {
     }
   }
 
-  /** Returns side times the sum of p (m / p - 1 - log(m / p)), that is KL(p || m). */
-  static float mixedLoss(
-      MemorySegment s, long at, long block, long bytes, float weight, float side, long lanes) {
-    FloatVector loss = FloatVector.zero(F32);
+  /** Stores log(m / q) = y - x over base. */
+  static void mixtureStudent(MemorySegment s, long at, long block, long bytes) {
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector p = FloatVector.fromMemorySegment(F32, s, at + i, ORDER);
-      FloatVector q = FloatVector.fromMemorySegment(F32, s, at + block + i, ORDER);
-      FloatVector x = FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER);
-      FloatVector y = FloatVector.fromMemorySegment(F32, s, at + 4 * block + i, ORDER);
-      FloatVector m = p.mul(weight).add(q.mul(1 - weight));
-      FloatVector near = series(y).mul(p);
-      loss =
-          loss.add(m.sub(p).sub(p.mul(y)).blend(near, x.abs().compare(VectorOperators.LT, SMALL)));
+      FloatVector.fromMemorySegment(F32, s, at + 4 * block + i, ORDER)
+          .sub(FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER))
+          .intoMemorySegment(s, at + 5 * block + i, ORDER);
     }
-    loss.intoMemorySegment(s, lanes, ORDER);
-    return side * Lanes.sum(s, lanes);
   }
 
-  /** Returns side times the sum of q (m / q - 1 - log(m / q)), that is KL(q || m). */
-  static float mixedLossOfStudent(
-      MemorySegment s, long at, long block, long bytes, float weight, float side, long lanes) {
+  /**
+   * Returns the sum of r (m / r - 1 - log(m / r)), that is KL(r || m), for r = p or q.
+   *
+   * @param of where r is
+   * @param logAt where log(m / r) is; its {@link #series} is in the seventh block
+   */
+  static float mixedLoss(
+      MemorySegment s,
+      long at,
+      long block,
+      long bytes,
+      float weight,
+      long of,
+      long logAt,
+      long lanes) {
     FloatVector loss = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector p = FloatVector.fromMemorySegment(F32, s, at + i, ORDER);
       FloatVector q = FloatVector.fromMemorySegment(F32, s, at + block + i, ORDER);
       FloatVector x = FloatVector.fromMemorySegment(F32, s, at + 2 * block + i, ORDER);
-      FloatVector y = FloatVector.fromMemorySegment(F32, s, at + 4 * block + i, ORDER).sub(x);
-      FloatVector m = p.mul(weight).add(q.mul(1 - weight));
-      FloatVector near = series(y).mul(q);
-      loss =
-          loss.add(m.sub(q).sub(q.mul(y)).blend(near, x.abs().compare(VectorOperators.LT, SMALL)));
+      FloatVector r = FloatVector.fromMemorySegment(F32, s, of + i, ORDER);
+      FloatVector far =
+          p.mul(weight)
+              .add(q.mul(1 - weight))
+              .sub(r)
+              .sub(FloatVector.fromMemorySegment(F32, s, logAt + i, ORDER).mul(r));
+      FloatVector near = FloatVector.fromMemorySegment(F32, s, at + 6 * block + i, ORDER).mul(r);
+      loss = loss.add(far.blend(near, x.abs().compare(VectorOperators.LT, SMALL)));
     }
     loss.intoMemorySegment(s, lanes, ORDER);
-    return side * Lanes.sum(s, lanes);
+    return Lanes.sum(s, lanes);
   }
 
   /**
@@ -471,19 +417,21 @@ final class KlLeaves {
     return Lanes.sum(scratch, lanes);
   }
 
-  /** Adds exp(z - max) scale - uniform to a gradient, in the columns that are kept. */
+  /** Adds e scale - uniform to a gradient, e in scratch, in the columns that are kept. */
   static void addHard(
       MemorySegment zs,
       long zo,
       MemorySegment gs,
       long go,
       long bytes,
-      float max,
+      MemorySegment scratch,
+      long exps,
       float scale,
       float uniform) {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector z = FloatVector.fromMemorySegment(F32, zs, zo + i, ORDER);
-      FloatVector add = VectorMath.exp(clamped(zs, zo + i).sub(max)).mul(scale).sub(uniform);
+      FloatVector add =
+          FloatVector.fromMemorySegment(F32, scratch, exps + i, ORDER).mul(scale).sub(uniform);
       add = add.blend(0f, z.compare(VectorOperators.LE, FLOOR));
       FloatVector.fromMemorySegment(F32, gs, go + i, ORDER)
           .add(add)

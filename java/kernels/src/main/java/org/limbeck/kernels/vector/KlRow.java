@@ -12,10 +12,7 @@ import org.limbeck.kernels.scalar.ScalarSoftmaxKl;
 
 /** The rows that one thread does for {@link VectorSoftmaxKl}: the order of passes and blocks. */
 final class KlRow {
-  /** Of a row at once: two streams and a gradient stay in the first cache level. */
-  private static final long BLOCK = 4096L * Float.BYTES;
-
-  /** With six arrays of scratch. */
+  /** Of a row at once where seven arrays of scratch are filled. */
   private static final long SMALL_BLOCK = 1024L * Float.BYTES;
 
   // Offsets in scratch. The distance of the arrays is no multiple of 4096: stores to one and loads
@@ -25,12 +22,9 @@ final class KlRow {
   private static final long TAIL_U = 5 * Tail.SLOT_BYTES;
   private static final long TAIL_G = 6 * Tail.SLOT_BYTES;
   private static final long UNUSED = 8 * Tail.SLOT_BYTES;
-  private static final long ARRAYS = UNUSED + BLOCK;
+  private static final long ARRAYS = UNUSED + RowExps.BLOCK;
   private static final long STEP = SMALL_BLOCK + 2 * Tail.SLOT_BYTES;
-  private static final long STAGED = ARRAYS + 6 * STEP;
-
-  /** In place of an offset: exponentials are not kept. */
-  private static final long NONE = -1;
+  private static final long STAGED = ARRAYS + 7 * STEP;
 
   /** Squares of larger differences would overflow. */
   private static final float LARGEST_SQUARED = 1e15f;
@@ -45,6 +39,9 @@ final class KlRow {
   private final boolean squares;
   private final float inverseZ;
   private final float inverseU;
+  private final RowExps student;
+  private final RowExps teacher;
+  private final RowExps hardStudent;
 
   // Of the call.
   private Arguments a;
@@ -55,28 +52,14 @@ final class KlRow {
   private long kept;
   private long bytes;
   private long whole;
-  // Where in scratch the exponentials of a row are, and the maximum that each block of them has
-  // been taken from.
   private long line;
-  private long expZ;
-  private long expU;
-  private long topsZ;
-  private long topsU;
 
   // Of the row: where its logits are, and what the passes find.
   private MemorySegment zs;
   private long zo;
   private MemorySegment us;
   private long uo;
-  private float max;
-  private double expSum;
-  private double expDot;
   private double entropy;
-  private boolean floored;
-  private float maxZ;
-  private float maxU;
-  private double scaleZ;
-  private double scaleU;
   private float shift;
   private float offset;
   private double loss;
@@ -86,8 +69,11 @@ final class KlRow {
   KlRow(Spec spec) {
     this.spec = spec;
     reference = new ScalarSoftmaxKl(spec);
-    inverseZ = (float) (1 / spec.temperature());
-    inverseU = (float) (1 / spec.teacherTemperature());
+    student = new RowExps(spec.temperature());
+    teacher = new RowExps(spec.teacherTemperature());
+    hardStudent = spec.temperature() == 1 ? student : new RowExps(1);
+    inverseZ = student.inverse();
+    inverseU = teacher.inverse();
     boolean unskewed = spec.alpha() == 0 && spec.mode() == Mode.SKEW_FORWARD_KL;
     forwardOnly =
         (spec.mode() == Mode.FORWARD_KL || spec.mode() == Mode.SOFT_CE || unskewed)
@@ -114,12 +100,15 @@ final class KlRow {
     kept = keptColumns;
     bytes = a.student().cols() * Float.BYTES;
     whole = Lanes.wholeBytes(bytes);
-    line = (bytes + 3 * Tail.SLOT_BYTES) & -Tail.SLOT_BYTES;
-    expZ = STAGED + 2 * line;
-    expU = STAGED + 3 * line;
-    topsZ = STAGED + 4 * line;
-    topsU = topsZ + (bytes / BLOCK + 2) * Float.BYTES;
-    scratch = workspace.reserve(2 * topsU - topsZ);
+    line = RowExps.lineBytes(bytes);
+    long exps = STAGED + 2 * line;
+    long each = RowExps.scratchBytes(bytes);
+    scratch = workspace.reserve(exps + 3 * each);
+    student.place(scratch, exps, bytes);
+    teacher.place(scratch, exps + each, bytes);
+    if (hardStudent != student) {
+      hardStudent.place(scratch, exps + 2 * each, bytes);
+    }
   }
 
   /** Does a row and returns its part of the loss before the normaliser. */
@@ -197,102 +186,66 @@ final class KlRow {
   /** Finds what the soft term needs; returns false for a row that the reference must do. */
   private boolean statistics(boolean hard) {
     if (squares) {
-      return !(hard && mask != null) && scan(us, uo, 1, NONE, 0) && scan(zs, zo, 1, NONE, 0);
+      return !(hard && mask != null) && squarable(us, uo) && squarable(zs, zo);
     }
-    if (!scan(us, uo, inverseU, expU, topsU)) {
+    if (!teacher.scan(us, uo, bytes, TAIL_U, LANES)
+        || !student.scan(zs, zo, bytes, TAIL_Z, LANES)) {
       return false;
     }
-    boolean teacherFloored = floored;
-    double teacherSum = expSum;
-    maxU = max;
-    // The entropy of the teacher, for - sum p log q.
-    entropy = Math.log(teacherSum) - expDot / teacherSum;
-    if (!scan(zs, zo, inverseZ, expZ, topsZ)
-        || ((floored || teacherFloored) && (hard || !floorsMatch()))) {
-      return false;
+    if (student.floored() || teacher.floored()) {
+      if (hard || !floorsMatch()) {
+        return false;
+      }
+      raiseToFloor();
     }
-    maxZ = max;
-    scaleZ = 1 / expSum;
-    scaleU = 1 / teacherSum;
-    float apart = maxZ - maxU;
+    float apart = student.max() - teacher.max();
     shift = Math.abs(apart) <= SHIFTED ? 0 : apart;
-    double logSums = Math.log(expSum) - Math.log(teacherSum);
-    offset = (float) (((double) maxZ - maxU - shift) * inverseZ + logSums);
+    double rest = (double) student.max() - teacher.max() - shift;
+    offset = (float) (rest * inverseZ + (student.logSum() - teacher.logSum()));
+    entropy = spec.mode() == Mode.SOFT_CE ? entropy() : 0;
     return true;
   }
 
   /** Statistics of the student at temperature 1; returns false for a row for the reference. */
   private boolean hardStatistics(boolean soft) {
-    boolean known = soft && inverseZ == 1;
-    return (known || scan(zs, zo, 1, NONE, 0)) && !floored;
+    boolean known = soft && !squares && hardStudent == student;
+    return (known || hardStudent.scan(zs, zo, bytes, TAIL_Z, LANES)) && !hardStudent.floored();
   }
 
-  /**
-   * Finds maximum and sum of exp((z - max) / temperature) in one reading: block by block, the sum
-   * so far brought to the new maximum. Returns false where the row has NaN or numbers out of
-   * bounds.
-   */
-  private boolean scan(MemorySegment s, long at, float inverse, long exps, long tops) {
-    max = Float.NEGATIVE_INFINITY;
-    expSum = 0;
-    expDot = 0;
-    floored = false;
-    for (long i = 0; i < whole; i += BLOCK) {
-      long n = Math.min(BLOCK, whole - i);
-      long range = KlLeaves.range(s, at + i, n);
-      if (!scanBlock(s, at + i, n, range, inverse, exps == NONE ? NONE : exps + i)) {
-        return false;
-      }
-      if (exps != NONE) {
-        scratch.set(ValueLayout.JAVA_FLOAT, tops + i / BLOCK * Float.BYTES, max);
-      }
+  /** Whether all squares of differences are finite. */
+  private boolean squarable(MemorySegment s, long at) {
+    boolean fits = true;
+    for (long i = 0; i < whole && fits; i += RowExps.BLOCK) {
+      fits = squarable(ExpSum.range(s, at + i, Math.min(RowExps.BLOCK, whole - i)));
+    }
+    if (fits && whole < bytes) {
+      Tail.pad(s, at + whole, bytes - whole, scratch, TAIL_Z, 0);
+      fits = squarable(ExpSum.range(scratch, TAIL_Z, Lanes.BYTES));
+    }
+    return fits;
+  }
+
+  private static boolean squarable(long range) {
+    return ExpSum.largest(range) <= LARGEST_SQUARED && ExpSum.smallest(range) >= -LARGEST_SQUARED;
+  }
+
+  /** The entropy of the teacher, for - sum p log q. */
+  private double entropy() {
+    double mean = 0;
+    for (long i = 0; i < whole; i += RowExps.BLOCK) {
+      long n = Math.min(RowExps.BLOCK, whole - i);
+      float dot =
+          KlLeaves.dot(us, uo + i, n, teacher.max(), scratch, teacher.at(i), LANES);
+      mean += (double) dot * teacher.scale(i, inverseU);
     }
     if (whole < bytes) {
-      float largest = Float.NEGATIVE_INFINITY;
-      float smallest = Float.POSITIVE_INFINITY;
-      for (long i = whole; i < bytes; i += Float.BYTES) {
-        float v = s.get(ValueLayout.JAVA_FLOAT, at + i);
-        largest = Math.max(largest, v);
-        smallest = Math.min(smallest, v);
-      }
-      Tail.pad(s, at + whole, bytes - whole, scratch, TAIL_Z, KlLeaves.FLOOR);
-      long range = KlLeaves.range(largest, smallest);
-      long to = exps == NONE ? NONE : exps + whole;
-      if (!scanBlock(scratch, TAIL_Z, Lanes.BYTES, range, inverse, to)) {
-        return false;
-      }
+      Tail.pad(us, uo + whole, bytes - whole, scratch, TAIL_U, KlLeaves.FLOOR);
+      long exps = teacher.at(whole);
+      float dot =
+          KlLeaves.dot(scratch, TAIL_U, Lanes.BYTES, teacher.max(), scratch, exps, LANES);
+      mean += (double) dot * teacher.scale(whole, inverseU);
     }
-    // Far above the floor, or what stands for removed columns would have a part.
-    return max > 0.1f * KlLeaves.FLOOR;
-  }
-
-  private boolean scanBlock(
-      MemorySegment s, long at, long n, long range, float inverse, long exps) {
-    float largest = KlLeaves.largest(range);
-    float smallest = KlLeaves.smallest(range);
-    float bound = squares ? LARGEST_SQUARED : -KlLeaves.FLOOR;
-    // Written so that NaN is out of bounds. -infinity is looked at when both rows are known.
-    if (!(largest <= bound) || (squares && smallest < -bound)) {
-      return false;
-    }
-    floored |= smallest < KlLeaves.FLOOR;
-    float top = Math.max(max, Math.max(largest, KlLeaves.FLOOR));
-    if (top > max) {
-      double down = ((double) max - top) * inverse;
-      double ratio = Math.exp(down);
-      expDot = expSum > 0 ? ratio * (expDot + down * expSum) : 0;
-      expSum *= ratio;
-      max = top;
-    }
-    if (exps != NONE) {
-      expSum += KlLeaves.expStore(s, at, n, max, inverse, scratch, exps, LANES);
-    } else if (spec.hardWeight() != 0) {
-      expSum += KlLeaves.expSum(s, at, n, max, inverse, scratch, LANES);
-    }
-    if (spec.mode() == Mode.SOFT_CE) {
-      expDot += KlLeaves.expDot(s, at, n, max, inverse, scratch, LANES);
-    }
-    return true;
+    return teacher.logSum() - mean;
   }
 
   /** Whether the columns below the floor are -infinity, and the same on both sides. */
@@ -306,6 +259,25 @@ final class KlRow {
       }
     }
     return true;
+  }
+
+  /** Goes on with copies of the rows in which the floor stands for -infinity. */
+  private void raiseToFloor() {
+    raiseToFloor(zs, zo, STAGED);
+    raiseToFloor(us, uo, STAGED + line);
+    zs = scratch;
+    zo = STAGED;
+    us = scratch;
+    uo = STAGED + line;
+  }
+
+  private void raiseToFloor(MemorySegment s, long at, long to) {
+    float floor = KlLeaves.FLOOR;
+    ExpSum.clamp(s, at, scratch, to, whole, 0, floor, -floor);
+    for (long i = whole; i < bytes; i += Float.BYTES) {
+      float value = Math.max(s.get(ValueLayout.JAVA_FLOAT, at + i), floor);
+      scratch.set(ValueLayout.JAVA_FLOAT, to + i, value);
+    }
   }
 
   // The soft term.
@@ -346,8 +318,8 @@ final class KlRow {
 
   /** Loss and gradient together, block by block. */
   private void onePass(MemorySegment gs, long go, float by) {
-    for (long i = 0; i < whole; i += BLOCK) {
-      long n = Math.min(BLOCK, whole - i);
+    for (long i = 0; i < whole; i += RowExps.BLOCK) {
+      long n = Math.min(RowExps.BLOCK, whole - i);
       MemorySegment to = gs == null ? scratch : gs;
       onePassBlock(i, zs, zo + i, us, uo + i, to, gs == null ? UNUSED : go + i, n, by);
     }
@@ -385,26 +357,16 @@ final class KlRow {
             n,
             inverseZ,
             inverseZ - inverseU,
-            maxU,
+            teacher.max(),
             shift,
             offset,
             by,
-            scale(i, topsZ, maxZ, inverseZ, scaleZ),
-            scale(i, topsU, maxU, inverseU, scaleU),
+            student.scale(i, 1),
+            teacher.scale(i, 1),
             scratch,
-            expZ + i,
-            expU + i,
+            student.at(i),
+            teacher.at(i),
             LANES);
-  }
-
-  /**
-   * What turns the exponentials stored at byte i of a row into probabilities: their block was taken
-   * from the maximum so far, the tail from that of the whole row.
-   */
-  private float scale(long i, long tops, float top, float inverse, double scale) {
-    float then =
-        i < whole ? scratch.get(ValueLayout.JAVA_FLOAT, tops + i / BLOCK * Float.BYTES) : top;
-    return (float) (then == top ? scale : scale * Math.exp(((double) then - top) * inverse));
   }
 
   /**
@@ -459,16 +421,17 @@ final class KlRow {
         n,
         inverseZ,
         inverseZ - inverseU,
-        maxU,
+        teacher.max(),
         shift,
         offset,
-        scale(at, topsZ, maxZ, inverseZ, scaleZ),
-        scale(at, topsU, maxU, inverseU, scaleU),
+        student.scale(at, 1),
+        teacher.scale(at, 1),
         scratch,
-        expZ + at,
-        expU + at,
+        student.at(at),
+        teacher.at(at),
         ARRAYS,
         STEP);
+    KlLeaves.series(scratch, ARRAYS + 2 * STEP, ARRAYS + 6 * STEP, n);
     KlLeaves.differences(scratch, ARRAYS, STEP, n);
     if (mixes) {
       mixedBlock(n);
@@ -497,6 +460,9 @@ final class KlRow {
     float logWeight = (float) Math.log(w);
     float logRest = (float) Math.log(1 - w);
     KlLeaves.mixture(scratch, ARRAYS, STEP, n, logWeight, logRest);
+    long v = ARRAYS + 4 * STEP;
+    long range = ExpSum.range(scratch, v, n);
+    ExpSum.block(scratch, v, scratch, v, n, range, 0, 1, scratch, TAIL_G);
     KlLeaves.mixtureNear(scratch, ARRAYS, STEP, n, 1 - w);
     KlLeaves.mixtureLog(scratch, ARRAYS, STEP, n);
     switch (spec.mode()) {
@@ -515,23 +481,28 @@ final class KlRow {
       float ratioP,
       float ratioQ) {
     if (teacherPart != 0) {
-      loss += KlLeaves.mixedLoss(scratch, ARRAYS, STEP, n, weight, teacherPart, LANES);
+      loss += teacherPart * mixedLoss(n, weight, ARRAYS, ARRAYS + 4 * STEP);
     }
     if (studentPart != 0) {
-      loss += KlLeaves.mixedLossOfStudent(scratch, ARRAYS, STEP, n, weight, studentPart, LANES);
+      KlLeaves.mixtureStudent(scratch, ARRAYS, STEP, n);
+      loss += studentPart * mixedLoss(n, weight, ARRAYS + STEP, ARRAYS + 5 * STEP);
     }
     KlLeaves.mixedParts(
         scratch, ARRAYS, STEP, n, weight, teacherPart, logPart, ratioP, ratioQ, LANES);
+  }
+
+  private float mixedLoss(long n, float weight, long of, long logAt) {
+    KlLeaves.series(scratch, logAt, ARRAYS + 6 * STEP, n);
+    return KlLeaves.mixedLoss(scratch, ARRAYS, STEP, n, weight, of, logAt, LANES);
   }
 
   // The hard term.
 
   /** Returns the cross-entropy with the label and adds its gradient. */
   private double hard(long r, long label) {
-    float top = max;
-    double sum = expSum;
+    float top = hardStudent.max();
     double smoothing = spec.labelSmoothing();
-    double logSum = Math.log(sum);
+    double logSum = hardStudent.logSum();
     float gold = zs.get(ValueLayout.JAVA_FLOAT, zo + label * Float.BYTES);
     double crossEntropy = (1 - smoothing) * (logSum - ((double) gold - top));
     if (smoothing != 0) {
@@ -544,13 +515,20 @@ final class KlRow {
     MemorySegment gs = gradient.segment();
     long go = gradient.rowOffsetBytes(r);
     double by = spec.hardWeight() * factor;
-    float scale = (float) (by / sum);
     float uniform = (float) (by * smoothing / kept);
-    KlLeaves.addHard(zs, zo, gs, go, whole, top, scale, uniform);
+    for (long i = 0; i < whole; i += RowExps.BLOCK) {
+      long n = Math.min(RowExps.BLOCK, whole - i);
+      float scale = hardStudent.scale(i, by);
+      KlLeaves.addHard(
+          zs, zo + i, gs, go + i, n, scratch, hardStudent.at(i), scale, uniform);
+    }
     if (whole < bytes) {
       Tail.pad(zs, zo + whole, bytes - whole, scratch, TAIL_Z, KlLeaves.FLOOR);
       Tail.pad(gs, go + whole, bytes - whole, scratch, TAIL_G, 0);
-      KlLeaves.addHard(scratch, TAIL_Z, scratch, TAIL_G, Lanes.BYTES, top, scale, uniform);
+      float scale = hardStudent.scale(whole, by);
+      long exps = hardStudent.at(whole);
+      KlLeaves.addHard(
+          scratch, TAIL_Z, scratch, TAIL_G, Lanes.BYTES, scratch, exps, scale, uniform);
       Tail.unpad(scratch, TAIL_G, gs, go + whole, bytes - whole);
     }
     long at = go + label * Float.BYTES;
@@ -561,8 +539,8 @@ final class KlRow {
 
   private double sumFromTop(float top) {
     double sum = 0;
-    for (long i = 0; i < whole; i += BLOCK) {
-      sum += KlLeaves.sum(zs, zo + i, Math.min(BLOCK, whole - i), top, scratch, LANES);
+    for (long i = 0; i < whole; i += RowExps.BLOCK) {
+      sum += KlLeaves.sum(zs, zo + i, Math.min(RowExps.BLOCK, whole - i), top, scratch, LANES);
     }
     if (whole < bytes) {
       Tail.pad(zs, zo + whole, bytes - whole, scratch, TAIL_Z, KlLeaves.FLOOR);

@@ -115,14 +115,15 @@ final class VectorAttentionKl implements Kernel<Arguments> {
     return a.lengths() != null && square ? length(a, b) : a.shape().queries();
   }
 
-  // Scratch of a worker: a slot for sums, then student, teacher, p and q of a row.
+  // Scratch of a worker: a slot for sums, then student, teacher, p and q of a row, then the log-ratios
+  // of a block and their series.
 
   private static long rowBytes(Arguments a) {
     return (a.shape().keys() * Float.BYTES + Tail.SLOT_BYTES - 1) & -Tail.SLOT_BYTES;
   }
 
   private long scratchBytes(Arguments a) {
-    return Tail.SLOT_BYTES + 4 * rowBytes(a);
+    return Tail.SLOT_BYTES + 4 * rowBytes(a) + 2 * ExpSum.BLOCK_BYTES;
   }
 
   private void rows(Arguments a, MemorySegment scratch, long from, long to) {
@@ -262,8 +263,8 @@ final class VectorAttentionKl implements Kernel<Arguments> {
     if (a.loss() != null) {
       loss =
           clamp == 0
-              ? divergence(ss, so, sMax, sSum, ts, to, tMax, tSum, scratch, p, q, bytes)
-              : clampedDivergence(ss, so, sMax, sSum, ts, to, tMax, tSum, scratch, p, q, bytes);
+              ? divergence(a, ss, so, sMax, sSum, ts, to, tMax, tSum, scratch, p, q, bytes)
+              : clampedDivergence(a, ss, so, sMax, sSum, ts, to, tMax, tSum, scratch, p, q, bytes);
     }
     if (gs != null && clamp == 0) {
       gradient(scratch, p, q, gs, go, bytes, gradFactor);
@@ -280,6 +281,7 @@ final class VectorAttentionKl implements Kernel<Arguments> {
   }
 
   private double divergence(
+      Arguments a,
       MemorySegment ss,
       long so,
       float sMax,
@@ -298,32 +300,32 @@ final class VectorAttentionKl implements Kernel<Arguments> {
     float distance = near ? sMax - tMax : 0;
     double rounded = near ? (double) sMax - tMax - distance : 0;
     float shift = (float) (rounded / spec.temperature() + Math.log(sSum / tSum));
+    long ratios = q + rowBytes(a);
+    long series = ratios + ExpSum.BLOCK_BYTES;
     double sum = 0;
     for (long o = 0; o < bytes; o += ExpSum.BLOCK_BYTES) {
       long length = Math.min(ExpSum.BLOCK_BYTES, bytes - o);
-      sum +=
-          terms(
-              ss,
-              so + o,
-              sBase,
-              ts,
-              to + o,
-              tBase,
-              distance,
-              inverseTemperature,
-              shift,
-              scratch,
-              p + o,
-              q + o,
-              length);
+      ratios(
+          ss,
+          so + o,
+          sBase,
+          ts,
+          to + o,
+          tBase,
+          distance,
+          inverseTemperature,
+          shift,
+          scratch,
+          ratios,
+          length);
+      KlLeaves.series(scratch, ratios, series, length);
+      sum += terms(scratch, p + o, q + o, ratios, series, length);
     }
     return sum;
   }
 
-  /**
-   * Returns the sum of q (expm1(x) - x), x = ((s - sBase) - (t - tBase) - distance) factor - shift.
-   */
-  private static float terms(
+  /** Stores x = ((s - sBase) - (t - tBase) - distance) factor - shift. */
+  private static void ratios(
       MemorySegment ss,
       long so,
       float sBase,
@@ -334,24 +336,35 @@ final class VectorAttentionKl implements Kernel<Arguments> {
       float factor,
       float shift,
       MemorySegment scratch,
-      long po,
-      long qo,
+      long xo,
       long bytes) {
-    FloatVector sum = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector s = FloatVector.fromMemorySegment(F32, ss, so + i, ORDER).sub(sBase);
       FloatVector t = FloatVector.fromMemorySegment(F32, ts, to + i, ORDER).sub(tBase);
-      FloatVector x = s.sub(t).sub(distance).mul(factor).sub(shift);
+      s.sub(t).sub(distance).mul(factor).sub(shift).intoMemorySegment(scratch, xo + i, ORDER);
+    }
+  }
+
+  /** Returns the sum of q (expm1(x) - x): from the series where x is small, else as p - q - q x. */
+  private static float terms(
+      MemorySegment scratch, long po, long qo, long xo, long series, long bytes) {
+    FloatVector sum = FloatVector.zero(F32);
+    for (long i = 0; i < bytes; i += BYTES) {
       FloatVector p = FloatVector.fromMemorySegment(F32, scratch, po + i, ORDER);
       FloatVector q = FloatVector.fromMemorySegment(F32, scratch, qo + i, ORDER);
+      FloatVector x = FloatVector.fromMemorySegment(F32, scratch, xo + i, ORDER);
+      FloatVector near = FloatVector.fromMemorySegment(F32, scratch, series + i, ORDER).mul(q);
+      FloatVector term =
+          p.sub(q.fma(x, q)).blend(near, x.abs().compare(VectorOperators.LT, KlLeaves.SMALL));
       // Where q is 0, x may be NaN or infinite, and the term is p.
-      sum = sum.add(term(p, q, x).blend(p, q.compare(VectorOperators.EQ, 0f)));
+      sum = sum.add(term.blend(p, q.compare(VectorOperators.EQ, 0f)));
     }
     sum.intoMemorySegment(scratch, 0, ORDER);
     return Lanes.sum(scratch, 0);
   }
 
   private double clampedDivergence(
+      Arguments a,
       MemorySegment ss,
       long so,
       float sMax,
@@ -366,32 +379,33 @@ final class VectorAttentionKl implements Kernel<Arguments> {
       long bytes) {
     float sLog = (float) Math.log(sSum);
     float tLog = (float) Math.log(tSum);
+    long ratios = q + rowBytes(a);
+    long series = ratios + ExpSum.BLOCK_BYTES;
     double sum = 0;
     for (long o = 0; o < bytes; o += ExpSum.BLOCK_BYTES) {
       long length = Math.min(ExpSum.BLOCK_BYTES, bytes - o);
-      sum +=
-          clampedTerms(
-              ss,
-              so + o,
-              sMax,
-              sLog,
-              ts,
-              to + o,
-              tMax,
-              tLog,
-              inverseTemperature,
-              scratch,
-              p + o,
-              q + o,
-              length,
-              clamp,
-              logClamp);
+      clampedRatios(
+          ss,
+          so + o,
+          sMax,
+          sLog,
+          ts,
+          to + o,
+          tMax,
+          tLog,
+          inverseTemperature,
+          logClamp,
+          scratch,
+          ratios,
+          length);
+      KlLeaves.series(scratch, ratios, series, length);
+      sum += clampedTerms(scratch, p + o, q + o, ratios, series, length, clamp);
     }
     return sum;
   }
 
-  /** Returns the sum of Q (expm1(x) - x) + (Q - q) - (P - p), x from clamped log-probabilities. */
-  private static float clampedTerms(
+  /** Stores x from log-probabilities, each clamped. */
+  private static void clampedRatios(
       MemorySegment ss,
       long so,
       float sMax,
@@ -401,45 +415,41 @@ final class VectorAttentionKl implements Kernel<Arguments> {
       float tMax,
       float tLog,
       float factor,
+      float logClamp,
       MemorySegment scratch,
-      long po,
-      long qo,
-      long bytes,
-      float clamp,
-      float logClamp) {
-    FloatVector sum = FloatVector.zero(F32);
+      long xo,
+      long bytes) {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector s = FloatVector.fromMemorySegment(F32, ss, so + i, ORDER).sub(sMax);
       FloatVector t = FloatVector.fromMemorySegment(F32, ts, to + i, ORDER).sub(tMax);
-      FloatVector x =
-          s.mul(factor).sub(sLog).max(logClamp).sub(t.mul(factor).sub(tLog).max(logClamp));
+      s.mul(factor)
+          .sub(sLog)
+          .max(logClamp)
+          .sub(t.mul(factor).sub(tLog).max(logClamp))
+          .intoMemorySegment(scratch, xo + i, ORDER);
+    }
+  }
+
+  /** Returns the sum of Q (expm1(x) - x) + (Q - q) - (P - p). */
+  private static float clampedTerms(
+      MemorySegment scratch, long po, long qo, long xo, long series, long bytes, float clamp) {
+    FloatVector sum = FloatVector.zero(F32);
+    for (long i = 0; i < bytes; i += BYTES) {
       FloatVector p = FloatVector.fromMemorySegment(F32, scratch, po + i, ORDER);
       FloatVector q = FloatVector.fromMemorySegment(F32, scratch, qo + i, ORDER);
+      FloatVector x = FloatVector.fromMemorySegment(F32, scratch, xo + i, ORDER);
       FloatVector clampedP = p.max(clamp);
       FloatVector clampedQ = q.max(clamp);
       FloatVector excess = clampedQ.sub(q).sub(clampedP.sub(p));
-      sum = sum.add(term(clampedP, clampedQ, x).add(excess));
+      FloatVector near = FloatVector.fromMemorySegment(F32, scratch, series + i, ORDER);
+      FloatVector term =
+          clampedP
+              .sub(clampedQ.fma(x, clampedQ))
+              .blend(near.mul(clampedQ), x.abs().compare(VectorOperators.LT, KlLeaves.SMALL));
+      sum = sum.add(term.add(excess));
     }
     sum.intoMemorySegment(scratch, 0, ORDER);
     return Lanes.sum(scratch, 0);
-  }
-
-  /**
-   * Returns q (expm1(x) - x) where p = q exp(x): within 1 of 0 by the series, which keeps the
-   * digits of small x; elsewhere as p - q - q x, which loses none to speak of.
-   */
-  private static FloatVector term(FloatVector p, FloatVector q, FloatVector x) {
-    FloatVector series =
-        x.fma(FloatVector.broadcast(F32, 1 / 3628800f), FloatVector.broadcast(F32, 1 / 362880f));
-    series = series.fma(x, FloatVector.broadcast(F32, 1 / 40320f));
-    series = series.fma(x, FloatVector.broadcast(F32, 1 / 5040f));
-    series = series.fma(x, FloatVector.broadcast(F32, 1 / 720f));
-    series = series.fma(x, FloatVector.broadcast(F32, 1 / 120f));
-    series = series.fma(x, FloatVector.broadcast(F32, 1 / 24f));
-    series = series.fma(x, FloatVector.broadcast(F32, 1 / 6f));
-    series = series.fma(x, FloatVector.broadcast(F32, 1 / 2f));
-    FloatVector small = q.mul(x).mul(x).mul(series);
-    return p.sub(q.fma(x, q)).blend(small, x.abs().compare(VectorOperators.LE, 1f));
   }
 
   private static void gradient(

@@ -8,7 +8,6 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Kernel;
 import org.limbeck.kernels.op.SoftmaxKl.Arguments;
-import org.limbeck.kernels.op.SoftmaxKl.Mode;
 import org.limbeck.kernels.op.SoftmaxKl.Spec;
 import org.limbeck.kernels.op.SoftmaxKl.Teacher;
 import org.limbeck.kernels.parallel.RangeBody;
@@ -59,10 +58,6 @@ final class VectorSoftmaxKl implements Kernel<Arguments> {
   static Support<Arguments> support(Spec spec) {
     if (spec.teacher() != Teacher.DENSE) {
       return new Support.No<>("has no kernel for top-k teachers");
-    }
-    if (spec.mode() == Mode.JS) {
-      // At 256 bits C2 sometimes leaves vectors of its loops as objects: right, but slow.
-      return new Support.No<>("has loops for Jensen-Shannon that do not reliably compile");
     }
     if (spec.softCap() != 0) {
       return new Support.No<>("has no soft cap of logits");
