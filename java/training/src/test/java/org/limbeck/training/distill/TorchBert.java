@@ -50,7 +50,8 @@ final class TorchBert {
     for (int i = 0; i < wide.length; i++) {
       wide[i] = values[i];
     }
-    Tensor tensor = rows == 1 ? Tensor.create(wide, cols) : Tensor.create(wide, rows, cols);
+    boolean vector = name.endsWith("bias") || name.contains("LayerNorm");
+    Tensor tensor = vector ? Tensor.create(wide, cols) : Tensor.create(wide, rows, cols);
     tensor.set_requires_grad(true);
     parameters.put(name, tensor);
   }
