@@ -1,0 +1,2 @@
+/** Files from which training goes on, bit for bit. */
+package org.limbeck.training.checkpoint;
