@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.experiments.qatkd;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import org.limbeck.experiments.qatkd.TrainingLoop.Plan;
+import org.limbeck.experiments.report.Progress;
+import org.limbeck.experiments.report.RunResult;
+import org.limbeck.formats.AtomicFiles;
+import org.limbeck.formats.BadInputException;
+import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.memory.HostMemory;
+import org.limbeck.training.bert.BertClassifier;
+import org.limbeck.training.bert.PretrainedModel;
+import org.limbeck.training.bert.Quantization;
+import org.limbeck.training.checkpoint.Checkpoint;
+import org.limbeck.training.data.MetricResult;
+import org.limbeck.training.distill.Distillation;
+import org.limbeck.training.distill.LossConfiguration;
+import org.limbeck.training.distill.LossValues;
+import org.limbeck.training.distill.Supervised;
+import org.limbeck.training.nn.Compute;
+import org.limbeck.training.optim.Optimizer;
+import org.limbeck.training.optim.Schedule;
+
+/**
+ * The recipe on one task: fine-tune a teacher, start students from it, train each by
+ * quantization-aware training with one loss configuration and seed, judge, compare.
+ *
+ * <p>What is finished in the output directory is not done again.
+ */
+final class Experiment {
+  /** The configuration of the full-precision teacher in results. */
+  static final String TEACHER = "teacher";
+
+  /** The configuration of the teacher quantized without further training. */
+  static final String UNTRAINED = "quantized, untrained";
+
+  /** The configuration of giving the same answer to every example. */
+  static final String CONSTANT = "constant guess";
+
+  private final Limbeck limbeck;
+  private final PretrainedModel model;
+  private final Settings settings;
+  private final OutputDirectory out;
+  private final PrintWriter log;
+  private final boolean quiet;
+
+  /** What a task's runs left: results and, by configuration, the analysis of the first seed. */
+  record Outcome(
+      TokenizedTask data,
+      List<RunResult> results,
+      Map<String, TrainingState> curves,
+      Map<String, AttentionAnalysis> analyses) {}
+
+  Experiment(
+      Limbeck limbeck,
+      PretrainedModel model,
+      Settings settings,
+      OutputDirectory out,
+      PrintWriter log,
+      boolean quiet) {
+    this.limbeck = limbeck;
+    this.model = model;
+    this.settings = settings;
+    this.out = out;
+    this.log = log;
+    this.quiet = quiet;
+  }
+
+  /** Runs the recipe on a task. */
+  Outcome run(TokenizedTask data) {
+    Outcome outcome = new Outcome(data, new ArrayList<>(), new TreeMap<>(), new TreeMap<>());
+    say(
+        "%s: %d training and %d development examples, up to %d word pieces, batches of %d",
+        data.task().id(),
+        data.train().size(),
+        data.dev().size(),
+        data.length(),
+        data.batch());
+    try (Compute compute = new Compute(limbeck);
+        HostMemory host = new HostMemory()) {
+      BertClassifier teacher =
+          new BertClassifier(compute, model.config(), data.task().labels(), Quantization.NONE);
+      Evaluator evaluator = new Evaluator(compute, host, data);
+      teacher(teacher, data, evaluator, outcome);
+      outcome.results().add(fixed(data, CONSTANT, data.constantGuess(), 0, 0));
+      untrained(teacher, data, outcome);
+      for (String losses : settings.losses()) {
+        for (long seed : settings.seeds()) {
+          student(teacher, data, losses, seed, outcome);
+        }
+      }
+    }
+    return outcome;
+  }
+
+  private void say(String format, Object... values) {
+    log.printf(Locale.ROOT, format + "%n", values);
+    log.flush();
+  }
+
+  private RunResult fixed(
+      TokenizedTask data, String configuration, double value, long full, long packed) {
+    return new RunResult(
+        data.task().id(),
+        configuration,
+        0,
+        data.task().metric().id(),
+        value,
+        value,
+        0,
+        0,
+        full,
+        packed);
+  }
+
+  private Plan plan(TokenizedTask data, double epochs, long seed) {
+    long steps = data.steps(epochs);
+    long every =
+        settings.evaluations() > 0
+            ? Math.max(1, (steps + settings.evaluations() - 1) / settings.evaluations())
+            : data.task().evaluationSteps();
+    return new Plan(steps, every, seed);
+  }
+
+  private void teacher(
+      BertClassifier teacher, TokenizedTask data, Evaluator evaluator, Outcome outcome) {
+    String task = data.task().id();
+    Path folder = out.teacher(task);
+    TrainingState state = TrainingLoop.finishedState(folder);
+    Plan plan = plan(data, settings.teacherEpochs(), settings.teacherSeed());
+    if (state == null) {
+      teacher.load(model, settings.teacherSeed());
+      try (Compute training = new Compute(limbeck);
+          HostMemory host = new HostMemory();
+          Supervised supervised =
+              new Supervised(training, teacher, data.batch(), data.length());
+          Progress progress =
+              Progress.start(task + ", teacher", "steps", plan.steps(), quiet)) {
+        Optimizer optimizer =
+            Optimizer.bertAdam(
+                training,
+                teacher.parameters(),
+                settings.teacherLearningRate(),
+                Schedule.warmupLinear(plan.steps(), TrainingLoop.WARMUP));
+        state =
+            new TrainingLoop(
+                    training,
+                    teacher,
+                    optimizer,
+                    data.trainBatches(host),
+                    new BatchUpload(training.memory(), data.batch(), data.length()),
+                    plan,
+                    folder)
+                .run(
+                    (batch, labels, pass) ->
+                        Map.of("label", supervised.step(batch, labels, pass)),
+                    () -> evaluator.run(teacher),
+                    progress);
+      }
+    }
+    restoreBest(teacher, folder);
+    ModelSize size = ModelSize.of(teacher);
+    outcome.curves().put(TEACHER, state);
+    outcome
+        .results()
+        .add(result(data, TEACHER, settings.teacherSeed(), state, plan, size));
+    say(
+        "%s: teacher %.2f %s",
+        task, state.best().value(), data.task().metric().id());
+  }
+
+  private void restoreBest(BertClassifier network, Path folder) {
+    try (Compute memory = new Compute(limbeck)) {
+      Checkpoint.load(TrainingLoop.best(folder), memory.memory(), network.parameters(), null);
+    }
+    network.refreshWeights();
+  }
+
+  private static RunResult result(
+      TokenizedTask data,
+      String configuration,
+      long seed,
+      TrainingState state,
+      Plan plan,
+      ModelSize size) {
+    return new RunResult(
+        data.task().id(),
+        configuration,
+        seed,
+        data.task().metric().id(),
+        state.best().value(),
+        state.last().value(),
+        plan.steps(),
+        state.seconds(),
+        size.fullBytes(),
+        size.packedBytes());
+  }
+
+  /** Judges and analyses the teacher's values in the quantized network, before any training. */
+  private void untrained(BertClassifier teacher, TokenizedTask data, Outcome outcome) {
+    try (Compute compute = new Compute(limbeck);
+        HostMemory host = new HostMemory()) {
+      BertClassifier student = newStudent(compute, teacher);
+      MetricResult result = new Evaluator(compute, host, data).run(student);
+      ModelSize size = ModelSize.of(student);
+      outcome
+          .results()
+          .add(fixed(data, UNTRAINED, result.value(), size.fullBytes(), size.packedBytes()));
+      if (settings.analysed() > 0) {
+        outcome.analyses().put(TEACHER, analyse(compute, teacher, teacher, data));
+        outcome.analyses().put(UNTRAINED, analyse(compute, student, teacher, data));
+      }
+      say("%s: %s %.2f", data.task().id(), UNTRAINED, result.value());
+    }
+  }
+
+  private AttentionAnalysis analyse(
+      Compute compute, BertClassifier student, BertClassifier teacher, TokenizedTask data) {
+    return AttentionAnalysis.of(compute, student, teacher, data, settings.analysed());
+  }
+
+  private BertClassifier newStudent(Compute compute, BertClassifier teacher) {
+    BertClassifier student =
+        new BertClassifier(compute, teacher.config(), teacher.labels(), Quantization.TERNARY);
+    student.copyFrom(teacher);
+    return student;
+  }
+
+  private void student(
+      BertClassifier teacher, TokenizedTask data, String losses, long seed, Outcome outcome) {
+    String task = data.task().id();
+    Path folder = out.student(task, losses, seed);
+    Path analysed = folder.resolve("analysis.json");
+    boolean analyses = settings.analysed() > 0 && seed == settings.seeds().get(0);
+    TrainingState state = TrainingLoop.finishedState(folder);
+    Plan plan = plan(data, settings.epochs(), seed);
+    try (Compute compute = new Compute(limbeck);
+        HostMemory host = new HostMemory()) {
+      BertClassifier student = newStudent(compute, teacher);
+      if (state == null) {
+        Evaluator evaluator = new Evaluator(compute, host, data);
+        try (Distillation distillation =
+                new Distillation(
+                    compute,
+                    student,
+                    teacher,
+                    LossConfiguration.parse(losses),
+                    data.batch(),
+                    data.length());
+            Progress progress =
+                Progress.start(
+                    task + ", " + losses + ", seed " + seed, "steps", plan.steps(), quiet)) {
+          Optimizer optimizer =
+              Optimizer.bertAdam(
+                  compute,
+                  student.parameters(),
+                  settings.learningRate(),
+                  Schedule.warmupLinear(plan.steps(), TrainingLoop.WARMUP));
+          state =
+              new TrainingLoop(
+                      compute,
+                      student,
+                      optimizer,
+                      data.trainBatches(host),
+                      new BatchUpload(compute.memory(), data.batch(), data.length()),
+                      plan,
+                      folder)
+                  .run(
+                      (batch, labels, pass) -> named(distillation.step(batch, pass)),
+                      () -> evaluator.run(student),
+                      progress);
+        }
+      }
+      if (analyses && !Files.exists(analysed)) {
+        restoreBest(student, folder);
+        AtomicFiles.write(analysed, analyse(compute, student, teacher, data).json());
+      }
+      outcome
+          .results()
+          .add(result(data, losses, seed, state, plan, ModelSize.of(student)));
+    }
+    if (analyses) {
+      outcome.analyses().put(losses, readAnalysis(analysed));
+    }
+    outcome.curves().putIfAbsent(losses, state);
+    say("%s: %s, seed %d: %.2f", task, losses, seed, state.best().value());
+  }
+
+  private static AttentionAnalysis readAnalysis(Path file) {
+    try {
+      return AttentionAnalysis.ofJson(Files.readString(file));
+    } catch (IOException e) {
+      throw BadInputException.reading(file, e);
+    }
+  }
+
+  private static Map<String, Double> named(LossValues values) {
+    Map<String, Double> named = new TreeMap<>();
+    values.terms().forEach((term, value) -> named.put(term.name().toLowerCase(Locale.ROOT), value));
+    return named;
+  }
+}

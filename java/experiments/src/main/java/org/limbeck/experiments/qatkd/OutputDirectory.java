@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.experiments.qatkd;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.limbeck.formats.AtomicFiles;
+import org.limbeck.formats.BadInputException;
+
+/**
+ * Where a run keeps what it made: settings, one folder for each trained network, results, plots and
+ * report. A run that was killed goes on from here.
+ */
+final class OutputDirectory {
+  private final Path root;
+
+  private OutputDirectory(Path root) {
+    this.root = root;
+  }
+
+  /**
+   * Opens the folder of a run.
+   *
+   * @param root the folder; made if it is not there
+   * @param settings the settings of this run
+   * @param resume whether an earlier run of the same settings goes on
+   * @throws BadInputException if there is an earlier run and it is not to go on, or it had other
+   *     settings
+   */
+  static OutputDirectory open(Path root, Settings settings, boolean resume) {
+    Path file = root.resolve("settings.json");
+    try {
+      Files.createDirectories(root);
+    } catch (IOException e) {
+      throw BadInputException.writing(root, e);
+    }
+    if (Files.exists(file)) {
+      if (!resume) {
+        throw new BadInputException(
+            root + " holds an earlier run: give --resume to go on with it, or another --out");
+      }
+      Settings earlier = Settings.read(file);
+      if (!earlier.equals(settings)) {
+        throw new BadInputException(
+            root
+                + " holds a run of other settings, which are in "
+                + file
+                + ": give the same ones to go on with it, or another --out");
+      }
+    } else {
+      AtomicFiles.write(file, settings.json());
+    }
+    return new OutputDirectory(root);
+  }
+
+  /** Returns the folder itself. */
+  Path root() {
+    return root;
+  }
+
+  /** Returns the folder of a task's teacher, made if it is not there. */
+  Path teacher(String task) {
+    return made(root.resolve("teachers").resolve(task));
+  }
+
+  /** Returns the folder of a student, made if it is not there. */
+  Path student(String task, String losses, long seed) {
+    return made(
+        root.resolve("students").resolve(task).resolve(fileName(losses)).resolve("seed-" + seed));
+  }
+
+  /** Returns the folder of plots, made if it is not there. */
+  Path plots() {
+    return made(root.resolve("plots"));
+  }
+
+  /** Returns a configuration's name as a file's name. */
+  static String fileName(String losses) {
+    return losses
+        .replace("^2", "-squared")
+        .replace('@', '-')
+        .replace('*', 'x')
+        .replace(':', '-');
+  }
+
+  private static Path made(Path folder) {
+    try {
+      return Files.createDirectories(folder);
+    } catch (IOException e) {
+      throw BadInputException.writing(folder, e);
+    }
+  }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.experiments.qatkd;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.io.IOException;
+import java.util.List;
+import org.limbeck.formats.BadInputException;
+
+/**
+ * Everything that decides the numbers of a run: two runs of equal settings end with equal bits.
+ *
+ * @param model the pretrained encoder, a name or a directory
+ * @param tasks the tasks
+ * @param losses the loss configurations, as written
+ * @param seeds the seeds of the students
+ * @param learningRate the students' peak learning rate
+ * @param epochs the students' passes over the training examples
+ * @param teacherLearningRate the teacher's peak learning rate
+ * @param teacherEpochs the teacher's passes over the training examples
+ * @param teacherSeed the seed of the teacher
+ * @param batch the number of examples a step; 0 for the task's own
+ * @param length the greatest number of word pieces; 0 for the task's own
+ * @param padding {@code maximum}, as in the paper, or {@code longest} of the batch
+ * @param trainExamples how many training examples are used; 0 for all
+ * @param evaluations how often a run is evaluated, evenly spaced, the end included; 0 for the
+ *     paper's interval of the task
+ * @param analysed how many examples of the development set the analyses look at
+ * @param device where the models live
+ */
+record Settings(
+    String model,
+    List<String> tasks,
+    List<String> losses,
+    List<Long> seeds,
+    double learningRate,
+    double epochs,
+    double teacherLearningRate,
+    double teacherEpochs,
+    long teacherSeed,
+    int batch,
+    int length,
+    String padding,
+    int trainExamples,
+    int evaluations,
+    int analysed,
+    String device) {
+  private static final Gson JSON = new GsonBuilder().setPrettyPrinting().create();
+
+  /** Returns the settings as JSON. */
+  String json() {
+    return JSON.toJson(this) + "\n";
+  }
+
+  /**
+   * Reads settings that {@link #json} wrote.
+   *
+   * @param file the file
+   * @throws BadInputException if it cannot be read
+   */
+  static Settings read(Path file) {
+    try {
+      Settings settings = JSON.fromJson(Files.readString(file), Settings.class);
+      if (settings == null) {
+        throw new BadInputException(file + " is empty, expected the settings of a run");
+      }
+      return settings;
+    } catch (IOException e) {
+      throw BadInputException.reading(file, e);
+    } catch (JsonParseException e) {
+      throw new BadInputException(file + " does not hold the settings of a run", e);
+    }
+  }
+}

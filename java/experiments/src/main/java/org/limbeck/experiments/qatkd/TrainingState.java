@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.experiments.qatkd;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.limbeck.formats.BadInputException;
+
+/**
+ * How far training has come, beside the tensors: what a checkpoint notes and a finished run keeps.
+ *
+ * @param curve the evaluations so far
+ * @param lossSums the sums of the losses since the last evaluation, by term
+ * @param lossCount the number of steps in those sums
+ * @param bestStep the step of the best evaluation so far; -1 before the first
+ * @param seconds the wall time so far
+ */
+record TrainingState(
+    List<Point> curve,
+    Map<String, Double> lossSums,
+    long lossCount,
+    long bestStep,
+    double seconds) {
+  private static final String NOTE = "limbeck.training";
+  private static final Gson JSON =
+      new GsonBuilder().serializeSpecialFloatingPointValues().create();
+
+  /** The state before the first step. */
+  static final TrainingState START = new TrainingState(List.of(), Map.of(), 0, -1, 0);
+
+  /**
+   * One evaluation.
+   *
+   * @param step the number of steps taken
+   * @param value the metric, in points
+   * @param selection the number by which the best evaluation is chosen
+   * @param losses the means of the losses since the evaluation before, by term
+   */
+  record Point(long step, double value, double selection, Map<String, Double> losses) {}
+
+  /** Copies the lists. */
+  TrainingState {
+    curve = List.copyOf(curve);
+    lossSums = Map.copyOf(lossSums);
+  }
+
+  /** Returns the best evaluation. */
+  Point best() {
+    return curve.stream().filter(p -> p.step() == bestStep).findFirst().orElseThrow();
+  }
+
+  /** Returns the last evaluation. */
+  Point last() {
+    return curve.get(curve.size() - 1);
+  }
+
+  /** Returns this as JSON. */
+  String json() {
+    return JSON.toJson(this);
+  }
+
+  /** Reads what {@link #json} wrote. */
+  static TrainingState ofJson(String where, String text) {
+    try {
+      TrainingState state = JSON.fromJson(text, TrainingState.class);
+      if (state != null) {
+        return state;
+      }
+    } catch (JsonParseException | NullPointerException e) {
+      throw new BadInputException(where + " does not hold the state of a training run", e);
+    }
+    throw new BadInputException(where + " is empty, expected the state of a training run");
+  }
+
+  /** Returns this as the notes of a checkpoint. */
+  Map<String, String> notes() {
+    return Map.of(NOTE, json());
+  }
+
+  /** Reads the notes of a checkpoint. */
+  static TrainingState ofNotes(Path checkpoint, Map<String, String> notes) {
+    return ofJson(checkpoint.toString(), notes.getOrDefault(NOTE, ""));
+  }
+}
