@@ -34,8 +34,8 @@ import org.xml.sax.SAXException;
  * accents, which an uncased model does not see, are dropped. A sentence counts for the first rule
  * that has it.
  *
- * <p>The splits, about 18,100, 2,100 and 2,300 sentences, follow from a hash of the rule's id: the kinds
- * of error in dev and test do not occur in train. About 69 % of the sentences are acceptable.
+ * <p>The splits, about 18,100, 2,100 and 2,300 sentences, follow from a hash of the rule's id: the
+ * kinds of error in dev and test do not occur in train. About 69 % of the sentences are acceptable.
  *
  * <p><b>Determinism.</b> The same sentences in the same order, that of the files, for a version of
  * the artifact.

@@ -96,8 +96,7 @@ class WordPieceTokenizerTest {
     assertArrayEquals(new int[] {-1, 1, 2, -2}, Encoded.of(a, null, 4, -1, -2).ids());
     assertArrayEquals(
         new int[] {-1, 1, 2, 3, 4, -2, 6, 7, 8, -2}, Encoded.of(a, b, 10, -1, -2).ids());
-    assertArrayEquals(
-        new int[] {-1, 1, 2, 3, -2, 6, 7, -2}, Encoded.of(a, b, 8, -1, -2).ids());
+    assertArrayEquals(new int[] {-1, 1, 2, 3, -2, 6, 7, -2}, Encoded.of(a, b, 8, -1, -2).ids());
     assertArrayEquals(new int[] {-1, 1, -2, -2}, Encoded.of(a, b, 4, -1, -2).ids());
     assertArrayEquals(
         new int[] {-1, 1, 2, 3, 4, 5, -2, 6, 7, 8, -2}, Encoded.of(a, b, 11, -1, -2).ids());
@@ -172,8 +171,7 @@ class WordPieceTokenizerTest {
     assertEquals(1, output.lines().count(), output);
     // DJL looks there alone, and finds nothing.
     output = elsewhere("-DRUST_LIBRARY_PATH=" + directory, directory, directory.resolve("cache"));
-    assertTrue(
-        output.startsWith("The tokenizer's native library does not load on "), output);
+    assertTrue(output.startsWith("The tokenizer's native library does not load on "), output);
     assertEquals(1, output.lines().count(), output);
   }
 
@@ -214,7 +212,8 @@ class WordPieceTokenizerTest {
     assertMessage("no JSON object", () -> new WordPieceTokenizer(new TokenizerJson("[1")));
     assertMessage("no object model.vocab", () -> new WordPieceTokenizer(new TokenizerJson("{}")));
     assertMessage("lacks [SEP]", () -> new WordPieceTokenizer(new WordPieceList("[CLS]\na\n")));
-    String bpe = "{'model': {'type': 'none', 'vocab': {'[PAD]': 0, '[UNK]': 1, '[CLS]': 2, '[SEP]': 3}}}";
+    String bpe =
+        "{'model': {'type': 'none', 'vocab': {'[PAD]': 0, '[UNK]': 1, '[CLS]': 2, '[SEP]': 3}}}";
     assertMessage("data is refused", () -> new WordPieceTokenizer(new TokenizerJson(bpe)));
     assertMessage(
         "vocab.txt, line 3: \"a\" a second time",
