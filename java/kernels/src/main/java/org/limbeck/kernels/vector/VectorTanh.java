@@ -22,7 +22,7 @@ import org.limbeck.kernels.parallel.WorkerPool;
  *
  * <p>x, y, gradY, gradX f32 [rows, cols], any row stride, 4-byte aligned; y of the forward
  * operation may be x, gradX may be gradY. +-infinity gives +-1 with slope 0, NaN gives NaN, -0
- * gives -0; tanh(-x) is -tanh(x) to the bit. Error of y below 3e-7 relative, of gradX four
+ * gives -0; tanh(-x) is -tanh(x) to the bit. Error of y below 2e-7 relative, of gradX four
  * roundings. No sums. Rows are split over threads. One pass, 30 flops with one exp and one division
  * an element (backward four flops); reads rows cols (backward twice that), writes rows cols floats.
  * Tails in scratch, padded with 0; backward one element at a time.
