@@ -161,22 +161,22 @@ public final class QatKdCommand implements Callable<Integer> {
     try (HostMemory host = new HostMemory();
         Limbeck limbeck = open()) {
       PretrainedModel pretrained = ModelCatalog.standard().load(model, host);
-      List<TokenizedTask> read = new ArrayList<>();
       try (WordPieceTokenizer tokenizer = new WordPieceTokenizer(pretrained.vocabulary())) {
+        List<TokenizedTask> read = new ArrayList<>();
         for (Task task : chosen) {
           read.add(
               TokenizedTask.read(
                   task, data, settings, tokenizer, pretrained.config().positions()));
         }
-      }
-      OutputDirectory directory = OutputDirectory.open(out, settings, resume);
-      List<Experiment.Outcome> outcomes = new ArrayList<>();
-      for (TokenizedTask task : read) {
+        OutputDirectory directory = OutputDirectory.open(out, settings, resume);
         Experiment experiment =
             new Experiment(limbeck, pretrained, settings, directory, terminal, quiet);
-        outcomes.add(experiment.run(task));
+        List<Experiment.Outcome> outcomes = new ArrayList<>();
+        for (TokenizedTask task : read) {
+          outcomes.add(experiment.run(task));
+        }
+        finish(terminal, settings, pretrained, tokenizer, directory, outcomes);
       }
-      finish(terminal, settings, pretrained, directory, outcomes);
     }
     return 0;
   }
@@ -185,6 +185,7 @@ public final class QatKdCommand implements Callable<Integer> {
       PrintWriter terminal,
       Settings settings,
       PretrainedModel pretrained,
+      WordPieceTokenizer tokenizer,
       OutputDirectory directory,
       List<Experiment.Outcome> outcomes) {
     List<RunResult> results =
@@ -192,7 +193,7 @@ public final class QatKdCommand implements Callable<Integer> {
     ResultTable table =
         new ResultTable(results, settings.losses().get(0), Experiment.TEACHER);
     terminal.println();
-    terminal.print(table.overview().text());
+    terminal.print(table.overview().plainText());
     terminal.flush();
     AtomicFiles.write(directory.root().resolve("results.csv"), table.csv());
     AtomicFiles.write(directory.root().resolve("results.json"), table.json());
@@ -202,7 +203,7 @@ public final class QatKdCommand implements Callable<Integer> {
     if (json != null) {
       AtomicFiles.write(json, table.json());
     }
-    Path report = new QatKdReport(settings, pretrained, directory, table).write(outcomes);
+    Path report = new QatKdReport(settings, pretrained, directory, table, tokenizer::piece).write(outcomes);
     terminal.println();
     terminal.println("report: " + report);
     terminal.flush();

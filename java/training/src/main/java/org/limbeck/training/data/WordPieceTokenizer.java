@@ -7,6 +7,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.limbeck.formats.BadInputException;
@@ -37,7 +38,7 @@ public final class WordPieceTokenizer implements AutoCloseable {
   private static final String UNK = "[UNK]";
 
   private final TokenizerLibrary library;
-  private final int vocabularySize;
+  private final Map<Integer, String> pieces = new HashMap<>();
   private final int cls;
   private final int sep;
   private final int pad;
@@ -59,7 +60,7 @@ public final class WordPieceTokenizer implements AutoCloseable {
       throw new AssertionError("Vocabulary is sealed");
     }
     Map<String, JsonElement> ids = pieces(json);
-    vocabularySize = ids.size();
+    ids.forEach((piece, id) -> pieces.put(id.getAsInt(), piece));
     cls = special(ids, CLS);
     sep = special(ids, SEP);
     pad = special(ids, PAD);
@@ -162,7 +163,17 @@ public final class WordPieceTokenizer implements AutoCloseable {
 
   /** Returns the number of word pieces in the vocabulary. */
   public int vocabularySize() {
-    return vocabularySize;
+    return pieces.size();
+  }
+
+  /**
+   * Returns the text of a word piece.
+   *
+   * @param id its number
+   * @return the text, with ## before a continuation; [UNK] for a number that is not there
+   */
+  public String piece(int id) {
+    return pieces.getOrDefault(id, UNK);
   }
 
   /** Returns the number of [PAD]. */
