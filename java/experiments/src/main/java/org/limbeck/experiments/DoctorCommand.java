@@ -2,10 +2,8 @@
 package org.limbeck.experiments;
 
 import com.google.gson.GsonBuilder;
-import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,6 +11,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.limbeck.experiments.report.MachineFacts;
 import org.limbeck.formats.AtomicFiles;
 import org.limbeck.kernels.backend.Backend;
 import org.limbeck.kernels.backend.Backends;
@@ -27,7 +26,6 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     description = "Shows what was found and what was not, and why: JDK, flags, CPU, backends.")
 final class DoctorCommand implements Callable<Integer> {
-  private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
   private static final List<String> FEATURES =
       List.of(
           "avx2",
@@ -82,7 +80,7 @@ final class DoctorCommand implements Callable<Integer> {
             : "not enabled; start the JVM with --enable-native-access=ALL-UNNAMED");
     report.put("system", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
     report.put("processors", Integer.toString(Runtime.getRuntime().availableProcessors()));
-    report.put("cpu", cpuInfo("model name"));
+    report.put("cpu", MachineFacts.cpuInfo("model name"));
     report.put("cpu features", features());
     try (Backends backends = Backends.discover()) {
       for (Backend backend : backends.available()) {
@@ -97,24 +95,10 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   private static String features() {
-    String flags = " " + cpuInfo("flags") + " " + cpuInfo("Features") + " ";
+    String flags =
+        " " + MachineFacts.cpuInfo("flags") + " " + MachineFacts.cpuInfo("Features") + " ";
     return FEATURES.stream()
         .filter(feature -> flags.contains(" " + feature + " "))
         .collect(Collectors.joining(" "));
-  }
-
-  private static String cpuInfo(String key) {
-    if (!Files.isReadable(CPU_INFO)) {
-      return "unknown: this system has no " + CPU_INFO;
-    }
-    try (Stream<String> lines = Files.lines(CPU_INFO)) {
-      return lines
-          .filter(line -> line.startsWith(key))
-          .map(line -> line.substring(line.indexOf(':') + 1).trim())
-          .findFirst()
-          .orElse("");
-    } catch (IOException e) {
-      return "unknown: " + e.getMessage();
-    }
   }
 }
