@@ -3,6 +3,7 @@ package org.limbeck.experiments;
 
 import java.io.PrintWriter;
 import org.limbeck.formats.BadInputException;
+import org.limbeck.experiments.qatkd.QatKdCommand;
 import org.limbeck.kernels.backend.BackendUnavailableException;
 import org.limbeck.vectors.VectorFormatException;
 import picocli.CommandLine;
@@ -17,7 +18,7 @@ import picocli.CommandLine.Command;
     mixinStandardHelpOptions = true,
     version = "limbeck 0.1.0",
     description = "Kernels for knowledge distillation and quantization-aware training.",
-    subcommands = {SelftestCommand.class, DoctorCommand.class},
+    subcommands = {QatKdCommand.class, SelftestCommand.class, DoctorCommand.class},
     synopsisSubcommandLabel = "COMMAND")
 public final class Main implements Runnable {
   static final int FAILED = 1;
