@@ -21,6 +21,7 @@ import javax.xml.parsers.SAXParserFactory;
 import org.limbeck.formats.BadInputException;
 import org.xml.sax.InputSource;
 import org.xml.sax.SAXException;
+import org.xml.sax.SAXParseException;
 
 /**
  * The examples of LanguageTool's English rules as a task of acceptability like CoLA, read from the
@@ -89,8 +90,28 @@ public final class LanguageToolCorpus {
                 + " on the class path: the task languagetool expects the artifact"
                 + " org.languagetool:language-en there");
       }
-      parser().parse(new InputSource(in), new LanguageToolRules(resource, sentences::add));
-    } catch (SAXException | IOException e) {
+      parse(in, resource, sentences::add);
+    } catch (IOException e) {
+      throw new BadInputException(
+          "Cannot read " + resource + " (" + e + "): expected LanguageTool's rules", e);
+    }
+  }
+
+  /** Hands the examples of one file to a sink. */
+  static void parse(InputStream in, String resource, LanguageToolRules.Sink sink)
+      throws IOException {
+    try {
+      parser().parse(new InputSource(in), new LanguageToolRules(resource, sink));
+    } catch (SAXParseException e) {
+      throw new BadInputException(
+          resource
+              + ", line "
+              + e.getLineNumber()
+              + ": "
+              + e.getMessage()
+              + ": expected LanguageTool's rules",
+          e);
+    } catch (SAXException e) {
       throw new BadInputException(
           "Cannot read " + resource + " (" + e.getMessage() + "): expected LanguageTool's rules",
           e);

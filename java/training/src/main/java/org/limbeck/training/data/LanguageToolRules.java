@@ -57,7 +57,8 @@ final class LanguageToolRules extends DefaultHandler {
     boolean on = !"off".equals(off) && !"temp_off".equals(off);
     switch (name) {
       case "category" ->
-          scope = new Scope(null, on && CATEGORIES.contains(attributes.getValue("id")));
+          scope =
+              new Scope(null, on && CATEGORIES.contains(String.valueOf(attributes.getValue("id"))));
       case "rulegroup", "rule" ->
           // The rules of a group share its id: variants of one error must not be split.
           scope =

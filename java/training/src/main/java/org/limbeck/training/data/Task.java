@@ -63,7 +63,10 @@ public enum Task {
       List.of("contradiction", "entailment", "neutral"),
       new Sizes(128, 32, 8000),
       Metric.ACCURACY),
-  /** Acceptability of the example sentences of LanguageTool's English rules. */
+  /**
+   * Acceptability of the example sentences of LanguageTool's English rules; 26 of the 18,105 to
+   * train on are longer than 48 word pieces.
+   */
   LANGUAGETOOL(null, List.of("0", "1"), new Sizes(48, 32, 100), Metric.MATTHEWS);
 
   /** The highest score of a regression; the lowest is 0. */

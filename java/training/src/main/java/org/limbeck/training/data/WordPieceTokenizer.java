@@ -54,6 +54,8 @@ public final class WordPieceTokenizer implements AutoCloseable {
     JsonObject json;
     if (vocabulary instanceof PretrainedModel.TokenizerJson file) {
       json = parse(file.json());
+      json.add("truncation", JsonNull.INSTANCE);
+      json.add("padding", JsonNull.INSTANCE);
     } else if (vocabulary instanceof PretrainedModel.WordPieceList list) {
       json = compose(list.text());
     } else {
@@ -69,17 +71,13 @@ public final class WordPieceTokenizer implements AutoCloseable {
   }
 
   private static JsonObject parse(String text) {
-    JsonObject json;
     try {
-      json = JsonParser.parseString(text).getAsJsonObject();
+      return JsonParser.parseString(text).getAsJsonObject();
     } catch (JsonParseException | IllegalStateException e) {
       throw new BadInputException(
           "tokenizer.json: no JSON object (" + e.getMessage() + "): expected Hugging Face's format",
           e);
     }
-    json.add("truncation", JsonNull.INSTANCE);
-    json.add("padding", JsonNull.INSTANCE);
-    return json;
   }
 
   /** Returns the tokenizer.json of uncased BERT with a vocabulary of one piece a line. */
@@ -102,7 +100,7 @@ public final class WordPieceTokenizer implements AutoCloseable {
     JsonObject json =
         parse(
             """
-            {"version": "1.0", "added_tokens": [],
+            {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
              "normalizer": {"type": "BertNormalizer", "clean_text": true,
                "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
              "pre_tokenizer": {"type": "BertPreTokenizer"},
@@ -119,8 +117,6 @@ public final class WordPieceTokenizer implements AutoCloseable {
                 {"single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
                  "special": true}
                 """);
-        token.remove("truncation");
-        token.remove("padding");
         token.add("id", ids.get(special));
         token.addProperty("content", special);
         json.getAsJsonArray("added_tokens").add(token);
@@ -150,11 +146,11 @@ public final class WordPieceTokenizer implements AutoCloseable {
 
   private static int special(Map<String, JsonElement> ids, String piece) {
     JsonElement id = ids.get(piece);
-    if (id == null) {
+    if (id == null || !id.isJsonPrimitive() || !id.getAsJsonPrimitive().isNumber()) {
       throw new BadInputException(
           "The tokenizer's vocabulary of "
               + ids.size()
-              + " word pieces lacks "
+              + " word pieces lacks a number for "
               + piece
               + ": expected that of a BERT model");
     }

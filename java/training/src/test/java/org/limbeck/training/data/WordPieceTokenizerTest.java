@@ -211,7 +211,8 @@ class WordPieceTokenizerTest {
   void refusesOtherVocabularies() {
     assertMessage("no JSON object", () -> new WordPieceTokenizer(new TokenizerJson("[1")));
     assertMessage("no object model.vocab", () -> new WordPieceTokenizer(new TokenizerJson("{}")));
-    assertMessage("lacks [SEP]", () -> new WordPieceTokenizer(new WordPieceList("[CLS]\na\n")));
+    assertMessage(
+        "lacks a number for [SEP]", () -> new WordPieceTokenizer(new WordPieceList("[CLS]\na\n")));
     String bpe =
         "{'model': {'type': 'none', 'vocab': {'[PAD]': 0, '[UNK]': 1, '[CLS]': 2, '[SEP]': 3}}}";
     assertMessage("data is refused", () -> new WordPieceTokenizer(new TokenizerJson(bpe)));
