@@ -66,9 +66,13 @@ final class ScalarAttention {
 
   private static boolean isMasked(
       Attention.Spec spec, Attention.Weights a, long example, long query, long key) {
-    return spec.causal() && key > query
-        || a.lengths() != null && key >= a.lengths().getInt(0, example)
-        || a.mask() != null && a.mask().getByte(example * a.shape().queries() + query, key) == 0;
+    boolean later = spec.causal() && key > query;
+    boolean beyond = a.lengths() != null && key >= a.lengths().getInt(0, example);
+    return later || beyond || !isKept(a, example * a.shape().queries() + query, key);
+  }
+
+  private static boolean isKept(Attention.Weights a, long maskRow, long key) {
+    return a.mask() == null || a.mask().getByte(maskRow, key) != 0;
   }
 
   private static double exp(float score, double max) {
