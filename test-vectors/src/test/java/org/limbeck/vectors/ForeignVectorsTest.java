@@ -194,7 +194,7 @@ class ForeignVectorsTest {
                 "\"student_q\":\"scores_s\",\"student_k\":\"scores_s\",\"teacher_q\":\"scores_t\","
                     + "\"teacher_k\":\"scores_t\",\"lengths\":\"three\"",
                 "\"input\":\"qk\"",
-                "")));
+                "lengths")));
     write(
         "gemm.json",
         file(

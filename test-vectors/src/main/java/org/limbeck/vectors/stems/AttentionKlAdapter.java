@@ -141,8 +141,12 @@ final class AttentionKlAdapter implements StemAdapter {
       return null;
     }
     boolean vector = perExample.type() == DType.I32;
+    if (vector ? perExample.cols() != batch : perExample.rows() % batch != 0) {
+      throw new InvalidArgumentException(
+          "attention_kl", vector ? "lengths" : "mask", perExample, "those of " + batch + " examples");
+    }
     long rows = vector ? 1 : perExample.rows() / batch;
-    long cols = vector ? perExample.cols() / batch : perExample.cols();
+    long cols = perExample.cols();
     Matrix all =
         vector
             ? call.allocate(DType.I32, 1, batch * heads)
