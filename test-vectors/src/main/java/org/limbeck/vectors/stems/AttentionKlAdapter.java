@@ -143,7 +143,10 @@ final class AttentionKlAdapter implements StemAdapter {
     boolean vector = perExample.type() == DType.I32;
     if (vector ? perExample.cols() != batch : perExample.rows() % batch != 0) {
       throw new InvalidArgumentException(
-          "attention_kl", vector ? "lengths" : "mask", perExample, "those of " + batch + " examples");
+          "attention_kl",
+          vector ? "lengths" : "mask",
+          perExample,
+          "those of " + batch + " examples");
     }
     long rows = vector ? 1 : perExample.rows() / batch;
     long cols = perExample.cols();
