@@ -74,7 +74,11 @@ public record VectorFile(
   }
 
   private static String firstLine(Exception e) {
-    return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+    if (e instanceof ClassCastException) {
+      return "an object stands where a value belongs, or a value where an object does";
+    }
+    String line = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+    return line.replaceFirst("^[\\w.]+Exception: ", "");
   }
 
   private static Map<String, String> notes(JsonObject root) {
