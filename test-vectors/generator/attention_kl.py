@@ -138,6 +138,19 @@ def scores(draw, *shape, deviation=2.0):
     return draw.normal(*shape, deviation=deviation), draw.normal(*shape, deviation=deviation)
 
 
+def add_rows_without_softmax(file):
+    """The last of two rows has none: in the student or in the teacher, with each loss; a masked key stays 0."""
+    good = [0.5, 1.0, 2.0, -1.0]
+    bad = {"plus-infinity": [0.5, INF, 2.0, -1.0], "all-minus-infinity": [-INF] * 3 + [1.0]}
+    for name, row in bad.items():
+        for model in ("student", "teacher"):
+            for clamp in ({}, {"clamp": 1e-8}):
+                models = [[[[good, row]]], [[[good, good]]]]
+                student, teacher = models if model == "student" else models[::-1]
+                add(file, f"{name}-{model}" + ("-clamp" if clamp else ""), "a row without a softmax, beside one with it",
+                    student, teacher, mask=[[[1, 1, 1, 0]] * 2], params=clamp, flags=["NonFinite"])
+
+
 def main():
     draw = Random(202)
     file = VectorFile("attention_kl", "attention_kl", NOTES)
@@ -216,6 +229,7 @@ def main():
         flags=["NonFinite"])
     add(file, "nan-row", "NaN in a row: its gradient and the loss are NaN, the other row is not",
         [[[[0.5, NAN, 2.0], [0.5, 1.0, 2.0]]]], [[[[0.25, 0.0, 1.0], [0.0, 1.0, 0.0]]]], flags=["NonFinite"])
+    add_rows_without_softmax(file)
     ok = {"student_scores": F32([[[[1.0, 2.0]]]]), "teacher_scores": F32([[[[1.0, 2.0]]]])}
     file.invalid("temperature-0", "a temperature of 0", ok, "temperature", {"temperature": 0.0})
     file.invalid("clamp-1", "a clamp of 1", ok, "clamp", {"clamp": 1.0})

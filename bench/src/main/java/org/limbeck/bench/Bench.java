@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.bench;
 
+import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Locale;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
@@ -14,9 +16,12 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/** The library and the tensors of a benchmark. */
+/** The library, the reference to check it against, and the tensors of a benchmark. */
 @State(Scope.Benchmark)
 public class Bench {
+  /** Random values repeat after so many: a prime, so that no two rows are the same. */
+  private static final int PERIOD = 1_000_003;
+
   /** The backend. */
   @Param("vector")
   public String backend;
@@ -25,14 +30,23 @@ public class Bench {
   @Param({"1", "2"})
   public int threads;
 
+  /** How long small work warms up a kernel before it is measured, at least once. */
+  @Param("1000")
+  public int warmUpMillis;
+
   private Limbeck limbeck;
+  private Limbeck reference;
   private HostMemory memory;
-  private long stream;
+  private int stream;
+
+  /** For JMH. */
+  public Bench() {}
 
   /** Opens the library. */
   @Setup(Level.Trial)
   public void open() {
     limbeck = Limbeck.open(List.of(backend), threads);
+    reference = Limbeck.open(List.of("scalar"), 1);
     memory = new HostMemory();
   }
 
@@ -40,13 +54,21 @@ public class Bench {
   @TearDown(Level.Trial)
   public void close() {
     limbeck.close();
+    reference.close();
     memory.close();
   }
 
+  /** Returns the library with the backend to measure. */
   Limbeck limbeck() {
     return limbeck;
   }
 
+  /** Returns the library with the scalar backend alone. */
+  Limbeck reference() {
+    return reference;
+  }
+
+  /** Returns a new matrix of zeros. */
   Matrix zeros(DType type, long rows, long cols) {
     return memory.matrix(type, rows, cols);
   }
@@ -56,15 +78,61 @@ public class Bench {
    */
   Matrix random(long rows, long cols, double range) {
     Matrix m = memory.matrix(DType.F32, rows, cols);
-    long s = stream++;
-    for (long r = 0; r < rows; r++) {
-      for (long c = 0; c < cols; c += 4) {
-        for (int w = 0; w < 4 && c + w < cols; w++) {
-          double u = Philox.word(7, s, (r * cols + c) / 4, w) * 0x1p-31;
-          m.setFloat(r, c + w, (float) (u * range));
+    float[] period = new float[(int) Math.min(PERIOD, rows * cols)];
+    for (int i = 0; i < period.length; i++) {
+      period[i] = (float) (Philox.word(7, stream, i / 4, i % 4) * 0x1p-31 * range);
+    }
+    stream++;
+    MemorySegment source = MemorySegment.ofArray(period);
+    long bytes = 4 * rows * cols;
+    for (long at = 0; at < bytes; at += source.byteSize()) {
+      MemorySegment.copy(source, 0, m.segment(), at, Math.min(source.byteSize(), bytes - at));
+    }
+    return m;
+  }
+
+  /**
+   * Calls small work until the compiler has had its time: in the interpreter the Vector API takes
+   * nearly a microsecond an element, and large work would be over before it is compiled.
+   */
+  static void warmUp(int millis, Runnable small) {
+    long end = System.nanoTime() + millis * 1_000_000L;
+    do {
+      small.run();
+    } while (System.nanoTime() < end);
+  }
+
+  /**
+   * Compares a result with the reference's.
+   *
+   * @param what its name, for the message
+   * @param got the result
+   * @param want the reference's
+   * @param absolute the largest difference allowed
+   * @throws IllegalStateException if an element differs by more
+   */
+  static void check(String what, Matrix got, Matrix want, double absolute) {
+    for (long r = 0; r < want.rows(); r++) {
+      for (long c = 0; c < want.cols(); c++) {
+        double g = number(got, r, c);
+        double w = number(want, r, c);
+        if (!(Math.abs(g - w) <= absolute)) {
+          throw new IllegalStateException(
+              String.format(
+                  Locale.ROOT,
+                  "%s[%d, %d]: got %s, the reference gives %s, allowed is a difference of %s",
+                  what,
+                  r,
+                  c,
+                  g,
+                  w,
+                  absolute));
         }
       }
     }
-    return m;
+  }
+
+  private static double number(Matrix m, long r, long c) {
+    return m.type() == DType.F64 ? m.getDouble(r, c) : m.getFloat(r, c);
   }
 }

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import java.util.concurrent.TimeUnit;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
@@ -21,8 +22,13 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.infra.BenchmarkParams;
 
-/** What the machine can do at most: fused multiply-adds, and copies of memory beyond all caches. */
+/**
+ * What the machine can do at most, with the instructions that the kernels use: fused multiply-adds
+ * on registers, and copies and reads of memory beyond all caches. A copy counts the bytes read and
+ * the bytes written.
+ */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SampleTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -30,8 +36,8 @@ public class CeilingsBenchmark {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
   private static final long FMA_ROUNDS = 1_000_000;
   private static final int ACCUMULATORS = 12;
-  private static final long COPY_FLOATS = 1L << 25;
   private static final long CHUNK_FLOATS = 1L << 15;
+  private static final long WARM_UP_FLOATS = 1L << 18;
 
   private static final RangeBody<CeilingsBenchmark, Void> FMA =
       (bench, none, scratch, from, to) -> {
@@ -44,9 +50,22 @@ public class CeilingsBenchmark {
       (bench, none, scratch, from, to) ->
           copy(bench.source.segment(), bench.target.segment(), from * 4, to * 4);
 
+  private static final RangeBody<CeilingsBenchmark, Void> READ =
+      (bench, none, scratch, from, to) ->
+          bench.sink.setFloat(
+              from / CHUNK_FLOATS, 0, sum(bench.source.segment(), from * 4, to * 4));
+
   /** The number of threads. */
   @Param({"1", "2"})
   public int threads;
+
+  /** The number of floats that are copied and read; a multiple of 32,768. */
+  @Param("33554432")
+  public long shape;
+
+  /** How long small work warms up the loops, at least once. */
+  @Param("1000")
+  public int warmUpMillis;
 
   private HostMemory memory;
   private WorkerPool pool;
@@ -54,16 +73,64 @@ public class CeilingsBenchmark {
   private Matrix target;
   private Matrix sink;
 
-  /** Allocates what is copied: 128 MiB each way, four times a large last-level cache. */
+  /** For JMH. */
+  public CeilingsBenchmark() {}
+
+  /** Returns what one call does. */
+  static Work work(BenchmarkParams params) {
+    String name = params.getBenchmark();
+    String mode = name.substring(name.lastIndexOf('.') + 1);
+    double floats = Double.parseDouble(params.getParam("shape"));
+    int threads = Integer.parseInt(params.getParam("threads"));
+    return switch (mode) {
+      case "fma" ->
+          Work.arithmetic(
+              "ceiling",
+              "registers",
+              mode,
+              2.0 * FMA_ROUNDS * ACCUMULATORS * SPECIES.length() * threads);
+      case "copy" ->
+          Work.streams("ceiling", params.getParam("shape"), mode, Work.Bound.COPY, 8 * floats);
+      case "read" ->
+          Work.streams("ceiling", params.getParam("shape"), mode, Work.Bound.READ, 4 * floats);
+      default -> throw new IllegalArgumentException(name);
+    };
+  }
+
+  /** Allocates what is copied, warms up, and checks the copy and the sums. */
   @Setup(Level.Trial)
   public void open() {
+    if (shape % CHUNK_FLOATS != 0) {
+      throw new IllegalArgumentException(
+          "ceiling: the shape is " + shape + ", expected a multiple of " + CHUNK_FLOATS);
+    }
     memory = new HostMemory();
     pool = new WorkerPool(threads);
-    source = memory.matrix(DType.F32, 1, COPY_FLOATS);
-    target = memory.matrix(DType.F32, 1, COPY_FLOATS);
-    sink = memory.matrix(DType.F32, threads, 1);
-    source.segment().fill((byte) 1);
+    source = memory.matrix(DType.F32, 1, shape);
+    target = memory.matrix(DType.F32, 1, shape);
+    sink = memory.matrix(DType.F32, Math.max(threads, shape / CHUNK_FLOATS), 1);
+    for (long i = 0; i < shape; i++) {
+      source.setFloat(0, i, (float) (i % 16));
+    }
     target.segment().fill((byte) 2);
+    long small = Math.min(shape, WARM_UP_FLOATS);
+    Bench.warmUp(
+        warmUpMillis,
+        () -> {
+          pool.forRange(small, CHUNK_FLOATS, this, null, COPY);
+          pool.forRange(small, CHUNK_FLOATS, this, null, READ);
+        });
+    copy();
+    read();
+    if (source.segment().mismatch(target.segment()) != -1) {
+      throw new IllegalStateException("the copy differs from its source");
+    }
+    // 0 to 15 again and again: all sums are integers that float32 holds.
+    for (long i = 0; i < shape / CHUNK_FLOATS; i++) {
+      if (sink.getFloat(i, 0) != CHUNK_FLOATS / 16 * 120f) {
+        throw new IllegalStateException("a sum is " + sink.getFloat(i, 0));
+      }
+    }
   }
 
   /** Frees it. */
@@ -73,26 +140,22 @@ public class CeilingsBenchmark {
     memory.close();
   }
 
-  /** Returns the floating-point operations of one call of {@link #fma}. */
-  static double fmaFlops(int threads) {
-    return 2.0 * FMA_ROUNDS * ACCUMULATORS * SPECIES.length() * threads;
-  }
-
-  /** Returns the bytes that one call of {@link #copy} reads and writes. */
-  static double copyBytes() {
-    return 8.0 * COPY_FLOATS;
-  }
-
   /** Fused multiply-adds on registers, on every thread. */
   @Benchmark
   public void fma() {
     pool.forRange(threads, 1, this, null, FMA);
   }
 
-  /** A copy of 128 MiB, shared by the threads. */
+  /** A copy, shared by the threads. */
   @Benchmark
   public void copy() {
-    pool.forRange(COPY_FLOATS, CHUNK_FLOATS, this, null, COPY);
+    pool.forRange(shape, CHUNK_FLOATS, this, null, COPY);
+  }
+
+  /** A sum, shared by the threads. */
+  @Benchmark
+  public void read() {
+    pool.forRange(shape, CHUNK_FLOATS, this, null, READ);
   }
 
   private static float fma(float seed) {
@@ -132,5 +195,26 @@ public class CeilingsBenchmark {
       FloatVector.fromMemorySegment(SPECIES, from, at, ByteOrder.LITTLE_ENDIAN)
           .intoMemorySegment(to, at, ByteOrder.LITTLE_ENDIAN);
     }
+  }
+
+  private static float sum(MemorySegment from, long begin, long end) {
+    FloatVector a = FloatVector.zero(SPECIES);
+    FloatVector b = a;
+    FloatVector c = a;
+    FloatVector d = a;
+    long bytes = SPECIES.vectorByteSize();
+    for (long at = begin; at < end; at += 4 * bytes) {
+      a = a.add(FloatVector.fromMemorySegment(SPECIES, from, at, ByteOrder.LITTLE_ENDIAN));
+      b = b.add(FloatVector.fromMemorySegment(SPECIES, from, at + bytes, ByteOrder.LITTLE_ENDIAN));
+      c =
+          c.add(
+              FloatVector.fromMemorySegment(
+                  SPECIES, from, at + 2 * bytes, ByteOrder.LITTLE_ENDIAN));
+      d =
+          d.add(
+              FloatVector.fromMemorySegment(
+                  SPECIES, from, at + 3 * bytes, ByteOrder.LITTLE_ENDIAN));
+    }
+    return a.add(b).add(c.add(d)).reduceLanes(VectorOperators.ADD);
   }
 }

@@ -8,6 +8,7 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
@@ -67,9 +68,19 @@ public final class CaseCall {
     return vectorCase.expect().containsKey(output);
   }
 
-  /** Returns whether a parameter is given. */
+  /** Returns whether a parameter is given; one that is null is not. */
   public boolean hasParam(String name) {
-    return vectorCase.params().has(name);
+    return param(name) != null;
+  }
+
+  /** Returns the sizes of an input that must have so many dimensions. */
+  public List<Long> shape(String input, int dimensions) {
+    Tensor tensor = tensor(input);
+    if (tensor.shape().size() != dimensions) {
+      throw new VectorFormatException(
+          "the input " + input + " is " + tensor + ", expected " + dimensions + " dimensions");
+    }
+    return tensor.shape();
   }
 
   /** Returns an input as stored. */
@@ -181,7 +192,7 @@ public final class CaseCall {
     return true;
   }
 
-  /** Returns a numeric parameter. The strings NaN, Infinity and -Infinity are numbers too. */
+  /** Returns a numeric parameter. Strings such as NaN and -Infinity are numbers too. */
   public double number(String name, double defaultValue) {
     JsonElement value = param(name);
     if (value == null) {
@@ -197,7 +208,7 @@ public final class CaseCall {
 
   /** Returns an integer parameter. */
   public long integer(String name, long defaultValue) {
-    double value = number(name, defaultValue);
+    double value = number(name, (double) defaultValue);
     if (value != Math.rint(value)) {
       throw new VectorFormatException(
           "the parameter " + name + " is " + value + ", expected an integer");
@@ -243,14 +254,17 @@ public final class CaseCall {
     return primitive.getAsBoolean();
   }
 
-  /** Returns a parameter that names a constant, in lower case in the file. */
+  /**
+   * Returns a parameter that names a constant, in lower case in the file; bias+gelu is bias_gelu.
+   */
   public <E extends Enum<E>> E choice(String name, Class<E> type, E defaultValue) {
     JsonElement value = param(name);
     if (value == null) {
       return defaultValue;
     }
     try {
-      return Enum.valueOf(type, value.getAsString().toUpperCase(Locale.ROOT));
+      String constant = value.getAsString().toUpperCase(Locale.ROOT).replace('+', '_');
+      return Enum.valueOf(type, constant);
     } catch (IllegalArgumentException | UnsupportedOperationException | IllegalStateException e) {
       throw new VectorFormatException(
           "the parameter "
@@ -270,10 +284,8 @@ public final class CaseCall {
     if (value == null) {
       return Normaliser.SUM;
     }
-    if (value instanceof JsonPrimitive primitive && primitive.isNumber()) {
-      return Normaliser.of(primitive.getAsDouble());
-    }
-    return switch (value.getAsString()) {
+    String text = value.isJsonPrimitive() ? value.getAsString() : "";
+    return switch (text) {
       case "sum" -> Normaliser.SUM;
       case "mean_rows" -> Normaliser.MEAN_ROWS;
       case "mean_weights" -> Normaliser.MEAN_WEIGHTS;
@@ -281,6 +293,9 @@ public final class CaseCall {
     };
   }
 
+  /**
+   * Returns a parameter; null, which in the file means the default as well, where there is none.
+   */
   private JsonElement param(String name) {
     used.add(name);
     JsonElement value = vectorCase.params().get(name);
@@ -290,6 +305,7 @@ public final class CaseCall {
   /** Throws if the case has a parameter or an input that the adapter did not ask for. */
   void checkAllUsed() {
     Set<String> unknown = new HashSet<>(vectorCase.params().keySet());
+    unknown.removeIf(name -> vectorCase.params().get(name).isJsonNull());
     unknown.addAll(vectorCase.inputs().keySet());
     unknown.removeAll(used);
     if (!unknown.isEmpty()) {

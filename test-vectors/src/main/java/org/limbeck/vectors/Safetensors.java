@@ -8,7 +8,10 @@ import com.google.gson.JsonParser;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.limbeck.kernels.memory.DType;
 
@@ -52,17 +55,37 @@ final class Safetensors {
             tensor(name + ": tensor " + entry.getKey(), entry.getValue(), file, begin));
       }
     }
+    checkNoOverlap(name, header);
     return tensors;
+  }
+
+  /** Checks that no byte belongs to two tensors, whose entries are known to be well-formed. */
+  private static void checkNoOverlap(String name, JsonObject header) {
+    List<String> byOffset = new ArrayList<>(header.keySet());
+    byOffset.removeIf(tensor -> tensor.equals("__metadata__") || isEmpty(header, tensor));
+    byOffset.sort(Comparator.comparingLong(tensor -> offset(header, tensor, 0)));
+    for (int i = 1; i < byOffset.size(); i++) {
+      String before = byOffset.get(i - 1);
+      if (offset(header, byOffset.get(i), 0) < offset(header, before, 1)) {
+        throw bad(name + ": tensor " + byOffset.get(i), "lies over the tensor " + before);
+      }
+    }
+  }
+
+  private static boolean isEmpty(JsonObject header, String tensor) {
+    return offset(header, tensor, 0) == offset(header, tensor, 1);
+  }
+
+  private static long offset(JsonObject header, String tensor, int index) {
+    return header.getAsJsonObject(tensor).getAsJsonArray("data_offsets").get(index).getAsLong();
   }
 
   private static Tensor tensor(String where, JsonElement entry, ByteBuffer file, int begin) {
     try {
       JsonObject object = entry.getAsJsonObject();
-      DType type = DType.valueOf(object.get("dtype").getAsString());
-      long[] shape =
-          object.getAsJsonArray("shape").asList().stream()
-              .mapToLong(JsonElement::getAsLong)
-              .toArray();
+      DType type = type(where, object.get("dtype").getAsString());
+      List<Long> shape =
+          object.getAsJsonArray("shape").asList().stream().map(JsonElement::getAsLong).toList();
       long from = object.getAsJsonArray("data_offsets").get(0).getAsLong();
       long to = object.getAsJsonArray("data_offsets").get(1).getAsLong();
       long elements = 1;
@@ -90,6 +113,19 @@ final class Safetensors {
         | IllegalArgumentException e) {
       throw new VectorFormatException(where + " has a malformed entry: " + entry, e);
     }
+  }
+
+  /** Returns the type of a name; BOOL, as a mask may be stored, is a byte of 0 or 1. */
+  private static DType type(String where, String name) {
+    if (name.equals("BOOL")) {
+      return DType.U8;
+    }
+    for (DType type : DType.values()) {
+      if (type.name().equals(name)) {
+        return type;
+      }
+    }
+    throw bad(where, "is of type " + name + ", which this schema does not have");
   }
 
   private static VectorFormatException bad(String where, String what) {

@@ -2,7 +2,7 @@
 package org.limbeck.vectors;
 
 import java.nio.ByteBuffer;
-import java.util.Arrays;
+import java.util.List;
 import org.limbeck.kernels.memory.DType;
 
 /**
@@ -12,22 +12,22 @@ import org.limbeck.kernels.memory.DType;
  * @param shape the sizes; none for a scalar
  * @param data the elements, little-endian, row-major
  */
-public record Tensor(DType type, long[] shape, ByteBuffer data) {
+public record Tensor(DType type, List<Long> shape, ByteBuffer data) {
   /** Returns the number of elements. */
   public long elements() {
-    return Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+    return rows() * cols();
   }
 
   /** Returns the size of the last dimension; 1 for a scalar. */
   public long cols() {
-    return shape.length == 0 ? 1 : shape[shape.length - 1];
+    return shape.isEmpty() ? 1 : shape.get(shape.size() - 1);
   }
 
   /** Returns the product of all dimensions but the last. */
   public long rows() {
     long rows = 1;
-    for (int i = 0; i < shape.length - 1; i++) {
-      rows *= shape[i];
+    for (int i = 0; i < shape.size() - 1; i++) {
+      rows *= shape.get(i);
     }
     return rows;
   }
@@ -68,19 +68,6 @@ public record Tensor(DType type, long[] shape, ByteBuffer data) {
 
   @Override
   public String toString() {
-    return type + " " + Arrays.toString(shape);
-  }
-
-  @Override
-  public boolean equals(Object other) {
-    return other instanceof Tensor t
-        && t.type == type
-        && Arrays.equals(t.shape, shape)
-        && t.data.equals(data);
-  }
-
-  @Override
-  public int hashCode() {
-    return 31 * type.hashCode() + Arrays.hashCode(shape);
+    return type + " " + shape;
   }
 }

@@ -58,7 +58,10 @@ public record VectorFile(
         }
         cases.add(parsed);
       }
-      String generator = root.has("generator") ? root.get("generator").getAsString() : "unknown";
+      if (cases.isEmpty()) {
+        throw new VectorFormatException(name + ": holds no case");
+      }
+      String generator = text(root, "generator", "unknown");
       return new VectorFile(name, stem, generator, notes(root), List.copyOf(cases));
     } catch (JsonParseException
         | IllegalStateException
@@ -71,12 +74,16 @@ public record VectorFile(
   }
 
   private static String firstLine(Exception e) {
-    return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+    if (e instanceof ClassCastException) {
+      return "an object stands where a value belongs, or a value where an object does";
+    }
+    String line = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+    return line.replaceFirst("^[\\w.]+Exception: ", "");
   }
 
   private static Map<String, String> notes(JsonObject root) {
     Map<String, String> notes = new LinkedHashMap<>();
-    if (root.has("notes")) {
+    if (has(root, "notes")) {
       root.getAsJsonObject("notes")
           .asMap()
           .forEach((flag, note) -> notes.put(flag, note.toString()));
@@ -88,34 +95,56 @@ public record VectorFile(
       String name, String stem, JsonObject object, Map<String, Tensor> tensors) {
     String id = string(name, object, "id");
     String where = name + ": case " + id;
-    String result = object.has("result") ? string(where, object, "result") : "valid";
+    String result = text(object, "result", "valid");
     if (!result.equals("valid") && !result.equals("invalid")) {
       throw new VectorFormatException(
           where + ": the result is " + result + ", expected valid or invalid");
     }
     JsonObject tolerance =
-        object.has("tolerance") ? object.getAsJsonObject("tolerance") : new JsonObject();
+        has(object, "tolerance") ? object.getAsJsonObject("tolerance") : new JsonObject();
     List<String> flags = new ArrayList<>();
-    if (object.has("flags")) {
+    if (has(object, "flags")) {
       object.getAsJsonArray("flags").forEach(flag -> flags.add(flag.getAsString()));
     }
+    Map<String, Tensor> expect = resolve(where, object, "expect", tensors);
+    checkMagnitudes(where, expect);
     return new VectorCase(
         stem,
         id,
-        object.has("comment") ? object.get("comment").getAsString() : "",
+        text(object, "comment", ""),
         List.copyOf(flags),
-        object.has("params") ? object.getAsJsonObject("params") : new JsonObject(),
+        has(object, "params") ? object.getAsJsonObject("params") : new JsonObject(),
         resolve(where, object, "inputs", tensors),
-        resolve(where, object, "expect", tensors),
-        tolerance.has("relative") ? tolerance.get("relative").getAsDouble() : 0,
-        tolerance.has("absolute") ? tolerance.get("absolute").getAsDouble() : 0,
+        expect,
+        tolerance(where, tolerance, "relative"),
+        tolerance(where, tolerance, "absolute"),
         result.equals("invalid") ? string(where, object, "error") : null);
+  }
+
+  private static double tolerance(String where, JsonObject object, String key) {
+    double value = has(object, key) ? object.get(key).getAsDouble() : 0;
+    if (!(value >= 0 && value < Double.POSITIVE_INFINITY)) {
+      throw new VectorFormatException(
+          where + ": the tolerance " + key + " is " + value + ", expected a number of at least 0");
+    }
+    return value;
+  }
+
+  private static void checkMagnitudes(String where, Map<String, Tensor> expect) {
+    expect.forEach(
+        (name, tensor) -> {
+          Tensor magnitude = expect.get(name + ".magnitude");
+          if (magnitude != null && magnitude.elements() != tensor.elements()) {
+            throw new VectorFormatException(
+                where + ": " + name + " is " + tensor + ", its magnitude " + magnitude);
+          }
+        });
   }
 
   private static Map<String, Tensor> resolve(
       String where, JsonObject object, String key, Map<String, Tensor> tensors) {
     Map<String, Tensor> resolved = new LinkedHashMap<>();
-    if (!object.has(key)) {
+    if (!has(object, key)) {
       return resolved;
     }
     for (Map.Entry<String, JsonElement> entry : object.getAsJsonObject(key).entrySet()) {
@@ -139,10 +168,23 @@ public record VectorFile(
 
   private static JsonElement required(String where, JsonObject object, String key) {
     JsonElement value = object.get(key);
-    if (value == null) {
+    if (value == null || value.isJsonNull()) {
       throw new VectorFormatException(where + ": the key " + key + " is missing");
     }
     return value;
+  }
+
+  private static boolean has(JsonObject object, String key) {
+    return object.has(key) && !object.get(key).isJsonNull();
+  }
+
+  /** Returns what a person wrote for persons, in whatever form; a default where there is none. */
+  private static String text(JsonObject object, String key, String otherwise) {
+    if (!has(object, key)) {
+      return otherwise;
+    }
+    JsonElement value = object.get(key);
+    return value.isJsonPrimitive() ? value.getAsString() : value.toString();
   }
 
   private static String string(String where, JsonObject object, String key) {

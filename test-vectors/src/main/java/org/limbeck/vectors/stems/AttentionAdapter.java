@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.vectors.stems;
 
+import java.util.List;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Attention;
@@ -18,10 +19,11 @@ import org.limbeck.vectors.StemAdapter;
 final class AttentionAdapter implements StemAdapter {
   @Override
   public void run(CaseCall call) {
-    long batch = call.tensor("query").shape()[0];
-    long queries = call.tensor("query").shape()[1];
-    long keys = call.tensor("key").shape()[1];
-    AttentionShape shape = new AttentionShape(batch, call.integer("heads", 1), queries, keys);
+    List<Long> querySizes = call.shape("query", 3);
+    long queries = querySizes.get(1);
+    long keys = call.shape("key", 3).get(1);
+    AttentionShape shape =
+        new AttentionShape(querySizes.get(0), call.integer("heads", 1), queries, keys);
     Attention.Spec spec =
         new Attention.Spec(
             call.number("scale", Double.NaN),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.vectors.stems;
 
+import java.util.List;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Attention;
@@ -9,8 +10,6 @@ import org.limbeck.kernels.op.AttentionShape;
 import org.limbeck.kernels.op.InvalidArgumentException;
 import org.limbeck.vectors.CaseCall;
 import org.limbeck.vectors.StemAdapter;
-import org.limbeck.vectors.Tensor;
-import org.limbeck.vectors.VectorFormatException;
 
 /**
  * attention_kl: params input, temperature, scale, clamp, causal, tau_squared; inputs
@@ -37,10 +36,12 @@ final class AttentionKlAdapter implements StemAdapter {
             call.number("clamp", 0),
             call.bool("causal", false),
             call.bool("tau_squared", false));
+    // As other options that a mode does not use, it has no effect on scores.
+    double qkScale = call.number("qk_scale", Double.NaN);
     if (fromScores) {
       runFromScores(call, spec);
     } else {
-      runFromQueriesAndKeys(call, spec);
+      runFromQueriesAndKeys(call, spec, qkScale);
     }
   }
 
@@ -52,12 +53,12 @@ final class AttentionKlAdapter implements StemAdapter {
     Matrix grad =
         call.optionalOutput("grad_student_scores", DType.F32, student.rows(), student.cols());
     Matrix loss = call.optionalOutput("loss", DType.F64, 1, 1);
-    long[] shape = shape(call.tensor("student_scores"));
+    List<Long> shape = call.shape("student_scores", 4);
     call.run(
         AttentionKl.OP,
         spec,
         new AttentionKl.Arguments(
-            new AttentionShape(shape[0], shape[1], shape[2], shape[3]),
+            new AttentionShape(shape.get(0), shape.get(1), shape.get(2), shape.get(3)),
             student,
             teacher,
             lengths,
@@ -66,19 +67,19 @@ final class AttentionKlAdapter implements StemAdapter {
             loss));
   }
 
-  private static void runFromQueriesAndKeys(CaseCall call, AttentionKl.Spec spec) {
+  private static void runFromQueriesAndKeys(CaseCall call, AttentionKl.Spec spec, double qkScale) {
     if (spec.clamp() != 0) {
       throw new InvalidArgumentException(
           "attention_kl", "clamp", spec.clamp(), "none where the input is qk");
     }
-    long[] queryShape = shape(call.tensor("student_q"));
-    long heads = queryShape[1];
-    long queries = queryShape[2];
-    long keys = shape(call.tensor("student_k"))[2];
-    AttentionShape shape = new AttentionShape(queryShape[0] * heads, 1, queries, keys);
-    Matrix lengths = perHead(call, call.optionalVector("lengths", DType.I32), queryShape[0], heads);
-    Matrix mask = perHead(call, call.optional("mask", DType.U8), queryShape[0], heads);
-    double qkScale = call.number("qk_scale", Double.NaN);
+    List<Long> querySizes = call.shape("student_q", 4);
+    long batch = querySizes.get(0);
+    long heads = querySizes.get(1);
+    long queries = querySizes.get(2);
+    long keys = call.shape("student_k", 4).get(2);
+    AttentionShape shape = new AttentionShape(batch * heads, 1, queries, keys);
+    Matrix lengths = perHead(call, call.optionalVector("lengths", DType.I32), batch, heads);
+    Matrix mask = perHead(call, call.optional("mask", DType.U8), batch, heads);
     Attention.Spec attention =
         new Attention.Spec(qkScale, spec.causal(), Attention.Spec.BERT_MASKED_SCORE);
     Matrix query = call.input("student_q", DType.F32);
@@ -140,8 +141,15 @@ final class AttentionKlAdapter implements StemAdapter {
       return null;
     }
     boolean vector = perExample.type() == DType.I32;
+    if (vector ? perExample.cols() != batch : perExample.rows() % batch != 0) {
+      throw new InvalidArgumentException(
+          "attention_kl",
+          vector ? "lengths" : "mask",
+          perExample,
+          "those of " + batch + " examples");
+    }
     long rows = vector ? 1 : perExample.rows() / batch;
-    long cols = vector ? perExample.cols() / batch : perExample.cols();
+    long cols = perExample.cols();
     Matrix all =
         vector
             ? call.allocate(DType.I32, 1, batch * heads)
@@ -157,12 +165,5 @@ final class AttentionKlAdapter implements StemAdapter {
       }
     }
     return all;
-  }
-
-  private static long[] shape(Tensor tensor) {
-    if (tensor.shape().length != 4) {
-      throw new VectorFormatException("an input is " + tensor + ", expected four dimensions");
-    }
-    return tensor.shape();
   }
 }

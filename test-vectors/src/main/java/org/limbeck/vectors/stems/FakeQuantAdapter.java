@@ -28,7 +28,7 @@ final class FakeQuantAdapter implements StemAdapter {
     FakeQuant.Spec spec =
         new FakeQuant.Spec(
             scheme,
-            Math.toIntExact(call.integer("bits", 8)),
+            bits(call, scheme),
             group(call),
             (float) call.number("clip", Double.POSITIVE_INFINITY),
             call.choice("ste", Ste.class, Ste.CLIPPED));
@@ -48,6 +48,12 @@ final class FakeQuantAdapter implements StemAdapter {
       call.run(
           FakeQuant.BACKWARD, spec, new FakeQuant.Backward(x, step, scale, gradY, gradX, gradStep));
     }
+  }
+
+  /** Returns the bits. The signs of a tensor are one bit each, which the uniform schemes lack. */
+  private static int bits(CaseCall call, Scheme scheme) {
+    int bits = Math.toIntExact(call.integer("bits", 8));
+    return scheme == Scheme.SIGN && bits == 1 ? 2 : bits;
   }
 
   private static Group group(CaseCall call) {

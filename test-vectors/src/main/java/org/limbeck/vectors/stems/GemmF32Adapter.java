@@ -8,8 +8,8 @@ import org.limbeck.vectors.CaseCall;
 import org.limbeck.vectors.StemAdapter;
 
 /**
- * gemm_f32: parameters trans_a, trans_b, alpha, beta, epilogue; inputs a, b, c (the previous C, if
- * given), bias; expects c.
+ * gemm_f32: parameters trans_a, trans_b, alpha, beta, epilogue; inputs a, b, c (the previous C;
+ * optional where beta is 0), bias; expects c.
  */
 final class GemmF32Adapter implements StemAdapter {
   @Override
@@ -23,7 +23,7 @@ final class GemmF32Adapter implements StemAdapter {
             call.choice("epilogue", GemmF32.Epilogue.class, GemmF32.Epilogue.NONE));
     Matrix a = call.input("a", DType.F32);
     Matrix b = call.input("b", DType.F32);
-    Matrix c = call.optional("c", DType.F32);
+    Matrix c = spec.beta() == 0 ? call.optional("c", DType.F32) : call.input("c", DType.F32);
     if (c == null) {
       c =
           call.allocate(

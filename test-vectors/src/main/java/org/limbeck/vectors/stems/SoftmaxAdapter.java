@@ -7,10 +7,14 @@ import org.limbeck.kernels.op.Softmax;
 import org.limbeck.vectors.CaseCall;
 import org.limbeck.vectors.StemAdapter;
 
-/** softmax: inputs x, grad_y; expects y, grad_x. */
+/**
+ * softmax: parameter eps without effect, which the schema names for layer_norm, gelu and softmax
+ * together; inputs x, grad_y; expects y, grad_x.
+ */
 final class SoftmaxAdapter implements StemAdapter {
   @Override
   public void run(CaseCall call) {
+    call.number("eps", 0);
     Matrix x = call.input("x", DType.F32);
     Matrix y = call.output("y", DType.F32, x.rows(), x.cols());
     Softmax.Spec spec = new Softmax.Spec();

@@ -25,8 +25,8 @@ public abstract class AdamWContract extends OptimizerContract<AdamW.Spec> {
 
   @Override
   double divisor(float v, long step) {
-    double firstCorrection = 1 - Math.pow(spec.beta1(), step);
-    double secondCorrection = 1 - Math.pow(spec.beta2(), step);
+    double firstCorrection = 1 - Math.pow(spec.beta1(), (double) step);
+    double secondCorrection = 1 - Math.pow(spec.beta2(), (double) step);
     return firstCorrection * (Math.sqrt(v / secondCorrection) + spec.epsilon());
   }
 

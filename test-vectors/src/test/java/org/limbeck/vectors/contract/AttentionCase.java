@@ -73,9 +73,10 @@ final class AttentionCase {
   }
 
   boolean isMasked(long row, long k) {
-    return spec.causal() && k > row % shape.queries()
-        || lengths != null && k >= lengths.getInt(0, example(row))
-        || mask != null && mask.getByte(queryRow(row), k) == 0;
+    boolean later = spec.causal() && k > row % shape.queries();
+    boolean beyond = lengths != null && k >= lengths.getInt(0, example(row));
+    boolean dropped = mask != null && mask.getByte(queryRow(row), k) == 0;
+    return later || beyond || dropped;
   }
 
   /** The outputs of the four operations. */
@@ -123,7 +124,7 @@ final class AttentionCase {
           double score = 0;
           for (int c = 0; c < width; c++) {
             int col = (int) (head(row) * width) + c;
-            score += q[query][col] * k[first + j][col] / Math.sqrt(width);
+            score += q[query][col] * k[first + j][col] / Math.sqrt((double) width);
           }
           total += gradScores.getFloat(row, j) * score;
           exp[j] = Math.exp(score);

@@ -22,6 +22,7 @@ import org.limbeck.vectors.contract.AttentionCase.Masking;
 
 /** The contract of attention. */
 public abstract class AttentionContract extends KernelContract {
+  private static final List<Masking> MASKINGS = List.of(Masking.values());
   private static final double HALF_ULP = 0x1p-24;
   private static final float MASKED = Attention.Spec.BERT_MASKED_SCORE;
 
@@ -60,7 +61,7 @@ public abstract class AttentionContract extends KernelContract {
   void agreesWithTheReference(Placement placement) {
     int i = 0;
     for (Sizes s : sizes()) {
-      Masking masking = Masking.values()[i++ % Masking.values().length];
+      Masking masking = MASKINGS.get(i++ % MASKINGS.size());
       try (Tensors t = new Tensors(placement, SEED)) {
         AttentionCase c = new AttentionCase(t, s.shape(), s.width(), masking, MASKED);
         AttentionCase.Outputs want = c.new Outputs();
@@ -190,7 +191,7 @@ public abstract class AttentionContract extends KernelContract {
 
   private static void assertContextBackward(
       AttentionCase c, AttentionCase.Outputs want, AttentionCase.Outputs got, String what) {
-    double root = Math.sqrt(c.width);
+    double root = Math.sqrt((double) c.width);
     assertBounded(
         want.gradMaps,
         got.gradMaps,

@@ -54,6 +54,7 @@ final class GuardPages {
 
   private GuardPages() {}
 
+  @SuppressWarnings("restricted") // Memory protection is a matter of the system alone.
   private static MethodHandle handle(String name, FunctionDescriptor descriptor) {
     Linker linker = Linker.nativeLinker();
     return linker.downcallHandle(linker.defaultLookup().find(name).orElseThrow(), descriptor);
@@ -66,6 +67,7 @@ final class GuardPages {
    * @param bytes the number of bytes
    * @param atEnd whether the last byte, else the first, touches a guard page
    */
+  @SuppressWarnings("restricted") // Memory that no arena of Java can give.
   static MemorySegment allocate(Arena arena, long bytes, boolean atEnd) {
     if (!AVAILABLE) {
       return arena.allocate(bytes, 64);

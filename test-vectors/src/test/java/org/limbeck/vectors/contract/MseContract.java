@@ -3,6 +3,7 @@ package org.limbeck.vectors.contract;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -86,6 +87,61 @@ public abstract class MseContract extends RowLossContract<Mse.Spec> {
         assertEquals(Double.POSITIVE_INFINITY, out.loss().getDouble(0, 0));
         assertEquals(Float.NEGATIVE_INFINITY, out.grad().getFloat(0, at));
       }
+    }
+  }
+
+  @Test
+  void notANumberIsInOneElementOfTheGradientAlone() {
+    for (float floor : new float[] {Float.NEGATIVE_INFINITY, FLOOR}) {
+      for (boolean inStudent : new boolean[] {true, false}) {
+        for (int at : new int[] {0, 15, 36}) {
+          try (Tensors t = Tensors.aligned(SEED)) {
+            Matrix student = t.zeros(DType.F32, 1, 37);
+            Matrix teacher = t.zeros(DType.F32, 1, 37);
+            for (int c = 0; c < 37; c++) {
+              student.setFloat(0, c, 37);
+            }
+            (inStudent ? student : teacher).setFloat(0, at, Float.NaN);
+            Outputs out = Outputs.of(t, 1, 37);
+            run(new Mse.Spec(Normaliser.SUM, floor), out.arguments(student, teacher, null));
+            assertTrue(Double.isNaN(out.loss().getDouble(0, 0)));
+            for (int c = 0; c < 37; c++) {
+              assertEquals(c == at ? Float.NaN : 2f, out.grad().getFloat(0, c), 1e-6f, "at " + c);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void notANumberAgainstAStudentAtTheFloorPassesNoGradient() {
+    for (int at : new int[] {0, 36}) {
+      try (Tensors t = Tensors.aligned(SEED)) {
+        Matrix student = t.zeros(DType.F32, 1, 37);
+        Matrix teacher = t.zeros(DType.F32, 1, 37);
+        student.setFloat(0, at, FLOOR);
+        teacher.setFloat(0, at, Float.NaN);
+        Outputs out = Outputs.of(t, 1, 37);
+        run(new Mse.Spec(Normaliser.SUM, FLOOR), out.arguments(student, teacher, null));
+        assertTrue(Double.isNaN(out.loss().getDouble(0, 0)));
+        assertEquals(0f, out.grad().getFloat(0, at));
+      }
+    }
+  }
+
+  @Test
+  void infinitiesOfOneSignHaveNoDifference() {
+    try (Tensors t = Tensors.aligned(SEED)) {
+      Matrix student = t.zeros(DType.F32, 1, 37);
+      Matrix teacher = t.zeros(DType.F32, 1, 37);
+      student.setFloat(0, 3, Float.POSITIVE_INFINITY);
+      teacher.setFloat(0, 3, Float.POSITIVE_INFINITY);
+      Outputs out = Outputs.of(t, 1, 37);
+      run(Mse.Spec.of(Normaliser.SUM), out.arguments(student, teacher, null));
+      assertTrue(Double.isNaN(out.loss().getDouble(0, 0)));
+      assertTrue(Float.isNaN(out.grad().getFloat(0, 3)));
+      assertEquals(0f, out.grad().getFloat(0, 4));
     }
   }
 

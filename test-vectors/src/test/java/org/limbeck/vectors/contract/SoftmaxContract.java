@@ -57,7 +57,7 @@ public abstract class SoftmaxContract extends KernelContract {
         double bound =
             8
                     * 0x1p-24
-                    * Math.sqrt(y.cols())
+                    * Math.sqrt((double) y.cols())
                     * y.getFloat(r, c)
                     * (magnitude + Math.abs(gradY.getFloat(r, c)))
                 + 1e-37;

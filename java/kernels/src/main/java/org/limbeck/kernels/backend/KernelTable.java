@@ -12,6 +12,9 @@ import org.limbeck.kernels.op.Op;
 public final class KernelTable {
   private final Map<Op<?, ?>, Function<?, ? extends Support<?>>> factories = new LinkedHashMap<>();
 
+  /** Creates a table without operations. */
+  public KernelTable() {}
+
   /**
    * Adds the kernel of an operation that is there for every specification.
    *

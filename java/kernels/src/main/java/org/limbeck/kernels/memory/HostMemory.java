@@ -17,6 +17,9 @@ public final class HostMemory implements Memory {
 
   private final Arena arena = Arena.ofShared();
 
+  /** Opens memory of its own; the caller closes it. */
+  public HostMemory() {}
+
   @Override
   public Device device() {
     return Device.HOST;

@@ -12,6 +12,9 @@ public final class Workspace implements AutoCloseable {
   private Arena arena = Arena.ofShared();
   private MemorySegment slab = MemorySegment.NULL;
 
+  /** Creates scratch memory that is empty until the first request. */
+  public Workspace() {}
+
   /**
    * Returns scratch of at least a number of bytes, 64-byte aligned, content undefined, valid until
    * the next call of this method.

@@ -73,7 +73,7 @@ public final class Attention {
      * @param width the width of a head
      */
     public double scale(long width) {
-      return Double.isNaN(scale) ? 1 / Math.sqrt(width) : scale;
+      return Double.isNaN(scale) ? 1 / Math.sqrt((double) width) : scale;
     }
   }
 

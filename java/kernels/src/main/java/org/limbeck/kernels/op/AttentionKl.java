@@ -25,6 +25,11 @@ import org.limbeck.kernels.memory.Matrix;
  * and their gradient is 0, as is that of rows that are not real. A row without a real key has loss
  * 0.
  *
+ * <p>A row whose real scores hold NaN or +infinity, or nothing but -infinity, in student or
+ * teacher, has no softmax: its real gradient entries and the loss are NaN, other rows keep their
+ * gradients. Beside finite scores -infinity is a probability of 0: of the teacher it contributes 0,
+ * of the student alone it makes the loss +infinity unless there is a clamp, with a finite gradient.
+ *
  * <p><b>Accuracy.</b> Summed from terms of one sign where there is no clamp; gradients within three
  * times the error of a plain float32 implementation. <b>Determinism.</b> The same bits with any
  * number of threads.

@@ -9,7 +9,11 @@ import java.util.Objects;
  *
  * <p>Values at or below a floor count as 0, in student and teacher each by itself, and pass no
  * gradient. This is how losses on attention scores leave out masked entries without a mask
- * (TernaryBERT, floor -100); they stay in the divisor. NaN spreads to its own row and to the loss.
+ * (TernaryBERT, floor -100); they stay in the divisor.
+ *
+ * <p>NaN in student or teacher makes the loss of its row and the total NaN, and of the gradient its
+ * own element alone: 0 where the student is at or below the floor, NaN otherwise. Without a floor
+ * infinities are values: one gives an infinite loss and gradient element, two of one sign give NaN.
  *
  * <p><b>Accuracy.</b> Differences in float32, sums in double; gradients within 2 ulp. <b>
  * Determinism.</b> The same bits with any number of threads.

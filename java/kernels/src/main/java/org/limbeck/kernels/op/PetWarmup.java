@@ -19,7 +19,10 @@ import org.limbeck.kernels.memory.Matrix;
  * i, and -(x - s) p_j / (sum over k != i of p_k) at every other j. log(1 - x) is computed from the
  * logits other than i, never from 1 - x.
  *
- * <p>NaN spreads to its own row and to the loss. A row of weight 0 is not read.
+ * <p>A row that holds NaN or +infinity, or nothing but -infinity, has row loss and gradient NaN,
+ * and so has the total; other rows keep theirs. Beside finite logits -infinity is a probability of
+ * 0, with gradient 0 but where it is the gold token: there a target above 0 costs +infinity. A row
+ * of weight 0 is not read.
  *
  * <p><b>Accuracy.</b> Sums in double; loss within 1e-6 relative, gradients within three times the
  * error of a plain float32 implementation. <b>Determinism.</b> The same bits with any number of

@@ -29,7 +29,8 @@ public final class WorkerPool implements AutoCloseable {
   private final AtomicLong nextChunk = new AtomicLong();
   private final AtomicInteger unfinishedWorkers = new AtomicInteger();
   private volatile Throwable failure;
-  private volatile long epoch;
+  private final AtomicLong epoch = new AtomicLong();
+  private volatile Thread parkedCaller;
   private volatile boolean closed;
   private boolean running;
 
@@ -120,20 +121,14 @@ public final class WorkerPool implements AutoCloseable {
       failure = null;
       nextChunk.set(0);
       unfinishedWorkers.set(workers.length);
-      epoch = epoch + 1;
+      epoch.incrementAndGet();
       for (Worker worker : workers) {
         if (worker.parked) {
           LockSupport.unpark(worker);
         }
       }
       takeChunks(callerScratch);
-      for (int spins = 0; unfinishedWorkers.get() != 0; spins++) {
-        if (spins < SPINS_BEFORE_PARKING) {
-          Thread.onSpinWait();
-        } else {
-          Thread.yield();
-        }
-      }
+      awaitWorkers();
       this.kernel = null;
       this.arguments = null;
       this.body = null;
@@ -158,6 +153,27 @@ public final class WorkerPool implements AutoCloseable {
     } catch (Throwable t) {
       // Reported on the calling thread by rethrow; the other chunks are abandoned.
       failure = t;
+    }
+  }
+
+  private void awaitWorkers() {
+    for (int spins = 0; spins < SPINS_BEFORE_PARKING; spins++) {
+      if (unfinishedWorkers.get() == 0) {
+        return;
+      }
+      Thread.onSpinWait();
+    }
+    parkedCaller = Thread.currentThread();
+    while (unfinishedWorkers.get() != 0) {
+      LockSupport.park(this);
+    }
+    parkedCaller = null;
+  }
+
+  private void workerFinished() {
+    // Either the caller sees this count after it has named itself, or it is named here already.
+    if (unfinishedWorkers.decrementAndGet() == 0 && parkedCaller != null) {
+      LockSupport.unpark(parkedCaller);
     }
   }
 
@@ -207,9 +223,9 @@ public final class WorkerPool implements AutoCloseable {
       long seen = 0;
       try {
         while (awaitEpochAfter(seen)) {
-          seen = epoch;
+          seen = epoch.get();
           takeChunks(scratch);
-          unfinishedWorkers.decrementAndGet();
+          workerFinished();
         }
       } finally {
         scratch.close();
@@ -218,19 +234,19 @@ public final class WorkerPool implements AutoCloseable {
 
     private boolean awaitEpochAfter(long seen) {
       for (int spins = 0; spins < SPINS_BEFORE_PARKING; spins++) {
-        if (epoch != seen) {
+        if (epoch.get() != seen) {
           return true;
         }
         Thread.onSpinWait();
       }
-      while (epoch == seen && !closed) {
+      while (epoch.get() == seen && !closed) {
         parked = true;
-        if (epoch == seen && !closed) {
+        if (epoch.get() == seen && !closed) {
           LockSupport.park(WorkerPool.this);
         }
         parked = false;
       }
-      return epoch != seen;
+      return epoch.get() != seen;
     }
 
     private void joinUninterruptibly() {

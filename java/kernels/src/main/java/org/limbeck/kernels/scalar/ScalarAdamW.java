@@ -20,8 +20,8 @@ final class ScalarAdamW {
 
   static Kernel<OptimizerStep.Arguments> kernel(AdamW.Spec spec) {
     return (a, pool) -> {
-      double firstCorrection = 1 - Math.pow(spec.beta1(), a.step());
-      double secondCorrection = 1 - Math.pow(spec.beta2(), a.step());
+      double firstCorrection = 1 - Math.pow(spec.beta1(), (double) a.step());
+      double secondCorrection = 1 - Math.pow(spec.beta2(), (double) a.step());
       Matrix w = a.parameter();
       for (long r = 0; r < w.rows(); r++) {
         for (long c = 0; c < w.cols(); c++) {

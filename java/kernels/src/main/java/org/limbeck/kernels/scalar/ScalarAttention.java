@@ -54,11 +54,12 @@ final class ScalarAttention {
       }
       double sum = 0;
       for (long k = 0; k < s.keys(); k++) {
-        sum += isMasked(spec, a, b, q, k) ? 0 : exp(a.scores().getFloat(row, k), max);
+        sum +=
+            isMasked(spec, a, b, q, k) ? 0 : ScalarMath.expBelow(a.scores().getFloat(row, k), max);
       }
       for (long k = 0; k < s.keys(); k++) {
         boolean zero = isMasked(spec, a, b, q, k) || max == Double.NEGATIVE_INFINITY;
-        double p = zero ? 0 : exp(a.scores().getFloat(row, k), max) / sum;
+        double p = zero ? 0 : ScalarMath.expBelow(a.scores().getFloat(row, k), max) / sum;
         a.maps().setFloat(row, k, (float) p);
       }
     }
@@ -66,15 +67,13 @@ final class ScalarAttention {
 
   private static boolean isMasked(
       Attention.Spec spec, Attention.Weights a, long example, long query, long key) {
-    return spec.causal() && key > query
-        || a.lengths() != null && key >= a.lengths().getInt(0, example)
-        || a.mask() != null && a.mask().getByte(example * a.shape().queries() + query, key) == 0;
+    boolean later = spec.causal() && key > query;
+    boolean beyond = a.lengths() != null && key >= a.lengths().getInt(0, example);
+    return later || beyond || !isKept(a, example * a.shape().queries() + query, key);
   }
 
-  private static double exp(float score, double max) {
-    return score == Float.NEGATIVE_INFINITY && max < Double.POSITIVE_INFINITY
-        ? 0
-        : Math.exp(score - max);
+  private static boolean isKept(Attention.Weights a, long maskRow, long key) {
+    return a.mask() == null || a.mask().getByte(maskRow, key) != 0;
   }
 
   static void context(Attention.Context a, WorkerPool pool) {

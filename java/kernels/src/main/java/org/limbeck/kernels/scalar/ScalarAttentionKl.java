@@ -25,9 +25,6 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * digits. One thread. About 4 exps an element; reads two rows three times, writes one.
  */
 final class ScalarAttentionKl implements Kernel<Arguments> {
-  // Below this distance from 0, expm1(x) - x loses digits and its series is used.
-  private static final double SERIES = 1e-2;
-
   private final Spec spec;
 
   ScalarAttentionKl(Spec spec) {
@@ -74,7 +71,7 @@ final class ScalarAttentionKl implements Kernel<Arguments> {
         double logP = scaled(a.studentScores(), r, j) - studentLse;
         double logQ = scaled(a.teacherScores(), r, j) - teacherLse;
         if (clamp == 0) {
-          loss += term(logP, logQ);
+          loss += ScalarMath.divergence(logQ, logP);
         } else {
           double p = Math.exp(logP);
           double q = Math.max(Math.exp(logQ), clamp);
@@ -96,19 +93,6 @@ final class ScalarAttentionKl implements Kernel<Arguments> {
       }
     }
     return loss;
-  }
-
-  /** Returns q (expm1(x) - x), x = log(p / q): never negative, 0 for p = q, p for q = 0. */
-  private static double term(double logP, double logQ) {
-    double q = Math.exp(logQ);
-    if (q == 0) {
-      return Math.exp(logP);
-    }
-    double x = logP - logQ;
-    if (Math.abs(x) < SERIES) {
-      return q * x * x * (1 / 2. + x * (1 / 6. + x * (1 / 24. + x * (1 / 120. + x / 720))));
-    }
-    return Math.exp(logP) - q * (1 + x);
   }
 
   private double logSumExp(Arguments a, Matrix scores, long r, long maskRow, long keys) {

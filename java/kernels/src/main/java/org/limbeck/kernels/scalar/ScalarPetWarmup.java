@@ -70,8 +70,8 @@ public final class ScalarPetWarmup implements Kernel<Arguments> {
     } else if (a.gradStudent() != null) {
       for (long j = 0; j < z.cols(); j++) {
         float zj = z.getFloat(r, j);
-        double g = residual(tTop, kappa) * (j == top ? 1 : -share(zj, lseTop));
-        g += residual(tGold, rho) * (j == gold ? 1 : -share(zj, lseGold));
+        double g = residual(tTop, kappa) * (j == top ? 1 : -ScalarMath.expBelow(zj, lseTop));
+        g += residual(tGold, rho) * (j == gold ? 1 : -ScalarMath.expBelow(zj, lseGold));
         a.gradStudent().setFloat(r, j, (float) (g * weight * factor));
       }
     }
@@ -106,14 +106,9 @@ public final class ScalarPetWarmup implements Kernel<Arguments> {
     }
     double sum = 0;
     for (long j = 0; j < z.cols(); j++) {
-      sum += j == index ? 0 : share(z.getFloat(r, j), max);
+      sum += j == index ? 0 : ScalarMath.expBelow(z.getFloat(r, j), max);
     }
     return max + Math.log(sum);
-  }
-
-  /** Returns exp(z - lse), 0 for -infinity even where lse is. */
-  private static double share(float z, double lse) {
-    return z == Float.NEGATIVE_INFINITY ? 0 : Math.exp(z - lse);
   }
 
   /** Returns - target log x - (1 - target) log(1 - x), x = sigmoid(t). */

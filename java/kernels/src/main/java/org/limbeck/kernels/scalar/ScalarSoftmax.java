@@ -25,17 +25,14 @@ final class ScalarSoftmax {
       }
       double sum = 0;
       for (long c = 0; c < x.cols(); c++) {
-        sum += exp(x.getFloat(r, c), max);
+        sum += ScalarMath.expBelow(x.getFloat(r, c), max);
       }
       for (long c = 0; c < x.cols(); c++) {
-        double y = max == Double.NEGATIVE_INFINITY ? 0 : exp(x.getFloat(r, c), max) / sum;
+        double y =
+            max == Double.NEGATIVE_INFINITY ? 0 : ScalarMath.expBelow(x.getFloat(r, c), max) / sum;
         a.y().setFloat(r, c, (float) y);
       }
     }
-  }
-
-  private static double exp(float x, double max) {
-    return x == Float.NEGATIVE_INFINITY && max < Double.POSITIVE_INFINITY ? 0 : Math.exp(x - max);
   }
 
   static void backward(Softmax.Backward a, WorkerPool pool) {

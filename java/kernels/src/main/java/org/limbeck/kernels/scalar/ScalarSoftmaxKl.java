@@ -260,15 +260,19 @@ public final class ScalarSoftmaxKl implements Kernel<Arguments> {
   private double term(double logP, double logQ) {
     return switch (spec.mode()) {
       case FORWARD_KL ->
-          spec.teacher() == Teacher.TOP_K_RAW ? -weighted(logP, logQ - logP) : kl(logP, logQ);
-      case REVERSE_KL -> kl(logQ, logP);
-      case SYMMETRIC_KL -> (kl(logP, logQ) + kl(logQ, logP)) / 2;
+          spec.teacher() == Teacher.TOP_K_RAW
+              ? -weighted(logP, logQ - logP)
+              : ScalarMath.divergence(logP, logQ);
+      case REVERSE_KL -> ScalarMath.divergence(logQ, logP);
+      case SYMMETRIC_KL ->
+          (ScalarMath.divergence(logP, logQ) + ScalarMath.divergence(logQ, logP)) / 2;
       case JS -> {
         double logM = mixture(spec.beta(), logP, logQ);
-        yield spec.beta() * kl(logP, logM) + (1 - spec.beta()) * kl(logQ, logM);
+        yield spec.beta() * ScalarMath.divergence(logP, logM)
+            + (1 - spec.beta()) * ScalarMath.divergence(logQ, logM);
       }
-      case SKEW_FORWARD_KL -> kl(logP, mixture(spec.alpha(), logP, logQ));
-      case SKEW_REVERSE_KL -> kl(logQ, mixture(1 - spec.alpha(), logP, logQ));
+      case SKEW_FORWARD_KL -> ScalarMath.divergence(logP, mixture(spec.alpha(), logP, logQ));
+      case SKEW_REVERSE_KL -> ScalarMath.divergence(logQ, mixture(1 - spec.alpha(), logP, logQ));
       case SOFT_CE -> -weighted(logP, logQ);
       case TOTAL_VARIATION -> Math.abs(Math.exp(logP) - Math.exp(logQ)) / 2;
       case LOGIT_MSE -> throw new IllegalStateException("LOGIT_MSE has no probabilities");
@@ -316,24 +320,6 @@ public final class ScalarSoftmaxKl implements Kernel<Arguments> {
   /** exp(logA) value, with 0 for probability 0 whatever the value. */
   private static double weighted(double logA, double value) {
     return logA == Double.NEGATIVE_INFINITY ? 0 : Math.exp(logA) * value;
-  }
-
-  /**
-   * a log(a / b) + b - a, never negative. Over rows that sum to 1 the differences add nothing; term
-   * by term they remove what would cancel.
-   */
-  private static double kl(double logA, double logB) {
-    double pa = Math.exp(logA);
-    double pb = Math.exp(logB);
-    if (logA == Double.NEGATIVE_INFINITY) {
-      return pb;
-    }
-    double x = logB - logA;
-    if (Math.abs(x) < 0.01) {
-      // exp(x) - 1 - x by its series, where the subtraction would lose the digits.
-      return pa * (x * x / 2) * (1 + x / 3 * (1 + x / 4 * (1 + x / 5 * (1 + x / 6 * (1 + x / 7)))));
-    }
-    return pb - pa - pa * x;
   }
 
   /** log(weight p + (1 - weight) q), exact in the difference from either where they are close. */
