@@ -25,6 +25,7 @@ public final class HeatMap {
   private static final int LONGEST_LABEL = 14;
 
   /** One matrix: rows from top to bottom. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Panel(String title, double[][] values) {}
 
   private final String title;

@@ -51,6 +51,7 @@ public final class Progress implements AutoCloseable {
    * @param total how many of them there are, 1 or more
    * @param quiet whether plain lines are wanted even on a terminal
    */
+  @SuppressWarnings("SystemConsoleNull") // it still is where -Djdk.console chooses another module
   public static Progress start(String task, String unit, long total, boolean quiet) {
     boolean terminal = System.console() != null && System.console().isTerminal();
     if (quiet || !terminal) {

@@ -48,9 +48,11 @@ public final class Report {
       @media print {
         body { max-width: none; padding: 0; font-size: 10.5pt; }
         nav { display: none; }
-        h2 { break-after: avoid; }
+        h2, caption, thead { break-after: avoid; }
         figure, tr, pre { break-inside: avoid; }
         .wide { overflow: visible; }
+        figure { margin: .6rem 0 1rem; }
+        figure img { max-height: 9.5cm; object-fit: contain; object-position: left; }
         table { font-size: 8pt; }
         .dense { font-size: 6.5pt; }
         .dense th, .dense td { padding: .15rem .3rem; }
@@ -196,10 +198,10 @@ public final class Report {
   }
 
   private static boolean allowed(int c) {
-    return c >= 0x20 && c < 0xD800
+    return (c >= 0x20 && c < 0xD800)
         || c == '\t'
         || c == '\n'
-        || c >= 0xE000 && c < 0xFFFE
+        || (c >= 0xE000 && c < 0xFFFE)
         || c >= 0x10000;
   }
 }

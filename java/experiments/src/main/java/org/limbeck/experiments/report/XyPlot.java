@@ -46,6 +46,7 @@ public final class XyPlot {
   }
 
   /** One curve; several may share a name, and then a colour and a legend entry. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Curve(String name, Look look, double[] x, double[] y, double[] deviation) {}
 
   /** A mark on the horizontal axis. */
@@ -102,7 +103,8 @@ public final class XyPlot {
       layers = Math.max(layers, y.length / heads);
       double[] x = new double[y.length];
       for (int i = 0; i < x.length; i++) {
-        x[i] = i / heads + 0.6 + 0.8 * (i % heads + 0.5) / heads;
+        int layer = i / heads + 1;
+        x[i] = layer - 0.4 + 0.8 * (i % heads + 0.5) / heads;
       }
       plot.points(entry.getKey(), x, y);
     }
@@ -303,7 +305,7 @@ public final class XyPlot {
       graphics.setColor(Palette.MUTED);
       graphics.draw(new Line2D.Double(x, axis, x, axis + 4.0));
       double half = metrics.stringWidth(tick.label) / 2.0;
-      if (i % step != 0 || logarithmicX && x - half < free) {
+      if (i % step != 0 || (logarithmicX && x - half < free)) {
         continue; // the label would touch the one before
       }
       free = x + half + 5;

@@ -17,6 +17,8 @@ import org.limbeck.kernels.memory.Matrix;
  * when |lambda_old - lambda| / (|lambda_old| + 1e-6) falls below {@code tolerance}, and, as in
  * PyHessian, it is then lambda_old that is reported.
  *
+ * <p>A product that is not a number ends the iteration with NaN, not converged.
+ *
  * <p>Two eigenvalues of equal magnitude and opposite sign make the quotient a mixture of both, as
  * in any power iteration.
  *
@@ -105,6 +107,9 @@ public record PowerIteration(int count, int maxIterations, double tolerance, lon
       v.assignNormalised(v, GUARD);
       hessian.multiply(v.blocks(), product.blocks());
       double next = v.dot(product);
+      if (Double.isNaN(next)) {
+        return new Eigenvalue(next, i + 1, false); // no further product would help
+      }
       v.assignNormalised(product, GUARD);
       if (i > 0 && Math.abs(lambda - next) / (Math.abs(lambda) + GUARD) < tolerance) {
         return new Eigenvalue(lambda, i + 1, true);

@@ -144,6 +144,15 @@ class PowerIterationTest {
     }
   }
 
+  @Test
+  void aProductThatIsNotANumberEndsTheIteration() {
+    HessianVectorProduct broken = (v, out) -> out.forEach(block -> block.setFloat(0, 0, Float.NaN));
+    Eigenvalue got = PowerIteration.PAPER.largest(broken, shapes()).get(0);
+    assertTrue(Double.isNaN(got.value()));
+    assertEquals(1, got.products());
+    assertFalse(got.converged());
+  }
+
   private Matrix zeros(long rows, long cols) {
     return memory.matrix(DType.F32, rows, cols);
   }
