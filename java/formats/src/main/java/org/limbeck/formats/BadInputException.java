@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.formats;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
@@ -66,6 +67,9 @@ public final class BadInputException extends RuntimeException {
     }
     if (cause instanceof FileAlreadyExistsException) {
       return "a file of that name exists already";
+    }
+    if (cause instanceof EOFException) {
+      return "it ends too early";
     }
     if (cause instanceof FileSystemException system && system.getReason() != null) {
       return system.getReason();
