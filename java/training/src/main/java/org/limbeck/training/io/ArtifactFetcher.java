@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 import org.limbeck.formats.BadInputException;
 
@@ -70,6 +71,8 @@ final class ArtifactFetcher {
           cache.resolve(artifact.fileName()),
           StandardCopyOption.ATOMIC_MOVE,
           StandardCopyOption.REPLACE_EXISTING);
+    } catch (ZipException e) {
+      throw cannot(artifact, "what came is no whole jar", e);
     } catch (IOException e) {
       throw BadInputException.writing(cache.resolve(artifact.fileName()), e);
     } finally {
