@@ -25,8 +25,9 @@ import jdk.incubator.vector.VectorOperators;
  * shifts, not by conversions, which are slow at the upper half of a vector and objects at 128 bits:
  * exponent and fraction, moved to their places in a double whose other bits are 0, are the
  * magnitude times 2^-896, exactly, denormals included; only infinity and NaN are lost, which the
- * largest magnitude shows. Two vectors a step: where C2 unrolls sums in double by itself, they are
- * four times slower. Tails are padded to a step with 0, or with an element of the piece.
+ * largest magnitude shows. Two vectors a step, and a loop that ends by !=, which C2 does not
+ * unroll: unrolled by itself, a sum in double is four times slower. Tails are padded to a step with
+ * 0, or with an element of the piece.
  */
 final class FakeQuantStatistics {
   /** What is computed, and with it how two pairs are merged. */
@@ -159,11 +160,12 @@ final class FakeQuantStatistics {
       MemorySegment xs, long xo, long bytes, float clip, MemorySegment scratch) {
     IntVector bound = IntVector.broadcast(I32, Float.floatToRawIntBits(clip));
     IntVector max = IntVector.zero(I32);
+    long end = xo + bytes;
     DoubleVector low = DoubleVector.zero(F64);
     DoubleVector high = low;
     DoubleVector nextLow = low;
     DoubleVector nextHigh = low;
-    for (long i = xo; i < xo + bytes; i += STEP) {
+    for (long i = xo; i != end; i += STEP) {
       IntVector v = IntVector.fromMemorySegment(I32, xs, i, ORDER).and(MAGNITUDE_BITS);
       IntVector w = IntVector.fromMemorySegment(I32, xs, i + BYTES, ORDER).and(MAGNITUDE_BITS);
       max = max.max(v.max(w));
@@ -191,11 +193,12 @@ final class FakeQuantStatistics {
     IntVector bound = IntVector.broadcast(I32, Float.floatToRawIntBits(clip));
     IntVector limit = IntVector.broadcast(I32, Float.floatToRawIntBits(threshold));
     IntVector count = IntVector.zero(I32);
+    long end = xo + bytes;
     DoubleVector low = DoubleVector.zero(F64);
     DoubleVector high = low;
     DoubleVector nextLow = low;
     DoubleVector nextHigh = low;
-    for (long i = xo; i < xo + bytes; i += STEP) {
+    for (long i = xo; i != end; i += STEP) {
       IntVector v = IntVector.fromMemorySegment(I32, xs, i, ORDER).and(MAGNITUDE_BITS);
       IntVector w = IntVector.fromMemorySegment(I32, xs, i + BYTES, ORDER).and(MAGNITUDE_BITS);
       // All ones above the limit: a difference of magnitudes does not overflow.
