@@ -22,12 +22,12 @@ import jdk.incubator.vector.VectorOperators;
  *
  * <p>Sums are kept in double lanes: with float lanes the ternary threshold would be off by 1e-7 and
  * codes would differ from the reference. A float vector of magnitudes becomes two of doubles by
- * shifts, not by conversions, which are slow at the upper half of a vector and objects at 128 bits:
- * exponent and fraction, moved to their places in a double whose other bits are 0, are the
- * magnitude times 2^-896, exactly, denormals included; only infinity and NaN are lost, which the
- * largest magnitude shows. Two vectors a step, and a loop that ends by !=, which C2 does not
- * unroll: unrolled by itself, a sum in double is four times slower. Tails are padded to a step with
- * 0, or with an element of the piece.
+ * shifts, not by conversions of half vectors, which are objects at 128 bits: exponent and fraction,
+ * moved to their places in a double whose other bits are 0, are the magnitude times 2^-896,
+ * exactly, denormals included; only infinity and NaN are lost, which the largest magnitude shows.
+ * Two vectors a step, and a loop that ends by !=, which C2 does not unroll: unrolled by C2, these
+ * sums took two to three times as long. Tails are padded to a step with 0, or with an element of
+ * the piece.
  */
 final class FakeQuantStatistics {
   /** What is computed, and with it how two pairs are merged. */
