@@ -4,8 +4,11 @@ package org.limbeck.vectors.contract;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.limbeck.vectors.contract.FakeQuantCase.NO_CLIP;
+import static org.limbeck.vectors.contract.FakeQuantCase.spec;
+import static org.limbeck.vectors.contract.FakeQuantCase.specs;
+import static org.limbeck.vectors.contract.FakeQuantCase.step;
 
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,6 +21,7 @@ import org.limbeck.kernels.op.FakeQuant.Group;
 import org.limbeck.kernels.op.FakeQuant.Scheme;
 import org.limbeck.kernels.op.FakeQuant.Ste;
 import org.limbeck.kernels.op.InvalidArgumentException;
+import org.limbeck.vectors.contract.FakeQuantCase.Results;
 
 /**
  * The contract of fake_quant.
@@ -28,63 +32,9 @@ import org.limbeck.kernels.op.InvalidArgumentException;
  * whole suite. Elements exactly at a boundary are tested with sums that are exact in any order.
  */
 public abstract class FakeQuantContract extends KernelContract {
-  private static final float NO_CLIP = Float.POSITIVE_INFINITY;
-
   /** Tests a backend. */
   protected FakeQuantContract(String backend) {
     super(backend);
-  }
-
-  private static FakeQuant.Spec spec(Scheme scheme, Group group, float clip, Ste ste) {
-    boolean lsq = scheme == Scheme.LSQ;
-    int bits = lsq ? 3 : group.equals(Group.TENSOR) ? 8 : 4;
-    return new FakeQuant.Spec(scheme, bits, lsq ? Group.TENSOR : group, lsq ? NO_CLIP : clip, ste);
-  }
-
-  private static List<FakeQuant.Spec> specs(Group... groups) {
-    List<FakeQuant.Spec> specs = new ArrayList<>();
-    for (Group group : groups) {
-      for (Scheme scheme : Scheme.values()) {
-        specs.add(spec(scheme, group, 1.5f, Ste.CLIPPED));
-      }
-    }
-    for (Scheme scheme : Scheme.values()) {
-      specs.add(spec(scheme, groups[0], NO_CLIP, Ste.PLAIN));
-    }
-    specs.add(spec(Scheme.TERNARY_TWN, groups[0], NO_CLIP, Ste.CLIPPED));
-    specs.add(spec(Scheme.MIDRISE2, groups[0], NO_CLIP, Ste.CLIPPED));
-    return specs;
-  }
-
-  /** All outputs of both operations. */
-  private record Results(
-      Matrix y, Matrix codes, Matrix scale, Matrix zero, Matrix gradX, Matrix gradStep) {
-    static Results of(Tensors t, FakeQuant.Spec spec, Matrix x) {
-      long groups = spec.group().count(x.rows(), x.cols());
-      boolean minMax = spec.scheme() == Scheme.UNIFORM_MINMAX;
-      return new Results(
-          t.zeros(DType.F32, x.rows(), x.cols()),
-          t.zeros(spec.scheme().codeType(), x.rows(), x.cols()),
-          t.vector(groups),
-          minMax ? t.vector(groups) : null,
-          t.zeros(DType.F32, x.rows(), x.cols()),
-          spec.scheme() == Scheme.LSQ ? t.vector(1) : null);
-    }
-
-    FakeQuant.Forward forward(Matrix x, Matrix step) {
-      return new FakeQuant.Forward(x, gradStep == null ? null : step, y, codes, scale, zero);
-    }
-
-    FakeQuant.Backward backward(Matrix x, Matrix step, Matrix gradY) {
-      return new FakeQuant.Backward(
-          x, gradStep == null ? null : step, scale, gradY, gradX, gradStep);
-    }
-  }
-
-  private static Matrix step(Tensors t) {
-    Matrix step = t.vector(1);
-    step.setFloat(0, 0, 0.3f);
-    return step;
   }
 
   private void assertAgrees(Tensors t, FakeQuant.Spec spec, Matrix x, Matrix gradY) {

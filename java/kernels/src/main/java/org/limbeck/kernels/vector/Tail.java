@@ -37,13 +37,25 @@ final class Tail {
       MemorySegment scratch,
       long scratchOffset,
       float neutral) {
+    pad(segment, offset, bytes, scratch, scratchOffset, Lanes.BYTES, neutral);
+  }
+
+  /** As above, but fills the rest of {@code padded} bytes. */
+  static void pad(
+      MemorySegment segment,
+      long offset,
+      long bytes,
+      MemorySegment scratch,
+      long scratchOffset,
+      long padded,
+      float neutral) {
     for (long i = 0; i < bytes; i += Float.BYTES) {
       scratch.set(
           ValueLayout.JAVA_FLOAT,
           scratchOffset + i,
           segment.get(ValueLayout.JAVA_FLOAT, offset + i));
     }
-    for (long i = bytes; i < Lanes.BYTES; i += Float.BYTES) {
+    for (long i = bytes; i < padded; i += Float.BYTES) {
       scratch.set(ValueLayout.JAVA_FLOAT, scratchOffset + i, neutral);
     }
   }

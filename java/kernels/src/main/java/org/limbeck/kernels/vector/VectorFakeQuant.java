@@ -31,10 +31,10 @@ import org.limbeck.kernels.vector.FakeQuantStatistics.Kind;
 final class VectorFakeQuant {
   private static final float MINMAX_EPSILON = 1e-8f;
 
-  // Scratch of a worker: three slots of loops, the pair of a group, its parameters, codes.
-  private static final long PAIR = 3 * Tail.SLOT_BYTES;
-  private static final long PARAMETERS = 4 * Tail.SLOT_BYTES;
-  private static final long BLOCK = 5 * Tail.SLOT_BYTES;
+  // Scratch of a worker: slots of loops, the pair of a group, its parameters, codes.
+  private static final long PAIR = FakeQuantStatistics.SCRATCH_BYTES;
+  private static final long PARAMETERS = PAIR + Tail.SLOT_BYTES;
+  private static final long BLOCK = PARAMETERS + Tail.SLOT_BYTES;
   private static final long BLOCK_BYTES = 4096;
   private static final long SCRATCH_BYTES = BLOCK + BLOCK_BYTES;
 
