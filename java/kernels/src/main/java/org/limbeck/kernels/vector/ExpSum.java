@@ -37,6 +37,7 @@ final class ExpSum {
   // 1.5 * 2^23: adding it rounds to an integer and leaves that integer in the low bits.
   private static final float ROUND = 12_582_912f;
 
+  // A block of exponentials on their way to a segment.
   private static final ThreadLocal<float[]> BUFFER =
       ThreadLocal.withInitial(() -> new float[(int) BLOCK_BYTES / Float.BYTES]);
 
@@ -131,8 +132,7 @@ final class ExpSum {
     for (int i = 0; i < count; i += FLOATS) {
       FloatVector t =
           FloatVector.fromMemorySegment(F32, xs, xo + i * (long) Float.BYTES, ORDER).sub(shift);
-      FloatVector n =
-          t.fma(FloatVector.broadcast(F32, factor), FloatVector.broadcast(F32, ROUND));
+      FloatVector n = t.fma(FloatVector.broadcast(F32, factor), FloatVector.broadcast(F32, ROUND));
       FloatVector f =
           t.fma(FloatVector.broadcast(F32, factor), FloatVector.broadcast(F32, ROUND).sub(n));
       FloatVector p =
@@ -173,8 +173,7 @@ final class ExpSum {
   }
 
   /** Puts 0 in place of the exponentials of what has been clamped from below; returns the sum. */
-  private static float dropTiny(
-      float[] es, int eo, int count, MemorySegment scratch, long slot) {
+  private static float dropTiny(float[] es, int eo, int count, MemorySegment scratch, long slot) {
     FloatVector sum = FloatVector.zero(F32);
     for (int i = 0; i < count; i += FLOATS) {
       FloatVector e = FloatVector.fromArray(F32, es, eo + i);

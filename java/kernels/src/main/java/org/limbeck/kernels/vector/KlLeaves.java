@@ -119,8 +119,7 @@ final class KlLeaves {
     // The series is written out: its operands are in registers here.
     FloatVector loss = FloatVector.zero(F32);
     for (int i = 0; i < count; i += FLOATS) {
-      FloatVector u =
-          FloatVector.fromMemorySegment(F32, us, uo + i * (long) Float.BYTES, ORDER);
+      FloatVector u = FloatVector.fromMemorySegment(F32, us, uo + i * (long) Float.BYTES, ORDER);
       FloatVector rest =
           u.sub(maxU).fma(FloatVector.broadcast(F32, change), FloatVector.broadcast(F32, -offset));
       FloatVector x =
@@ -439,8 +438,7 @@ final class KlLeaves {
     for (int n = 0; n < count; n += FLOATS) {
       long i = n * (long) Float.BYTES;
       FloatVector z = FloatVector.fromMemorySegment(F32, zs, zo + i, ORDER);
-      FloatVector add =
-          FloatVector.fromArray(F32, es, eo + n).mul(scale).sub(uniform);
+      FloatVector add = FloatVector.fromArray(F32, es, eo + n).mul(scale).sub(uniform);
       add = add.blend(0f, z.compare(VectorOperators.LE, FLOOR));
       FloatVector.fromMemorySegment(F32, gs, go + i, ORDER)
           .add(add)

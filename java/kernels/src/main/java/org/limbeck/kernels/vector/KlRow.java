@@ -15,14 +15,14 @@ final class KlRow {
   /** Of a row at once where seven arrays of scratch are filled. */
   private static final long SMALL_BLOCK = 1024L * Float.BYTES;
 
-  // Offsets in scratch. The distance of the arrays is no multiple of 4096: stores to one and loads
-  // from another would be taken for the same address.
+  // Offsets in scratch. CLAMPED is a block for logits brought into bounds. The distance of the arrays
+  // is no multiple of 4096: stores to one and loads from another would be taken for the same address.
   private static final long LANES = 0;
   private static final long TAIL_Z = 4 * Tail.SLOT_BYTES;
   private static final long TAIL_U = 5 * Tail.SLOT_BYTES;
   private static final long TAIL_G = 6 * Tail.SLOT_BYTES;
-  private static final long UNUSED = 8 * Tail.SLOT_BYTES;
-  private static final long ARRAYS = UNUSED + RowExps.BLOCK;
+  private static final long CLAMPED = 8 * Tail.SLOT_BYTES;
+  private static final long ARRAYS = CLAMPED + RowExps.BLOCK;
   private static final long STEP = SMALL_BLOCK + 2 * Tail.SLOT_BYTES;
   private static final long STAGED = ARRAYS + 7 * STEP;
 
@@ -184,8 +184,8 @@ final class KlRow {
     if (squares) {
       return !(hard && mask != null) && squarable(us, uo) && squarable(zs, zo);
     }
-    if (!teacher.scan(us, uo, bytes, scratch, UNUSED, TAIL_U, LANES)
-        || !student.scan(zs, zo, bytes, scratch, UNUSED, TAIL_Z, LANES)) {
+    if (!teacher.scan(us, uo, bytes, scratch, CLAMPED, TAIL_U, LANES)
+        || !student.scan(zs, zo, bytes, scratch, CLAMPED, TAIL_Z, LANES)) {
       return false;
     }
     if (student.floored() || teacher.floored()) {
@@ -205,7 +205,8 @@ final class KlRow {
   /** Statistics of the student at temperature 1; returns false for a row for the reference. */
   private boolean hardStatistics(boolean soft) {
     boolean known = soft && !squares && hardStudent == student;
-    return (known || hardStudent.scan(zs, zo, bytes, scratch, UNUSED, TAIL_Z, LANES)) && !hardStudent.floored();
+    return (known || hardStudent.scan(zs, zo, bytes, scratch, CLAMPED, TAIL_Z, LANES))
+        && !hardStudent.floored();
   }
 
   /** Whether all squares of differences are finite. */
@@ -323,8 +324,7 @@ final class KlRow {
     if (whole < bytes) {
       padTails();
       long rest = bytes - whole;
-      onePassBlock(
-          whole, scratch, TAIL_Z, scratch, TAIL_U, gs, go + whole, Lanes.BYTES, rest, by);
+      onePassBlock(whole, scratch, TAIL_Z, scratch, TAIL_U, gs, go + whole, Lanes.BYTES, rest, by);
     }
   }
 
@@ -535,8 +535,7 @@ final class KlRow {
       float scale = hardStudent.scale(whole, by);
       float[] exps = hardStudent.exps();
       int at = RowExps.at(whole);
-      KlLeaves.addHard(
-          scratch, TAIL_Z, scratch, TAIL_G, exps, at, Lanes.FLOATS, scale, uniform);
+      KlLeaves.addHard(scratch, TAIL_Z, scratch, TAIL_G, exps, at, Lanes.FLOATS, scale, uniform);
       Tail.unpad(scratch, TAIL_G, gs, go + whole, bytes - whole);
     }
     long at = go + label * Float.BYTES;

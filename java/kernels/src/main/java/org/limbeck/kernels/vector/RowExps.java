@@ -4,9 +4,9 @@ package org.limbeck.kernels.vector;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The exponentials of a row of logits under a temperature, kept in an array, and their sum. Found in
- * one reading: each block of them is relative to the maximum so far, and the sum is brought to each
- * new maximum.
+ * The exponentials of a row of logits under a temperature, kept in an array, and their sum. Found
+ * in one reading: each block of them is relative to the maximum so far, and the sum is brought to
+ * each new maximum.
  */
 final class RowExps {
   /** Of a row at once: it stays in the first cache level between the two looks at it. */
@@ -76,13 +76,7 @@ final class RowExps {
   }
 
   private boolean scanBlock(
-      MemorySegment s,
-      long offset,
-      long n,
-      long i,
-      MemorySegment scratch,
-      long block,
-      long lanes) {
+      MemorySegment s, long offset, long n, long i, MemorySegment scratch, long block, long lanes) {
     long range = ExpSum.range(s, offset, n);
     float largest = ExpSum.largest(range);
     float smallest = ExpSum.smallest(range);
@@ -118,8 +112,7 @@ final class RowExps {
    * probabilities. A tail is relative to the maximum of the whole row.
    */
   float scale(long i, double factor) {
-    float then =
-        i < whole ? tops[(int) (i / BLOCK)] : max;
+    float then = i < whole ? tops[(int) (i / BLOCK)] : max;
     double scale = factor / sum;
     return (float) (then == max ? scale : scale * Math.exp(((double) then - max) * inverse));
   }
