@@ -3,10 +3,12 @@ package org.limbeck.kernels.vector;
 
 import static org.limbeck.kernels.vector.Lanes.BYTES;
 import static org.limbeck.kernels.vector.Lanes.F32;
+import static org.limbeck.kernels.vector.Lanes.FLOATS;
 import static org.limbeck.kernels.vector.Lanes.I32;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -15,6 +17,9 @@ import jdk.incubator.vector.VectorOperators;
  * Exponentials of a row of logits relative to a shift, and their sum. The loop that most blocks
  * take has no comparison: a first look at the block says whether a logit is above the shift or so
  * far below that its exponential is 0, and only then are the logits clamped into a copy first.
+ *
+ * <p>The exponentials go into an array: C2 cannot take the checks of a segment out of a loop that
+ * stores to segments, and there are fifty instructions of them for each vector.
  *
  * <p>No loop calls a method of ours. Whether C2 inlines such a call depends on what it compiled
  * before, and where it does not, every vector becomes an object.
@@ -31,6 +36,10 @@ final class ExpSum {
   private static final double LOG2_E = 1 / Math.log(2);
   // 1.5 * 2^23: adding it rounds to an integer and leaves that integer in the low bits.
   private static final float ROUND = 12_582_912f;
+
+  // A block of exponentials on their way to a segment.
+  private static final ThreadLocal<float[]> BUFFER =
+      ThreadLocal.withInitial(() -> new float[(int) BLOCK_BYTES / Float.BYTES]);
 
   private ExpSum() {}
 
@@ -58,39 +67,50 @@ final class ExpSum {
       float shift,
       float factor,
       MemorySegment scratch) {
+    float[] buffer = BUFFER.get();
     double sum = 0;
     for (long o = 0; o < bytes; o += BLOCK_BYTES) {
       long length = Math.min(BLOCK_BYTES, bytes - o);
+      int count = (int) (length / Float.BYTES);
       long range = range(xs, xo + o, length);
-      sum += block(xs, xo + o, ys, keep ? yo + o : yo, length, range, shift, factor, scratch, 0);
+      long to = keep ? yo + o : yo;
+      sum += block(xs, xo + o, buffer, 0, count, range, shift, factor, ys, to, scratch, 0);
+      MemorySegment.copy(buffer, 0, ys, ValueLayout.JAVA_FLOAT, to, count);
     }
     return sum;
   }
 
   /**
-   * The same for one block whose range is known.
+   * The same for one block, into an array.
    *
-   * @param range what {@link #range} returns for the block
+   * @param es where the exponentials go
+   * @param eo the index of the first
+   * @param count a multiple of a vector's elements
+   * @param range what {@link #range} says of the block
+   * @param clamped memory for as many floats, in case that logits have to be clamped
+   * @param co its byte offset
    * @param slot the byte offset in scratch of a vector's bytes that are overwritten
    */
   static float block(
       MemorySegment xs,
       long xo,
-      MemorySegment ys,
-      long yo,
-      long bytes,
+      float[] es,
+      int eo,
+      int count,
       long range,
       float shift,
       float factor,
+      MemorySegment clamped,
+      long co,
       MemorySegment scratch,
       long slot) {
     float binary = (float) (factor * LOG2_E);
     if (largest(range) <= shift && (smallest(range) - shift) * factor >= LOWEST) {
-      return powers(xs, xo, ys, yo, bytes, shift, binary, scratch, slot);
+      return powers(xs, xo, es, eo, count, shift, binary, scratch, slot);
     }
-    clamp(xs, xo, ys, yo, bytes, shift, LOWEST / factor, 0);
-    powers(ys, yo, ys, yo, bytes, 0, binary, scratch, slot);
-    return dropTiny(ys, yo, bytes, scratch, slot);
+    clamp(xs, xo, clamped, co, (long) count * Float.BYTES, shift, LOWEST / factor, 0);
+    powers(clamped, co, es, eo, count, 0, binary, scratch, slot);
+    return dropTiny(es, eo, count, scratch, slot);
   }
 
   /**
@@ -101,18 +121,18 @@ final class ExpSum {
   private static float powers(
       MemorySegment xs,
       long xo,
-      MemorySegment ys,
-      long yo,
-      long bytes,
+      float[] es,
+      int eo,
+      int count,
       float shift,
       float factor,
       MemorySegment scratch,
       long slot) {
     FloatVector sum = FloatVector.zero(F32);
-    for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector t = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).sub(shift);
-      FloatVector n =
-          t.fma(FloatVector.broadcast(F32, factor), FloatVector.broadcast(F32, ROUND));
+    for (int i = 0; i < count; i += FLOATS) {
+      FloatVector t =
+          FloatVector.fromMemorySegment(F32, xs, xo + i * (long) Float.BYTES, ORDER).sub(shift);
+      FloatVector n = t.fma(FloatVector.broadcast(F32, factor), FloatVector.broadcast(F32, ROUND));
       FloatVector f =
           t.fma(FloatVector.broadcast(F32, factor), FloatVector.broadcast(F32, ROUND).sub(n));
       FloatVector p =
@@ -127,7 +147,7 @@ final class ExpSum {
           p.reinterpretAsInts()
               .add(n.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
               .reinterpretAsFloats();
-      e.intoMemorySegment(ys, yo + i, ORDER);
+      e.intoArray(es, eo + i);
       sum = sum.add(e);
     }
     sum.intoMemorySegment(scratch, slot, ORDER);
@@ -153,13 +173,12 @@ final class ExpSum {
   }
 
   /** Puts 0 in place of the exponentials of what has been clamped from below; returns the sum. */
-  private static float dropTiny(
-      MemorySegment ys, long yo, long bytes, MemorySegment scratch, long slot) {
+  private static float dropTiny(float[] es, int eo, int count, MemorySegment scratch, long slot) {
     FloatVector sum = FloatVector.zero(F32);
-    for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector e = FloatVector.fromMemorySegment(F32, ys, yo + i, ORDER);
+    for (int i = 0; i < count; i += FLOATS) {
+      FloatVector e = FloatVector.fromArray(F32, es, eo + i);
       e = e.blend(0f, e.compare(VectorOperators.LT, TINY));
-      e.intoMemorySegment(ys, yo + i, ORDER);
+      e.intoArray(es, eo + i);
       sum = sum.add(e);
     }
     sum.intoMemorySegment(scratch, slot, ORDER);
@@ -183,11 +202,16 @@ final class ExpSum {
       min = min.min(v);
       flippedMax = flippedMax.max(v.lanewise(VectorOperators.XOR, Integer.MIN_VALUE));
     }
-    int highest = max.reduceLanes(VectorOperators.MAX);
-    int lowest = min.reduceLanes(VectorOperators.MIN);
-    int unsigned = flippedMax.reduceLanes(VectorOperators.MAX) ^ Integer.MIN_VALUE;
-    int largest = highest >= 0 ? highest : lowest;
-    int smallest = unsigned < 0 ? unsigned : lowest;
+    return range(
+        max.reduceLanes(VectorOperators.MAX),
+        min.reduceLanes(VectorOperators.MIN),
+        flippedMax.reduceLanes(VectorOperators.MAX));
+  }
+
+  private static long range(int max, int min, int flippedMax) {
+    int unsigned = flippedMax ^ Integer.MIN_VALUE;
+    int largest = max >= 0 ? max : min;
+    int smallest = unsigned < 0 ? unsigned : min;
     return (long) largest << 32 | smallest & 0xFFFF_FFFFL;
   }
 

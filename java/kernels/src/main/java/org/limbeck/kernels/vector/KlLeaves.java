@@ -3,6 +3,7 @@ package org.limbeck.kernels.vector;
 
 import static org.limbeck.kernels.vector.Lanes.BYTES;
 import static org.limbeck.kernels.vector.Lanes.F32;
+import static org.limbeck.kernels.vector.Lanes.FLOATS;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
 
 import java.lang.foreign.MemorySegment;
@@ -58,19 +59,23 @@ final class KlLeaves {
     }
   }
 
-  /** Returns the sum of e (z - max) over exponentials e in scratch. */
+  /** Returns the sum of e (z - max) over exponentials e. */
   static float dot(
       MemorySegment zs,
       long zo,
-      long bytes,
+      int count,
       float max,
+      float[] es,
+      int eo,
       MemorySegment scratch,
-      long exps,
       long lanes) {
     FloatVector sum = FloatVector.zero(F32);
-    for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector e = FloatVector.fromMemorySegment(F32, scratch, exps + i, ORDER);
-      sum = FloatVector.fromMemorySegment(F32, zs, zo + i, ORDER).sub(max).fma(e, sum);
+    for (int i = 0; i < count; i += FLOATS) {
+      FloatVector e = FloatVector.fromArray(F32, es, eo + i);
+      sum =
+          FloatVector.fromMemorySegment(F32, zs, zo + i * (long) Float.BYTES, ORDER)
+              .sub(max)
+              .fma(e, sum);
     }
     sum.intoMemorySegment(scratch, lanes, ORDER);
     return Lanes.sum(scratch, lanes);
@@ -90,16 +95,17 @@ final class KlLeaves {
 
   /**
    * The whole of a forward divergence, from logits and stored exponentials: stores factor * (q - p)
-   * and returns the sum of p (expm1(x) - x).
+   * over those of the teacher and returns the sum of p (expm1(x) - x).
    */
   static float forward(
       MemorySegment zs,
       long zo,
       MemorySegment us,
       long uo,
-      MemorySegment gs,
-      long go,
-      long bytes,
+      float[] ez,
+      float[] eu,
+      int at,
+      int count,
       float inverse,
       float change,
       float maxU,
@@ -109,22 +115,20 @@ final class KlLeaves {
       float scaleZ,
       float scaleU,
       MemorySegment scratch,
-      long ez,
-      long eu,
       long lanes) {
     // The series is written out: its operands are in registers here.
     FloatVector loss = FloatVector.zero(F32);
-    for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector u = FloatVector.fromMemorySegment(F32, us, uo + i, ORDER);
+    for (int i = 0; i < count; i += FLOATS) {
+      FloatVector u = FloatVector.fromMemorySegment(F32, us, uo + i * (long) Float.BYTES, ORDER);
       FloatVector rest =
           u.sub(maxU).fma(FloatVector.broadcast(F32, change), FloatVector.broadcast(F32, -offset));
       FloatVector x =
-          FloatVector.fromMemorySegment(F32, zs, zo + i, ORDER)
+          FloatVector.fromMemorySegment(F32, zs, zo + i * (long) Float.BYTES, ORDER)
               .sub(shift)
               .sub(u)
               .fma(FloatVector.broadcast(F32, inverse), rest);
-      FloatVector p = FloatVector.fromMemorySegment(F32, scratch, eu + i, ORDER).mul(scaleU);
-      FloatVector d = FloatVector.fromMemorySegment(F32, scratch, ez + i, ORDER).mul(scaleZ).sub(p);
+      FloatVector p = FloatVector.fromArray(F32, eu, at + i).mul(scaleU);
+      FloatVector d = FloatVector.fromArray(F32, ez, at + i).mul(scaleZ).sub(p);
       FloatVector t =
           x.fma(FloatVector.broadcast(F32, SERIES_7), FloatVector.broadcast(F32, SERIES_6));
       t = t.fma(x, FloatVector.broadcast(F32, SERIES_5));
@@ -136,7 +140,7 @@ final class KlLeaves {
       FloatVector small = t.mul(px).mul(x);
       VectorMask<Float> near = square.compare(VectorOperators.LT, SMALL * SMALL);
       loss = loss.add(d.sub(px).blend(small, near));
-      d.blend(px.add(small), near).mul(factor).intoMemorySegment(gs, go + i, ORDER);
+      d.blend(px.add(small), near).mul(factor).intoArray(eu, at + i);
     }
     loss.intoMemorySegment(scratch, lanes, ORDER);
     return Lanes.sum(scratch, lanes);
@@ -148,7 +152,10 @@ final class KlLeaves {
       long zo,
       MemorySegment us,
       long uo,
-      long bytes,
+      float[] ez,
+      float[] eu,
+      int from,
+      int count,
       float inverse,
       float change,
       float maxU,
@@ -157,11 +164,10 @@ final class KlLeaves {
       float scaleZ,
       float scaleU,
       MemorySegment scratch,
-      long ez,
-      long eu,
       long at,
       long block) {
-    for (long i = 0; i < bytes; i += BYTES) {
+    for (int n = 0; n < count; n += FLOATS) {
+      long i = n * (long) Float.BYTES;
       FloatVector u = FloatVector.fromMemorySegment(F32, us, uo + i, ORDER);
       FloatVector rest =
           u.sub(maxU).fma(FloatVector.broadcast(F32, change), FloatVector.broadcast(F32, -offset));
@@ -170,8 +176,8 @@ final class KlLeaves {
               .sub(shift)
               .sub(u)
               .fma(FloatVector.broadcast(F32, inverse), rest);
-      FloatVector p = FloatVector.fromMemorySegment(F32, scratch, eu + i, ORDER).mul(scaleU);
-      FloatVector q = FloatVector.fromMemorySegment(F32, scratch, ez + i, ORDER).mul(scaleZ);
+      FloatVector p = FloatVector.fromArray(F32, eu, from + n).mul(scaleU);
+      FloatVector q = FloatVector.fromArray(F32, ez, from + n).mul(scaleZ);
       p.intoMemorySegment(scratch, at + i, ORDER);
       q.intoMemorySegment(scratch, at + block + i, ORDER);
       x.intoMemorySegment(scratch, at + 2 * block + i, ORDER);
@@ -399,39 +405,40 @@ final class KlLeaves {
       long zo,
       MemorySegment us,
       long uo,
-      MemorySegment gs,
-      long go,
-      long bytes,
+      float[] gs,
+      int go,
+      int count,
       float factor,
       MemorySegment scratch,
       long lanes) {
     FloatVector loss = FloatVector.zero(F32);
-    for (long i = 0; i < bytes; i += BYTES) {
+    for (int n = 0; n < count; n += FLOATS) {
+      long i = n * (long) Float.BYTES;
       FloatVector d =
           FloatVector.fromMemorySegment(F32, zs, zo + i, ORDER)
               .sub(FloatVector.fromMemorySegment(F32, us, uo + i, ORDER));
       loss = d.fma(d, loss);
-      d.mul(factor).intoMemorySegment(gs, go + i, ORDER);
+      d.mul(factor).intoArray(gs, go + n);
     }
     loss.intoMemorySegment(scratch, lanes, ORDER);
     return Lanes.sum(scratch, lanes);
   }
 
-  /** Adds e scale - uniform to a gradient, e in scratch, in the columns that are kept. */
+  /** Adds e scale - uniform to a gradient, in the columns that are kept. */
   static void addHard(
       MemorySegment zs,
       long zo,
       MemorySegment gs,
       long go,
-      long bytes,
-      MemorySegment scratch,
-      long exps,
+      float[] es,
+      int eo,
+      int count,
       float scale,
       float uniform) {
-    for (long i = 0; i < bytes; i += BYTES) {
+    for (int n = 0; n < count; n += FLOATS) {
+      long i = n * (long) Float.BYTES;
       FloatVector z = FloatVector.fromMemorySegment(F32, zs, zo + i, ORDER);
-      FloatVector add =
-          FloatVector.fromMemorySegment(F32, scratch, exps + i, ORDER).mul(scale).sub(uniform);
+      FloatVector add = FloatVector.fromArray(F32, es, eo + n).mul(scale).sub(uniform);
       add = add.blend(0f, z.compare(VectorOperators.LE, FLOOR));
       FloatVector.fromMemorySegment(F32, gs, go + i, ORDER)
           .add(add)

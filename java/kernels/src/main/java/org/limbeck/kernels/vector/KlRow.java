@@ -15,14 +15,14 @@ final class KlRow {
   /** Of a row at once where seven arrays of scratch are filled. */
   private static final long SMALL_BLOCK = 1024L * Float.BYTES;
 
-  // Offsets in scratch. The distance of the arrays is no multiple of 4096: stores to one and loads
-  // from another would be taken for the same address.
+  // Offsets in scratch. CLAMPED is a block for logits brought into bounds. The distance of the arrays
+  // is no multiple of 4096: stores to one and loads from another would be taken for the same address.
   private static final long LANES = 0;
   private static final long TAIL_Z = 4 * Tail.SLOT_BYTES;
   private static final long TAIL_U = 5 * Tail.SLOT_BYTES;
   private static final long TAIL_G = 6 * Tail.SLOT_BYTES;
-  private static final long UNUSED = 8 * Tail.SLOT_BYTES;
-  private static final long ARRAYS = UNUSED + RowExps.BLOCK;
+  private static final long CLAMPED = 8 * Tail.SLOT_BYTES;
+  private static final long ARRAYS = CLAMPED + RowExps.BLOCK;
   private static final long STEP = SMALL_BLOCK + 2 * Tail.SLOT_BYTES;
   private static final long STAGED = ARRAYS + 7 * STEP;
 
@@ -100,15 +100,11 @@ final class KlRow {
     kept = keptColumns;
     bytes = a.student().cols() * Float.BYTES;
     whole = Lanes.wholeBytes(bytes);
-    line = RowExps.lineBytes(bytes);
-    long exps = STAGED + 2 * line;
-    long each = RowExps.scratchBytes(bytes);
-    scratch = workspace.reserve(exps + 3 * each);
-    student.place(scratch, exps, bytes);
-    teacher.place(scratch, exps + each, bytes);
-    if (hardStudent != student) {
-      hardStudent.place(scratch, exps + 2 * each, bytes);
-    }
+    line = (bytes + 3 * Tail.SLOT_BYTES) & -Tail.SLOT_BYTES;
+    scratch = workspace.reserve(STAGED + 2 * line);
+    student.reserve(bytes);
+    teacher.reserve(bytes);
+    hardStudent.reserve(spec.hardWeight() == 0 ? 0 : bytes);
   }
 
   /** Does a row and returns its part of the loss before the normaliser. */
@@ -188,8 +184,8 @@ final class KlRow {
     if (squares) {
       return !(hard && mask != null) && squarable(us, uo) && squarable(zs, zo);
     }
-    if (!teacher.scan(us, uo, bytes, TAIL_U, LANES)
-        || !student.scan(zs, zo, bytes, TAIL_Z, LANES)) {
+    if (!teacher.scan(us, uo, bytes, scratch, CLAMPED, TAIL_U, LANES)
+        || !student.scan(zs, zo, bytes, scratch, CLAMPED, TAIL_Z, LANES)) {
       return false;
     }
     if (student.floored() || teacher.floored()) {
@@ -209,7 +205,8 @@ final class KlRow {
   /** Statistics of the student at temperature 1; returns false for a row for the reference. */
   private boolean hardStatistics(boolean soft) {
     boolean known = soft && !squares && hardStudent == student;
-    return (known || hardStudent.scan(zs, zo, bytes, TAIL_Z, LANES)) && !hardStudent.floored();
+    return (known || hardStudent.scan(zs, zo, bytes, scratch, CLAMPED, TAIL_Z, LANES))
+        && !hardStudent.floored();
   }
 
   /** Whether all squares of differences are finite. */
@@ -235,14 +232,16 @@ final class KlRow {
     for (long i = 0; i < whole; i += RowExps.BLOCK) {
       long n = Math.min(RowExps.BLOCK, whole - i);
       float dot =
-          KlLeaves.dot(us, uo + i, n, teacher.max(), scratch, teacher.at(i), LANES);
+          KlLeaves.dot(
+              us, uo + i, count(n), teacher.max(), teacher.exps(), RowExps.at(i), scratch, LANES);
       mean += (double) dot * teacher.scale(i, inverseU);
     }
     if (whole < bytes) {
       Tail.pad(us, uo + whole, bytes - whole, scratch, TAIL_U, KlLeaves.FLOOR);
-      long exps = teacher.at(whole);
+      int exps = RowExps.at(whole);
       float dot =
-          KlLeaves.dot(scratch, TAIL_U, Lanes.BYTES, teacher.max(), scratch, exps, LANES);
+          KlLeaves.dot(
+              scratch, TAIL_U, Lanes.FLOATS, teacher.max(), teacher.exps(), exps, scratch, LANES);
       mean += (double) dot * teacher.scale(whole, inverseU);
     }
     return teacher.logSum() - mean;
@@ -320,18 +319,16 @@ final class KlRow {
   private void onePass(MemorySegment gs, long go, float by) {
     for (long i = 0; i < whole; i += RowExps.BLOCK) {
       long n = Math.min(RowExps.BLOCK, whole - i);
-      MemorySegment to = gs == null ? scratch : gs;
-      onePassBlock(i, zs, zo + i, us, uo + i, to, gs == null ? UNUSED : go + i, n, by);
+      onePassBlock(i, zs, zo + i, us, uo + i, gs, go + i, n, n, by);
     }
     if (whole < bytes) {
       padTails();
-      onePassBlock(whole, scratch, TAIL_Z, scratch, TAIL_U, scratch, TAIL_G, Lanes.BYTES, by);
-      if (gs != null) {
-        Tail.unpad(scratch, TAIL_G, gs, go + whole, bytes - whole);
-      }
+      long rest = bytes - whole;
+      onePassBlock(whole, scratch, TAIL_Z, scratch, TAIL_U, gs, go + whole, Lanes.BYTES, rest, by);
     }
   }
 
+  /** Does n bytes of logits, and stores the gradient of the first {@code kept} bytes. */
   private void onePassBlock(
       long i,
       MemorySegment z,
@@ -341,32 +338,42 @@ final class KlRow {
       MemorySegment g,
       long gAt,
       long n,
+      long kept,
       float by) {
+    // Over the teacher's exponentials: the student's may serve the hard term after this.
+    float[] result = teacher.exps();
+    int at = RowExps.at(i);
     if (squares) {
-      loss += KlLeaves.squares(z, zAt, u, uAt, g, gAt, n, by, scratch, LANES);
-      return;
+      loss += KlLeaves.squares(z, zAt, u, uAt, result, at, count(n), by, scratch, LANES);
+    } else {
+      loss +=
+          KlLeaves.forward(
+              z,
+              zAt,
+              u,
+              uAt,
+              student.exps(),
+              result,
+              at,
+              count(n),
+              inverseZ,
+              inverseZ - inverseU,
+              teacher.max(),
+              shift,
+              offset,
+              by,
+              student.scale(i, 1),
+              teacher.scale(i, 1),
+              scratch,
+              LANES);
     }
-    loss +=
-        KlLeaves.forward(
-            z,
-            zAt,
-            u,
-            uAt,
-            g,
-            gAt,
-            n,
-            inverseZ,
-            inverseZ - inverseU,
-            teacher.max(),
-            shift,
-            offset,
-            by,
-            student.scale(i, 1),
-            teacher.scale(i, 1),
-            scratch,
-            student.at(i),
-            teacher.at(i),
-            LANES);
+    if (g != null) {
+      MemorySegment.copy(result, at, g, ValueLayout.JAVA_FLOAT, gAt, count(kept));
+    }
+  }
+
+  private static int count(long n) {
+    return (int) (n / Float.BYTES);
   }
 
   /**
@@ -418,7 +425,10 @@ final class KlRow {
         zAt,
         u,
         uAt,
-        n,
+        student.exps(),
+        teacher.exps(),
+        RowExps.at(at),
+        count(n),
         inverseZ,
         inverseZ - inverseU,
         teacher.max(),
@@ -427,8 +437,6 @@ final class KlRow {
         student.scale(at, 1),
         teacher.scale(at, 1),
         scratch,
-        student.at(at),
-        teacher.at(at),
         ARRAYS,
         STEP);
     KlLeaves.series(scratch, ARRAYS + 2 * STEP, ARRAYS + 6 * STEP, n);
@@ -461,8 +469,7 @@ final class KlRow {
     float logRest = (float) Math.log(1 - w);
     KlLeaves.mixture(scratch, ARRAYS, STEP, n, logWeight, logRest);
     long v = ARRAYS + 4 * STEP;
-    long range = ExpSum.range(scratch, v, n);
-    ExpSum.block(scratch, v, scratch, v, n, range, 0, 1, scratch, TAIL_G);
+    ExpSum.store(scratch, v, scratch, v, true, n, 0, 1, scratch);
     KlLeaves.mixtureNear(scratch, ARRAYS, STEP, n, 1 - w);
     KlLeaves.mixtureLog(scratch, ARRAYS, STEP, n);
     switch (spec.mode()) {
@@ -520,15 +527,15 @@ final class KlRow {
       long n = Math.min(RowExps.BLOCK, whole - i);
       float scale = hardStudent.scale(i, by);
       KlLeaves.addHard(
-          zs, zo + i, gs, go + i, n, scratch, hardStudent.at(i), scale, uniform);
+          zs, zo + i, gs, go + i, hardStudent.exps(), RowExps.at(i), count(n), scale, uniform);
     }
     if (whole < bytes) {
       Tail.pad(zs, zo + whole, bytes - whole, scratch, TAIL_Z, KlLeaves.FLOOR);
       Tail.pad(gs, go + whole, bytes - whole, scratch, TAIL_G, 0);
       float scale = hardStudent.scale(whole, by);
-      long exps = hardStudent.at(whole);
-      KlLeaves.addHard(
-          scratch, TAIL_Z, scratch, TAIL_G, Lanes.BYTES, scratch, exps, scale, uniform);
+      float[] exps = hardStudent.exps();
+      int at = RowExps.at(whole);
+      KlLeaves.addHard(scratch, TAIL_Z, scratch, TAIL_G, exps, at, Lanes.FLOATS, scale, uniform);
       Tail.unpad(scratch, TAIL_G, gs, go + whole, bytes - whole);
     }
     long at = go + label * Float.BYTES;

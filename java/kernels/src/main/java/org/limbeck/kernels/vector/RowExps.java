@@ -2,12 +2,11 @@
 package org.limbeck.kernels.vector;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
 /**
- * The exponentials of a row of logits under a temperature, kept in scratch, and their sum. Found in
- * one reading: each block of them is relative to the maximum so far, and the sum is brought to each
- * new maximum.
+ * The exponentials of a row of logits under a temperature, kept in an array, and their sum. Found
+ * in one reading: each block of them is relative to the maximum so far, and the sum is brought to
+ * each new maximum.
  */
 final class RowExps {
   /** Of a row at once: it stays in the first cache level between the two looks at it. */
@@ -15,10 +14,9 @@ final class RowExps {
 
   private final float inverse;
 
-  // Where in scratch the exponentials are, and the maximum that each block is relative to.
-  private MemorySegment scratch;
-  private long at;
-  private long tops;
+  // The exponentials, and the maximum that each block is relative to.
+  private float[] exps = new float[0];
+  private float[] tops = new float[0];
 
   private long whole;
   private float max;
@@ -30,44 +28,46 @@ final class RowExps {
     inverse = (float) (1 / temperature);
   }
 
-  /** Returns the bytes of scratch for a row of {@code bytes}. */
-  static long scratchBytes(long bytes) {
-    return lineBytes(bytes) + ((bytes / BLOCK + 2) * Float.BYTES + 64 & -Tail.SLOT_BYTES);
-  }
-
-  /** Returns the bytes of a row and a vector, and one slot more against equal addresses. */
-  static long lineBytes(long bytes) {
-    return bytes + 3 * Tail.SLOT_BYTES & -Tail.SLOT_BYTES;
-  }
-
-  /** Sets where in scratch the exponentials of rows of {@code bytes} go. */
-  void place(MemorySegment memory, long offset, long bytes) {
-    scratch = memory;
-    at = offset;
-    tops = offset + lineBytes(bytes);
+  /** Makes room for rows of {@code bytes}. */
+  void reserve(long bytes) {
+    int floats = Math.toIntExact(bytes / Float.BYTES) + Lanes.FLOATS;
+    if (exps.length < floats) {
+      exps = new float[floats];
+      tops = new float[Math.toIntExact(bytes / BLOCK) + 1];
+    }
   }
 
   /**
    * Reads a row. Returns false where it has NaN, +infinity, logits out of bounds or none within
    * them.
    *
-   * @param tail an offset in scratch for a padded vector
-   * @param lanes an offset in scratch for sums
+   * @param scratch memory for what follows
+   * @param block the offset of a block
+   * @param tail the offset of a padded vector
+   * @param lanes the offset of a vector for sums
    */
-  boolean scan(MemorySegment s, long offset, long bytes, long tail, long lanes) {
+  boolean scan(
+      MemorySegment s,
+      long offset,
+      long bytes,
+      MemorySegment scratch,
+      long block,
+      long tail,
+      long lanes) {
     whole = Lanes.wholeBytes(bytes);
     max = Float.NEGATIVE_INFINITY;
     sum = 0;
     floored = false;
     for (long i = 0; i < whole; i += BLOCK) {
-      if (!scanBlock(s, offset + i, Math.min(BLOCK, whole - i), i, lanes)) {
+      long n = Math.min(BLOCK, whole - i);
+      if (!scanBlock(s, offset + i, n, i, scratch, block, lanes)) {
         return false;
       }
-      scratch.set(ValueLayout.JAVA_FLOAT, tops + i / BLOCK * Float.BYTES, max);
+      tops[(int) (i / BLOCK)] = max;
     }
     if (whole < bytes) {
       Tail.pad(s, offset + whole, bytes - whole, scratch, tail, KlLeaves.FLOOR);
-      if (!scanBlock(scratch, tail, Lanes.BYTES, whole, lanes)) {
+      if (!scanBlock(scratch, tail, Lanes.BYTES, whole, scratch, block, lanes)) {
         return false;
       }
     }
@@ -75,7 +75,8 @@ final class RowExps {
     return max > 0.1f * KlLeaves.FLOOR;
   }
 
-  private boolean scanBlock(MemorySegment s, long offset, long n, long i, long lanes) {
+  private boolean scanBlock(
+      MemorySegment s, long offset, long n, long i, MemorySegment scratch, long block, long lanes) {
     long range = ExpSum.range(s, offset, n);
     float largest = ExpSum.largest(range);
     float smallest = ExpSum.smallest(range);
@@ -89,13 +90,21 @@ final class RowExps {
       sum *= Math.exp(((double) max - top) * inverse);
       max = top;
     }
-    sum += ExpSum.block(s, offset, scratch, at + i, n, range, max, inverse, scratch, lanes);
+    int count = (int) (n / Float.BYTES);
+    sum +=
+        ExpSum.block(
+            s, offset, exps, at(i), count, range, max, inverse, scratch, block, scratch, lanes);
     return true;
   }
 
-  /** Returns where in scratch the exponential of the logit at byte i of the row is. */
-  long at(long i) {
-    return at + i;
+  /** Returns the exponentials; valid until the next row. */
+  float[] exps() {
+    return exps;
+  }
+
+  /** Returns the index of the exponential of the logit at byte i of the row. */
+  static int at(long i) {
+    return (int) (i / Float.BYTES);
   }
 
   /**
@@ -103,8 +112,7 @@ final class RowExps {
    * probabilities. A tail is relative to the maximum of the whole row.
    */
   float scale(long i, double factor) {
-    float then =
-        i < whole ? scratch.get(ValueLayout.JAVA_FLOAT, tops + i / BLOCK * Float.BYTES) : max;
+    float then = i < whole ? tops[(int) (i / BLOCK)] : max;
     double scale = factor / sum;
     return (float) (then == max ? scale : scale * Math.exp(((double) then - max) * inverse));
   }

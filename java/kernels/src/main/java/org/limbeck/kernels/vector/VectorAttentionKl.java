@@ -115,7 +115,8 @@ final class VectorAttentionKl implements Kernel<Arguments> {
     return a.lengths() != null && square ? length(a, b) : a.shape().queries();
   }
 
-  // Scratch of a worker: a slot for sums, then student, teacher, p and q of a row, then the log-ratios
+  // Scratch of a worker: a slot for sums, then student, teacher, p and q of a row, then the
+  // log-ratios
   // of a block and their series.
 
   private static long rowBytes(Arguments a) {

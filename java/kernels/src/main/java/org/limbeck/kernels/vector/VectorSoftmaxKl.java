@@ -25,10 +25,11 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * terms of one sign, with a series for |x| below 0.5. Rows are split over threads; row losses are
  * added in the order of the rows by the caller.
  *
- * <p>Forward: maxima and sums of a block in one reading (2 exps an element), then loss and gradient
- * (2 exps); about 75 flops an element; 8 bytes read, 4 written, more where a row pair leaves the
- * second cache level. The other modes: one more pass for the sum of h, 6 to 8 exps. Tails: padded
- * to a vector in scratch.
+ * <p>Forward: the exponentials of both rows, found block by block in one reading, stay in arrays of
+ * the thread, 8 bytes an element; loss and gradient come from them and the logits. 2 exps and about
+ * 60 flops an element; 8 bytes read, 4 written, more where a row pair leaves the second cache
+ * level. The other modes: two passes over the exponentials, one for the sum of h; with a mixture 2
+ * exps more. Tails: padded to a vector in scratch.
  */
 final class VectorSoftmaxKl implements Kernel<Arguments> {
   private static final RangeBody<VectorSoftmaxKl, Arguments> ROWS =
