@@ -19,10 +19,13 @@ import org.limbeck.kernels.memory.Workspace;
  */
 final class VectorGemm {
   /** The length of the partial sums. */
-  static final long DEPTH = 256;
+  static final long DEPTH = GemmTile.DEPTH;
 
-  /** The rows of op(A) that are packed at a time, a multiple of the rows of a tile. */
-  static final long HEIGHT = 120;
+  /** The rows of op(A) that are copied at a time, a multiple of the rows of a tile. */
+  static final int HEIGHT = 120;
+
+  /** The length of the array that {@link #block} needs. */
+  static final int ROWS_OF_A = HEIGHT * GemmTile.PITCH;
 
   /** The most columns of op(B) that are packed at a time here. */
   private static final long WIDTH = 2048;
@@ -88,7 +91,8 @@ final class VectorGemm {
     long depth = Math.min(k, DEPTH);
     long width = Math.min(roundUp(n, GemmTile.COLS), WIDTH);
     long columnBytes = width * depth * Float.BYTES;
-    MemorySegment packed = scratch.reserve(columnBytes + blockScratchBytes(m, depth));
+    MemorySegment packed = scratch.reserve(columnBytes + blockScratchBytes(transA));
+    float[] rows = scratch.reserveFloats(ROWS_OF_A);
     for (long j = 0; j < n; j += width) {
       long cols = Math.min(width, n - j);
       long p = 0;
@@ -114,7 +118,8 @@ final class VectorGemm {
               cOffset + i * cStrideBytes + j * Float.BYTES,
               cStrideBytes,
               packed,
-              columnBytes);
+              columnBytes,
+              rows);
         }
         p += kc;
       } while (p < k);
@@ -131,9 +136,8 @@ final class VectorGemm {
   }
 
   /** Returns the scratch that {@link #block} needs. */
-  static long blockScratchBytes(long rows, long kc) {
-    long height = Math.min(HEIGHT, roundUp(rows, GemmTile.ROWS));
-    return roundUp(height * kc * Float.BYTES, Tail.SLOT_BYTES) + GemmTile.TILE_BYTES;
+  static long blockScratchBytes(boolean transA) {
+    return GemmTile.TILE_BYTES + (transA ? (long) ROWS_OF_A * Float.BYTES : 0);
   }
 
   /**
@@ -143,7 +147,8 @@ final class VectorGemm {
    * @param kc the length of the sums, at most {@link #DEPTH}
    * @param packedB panels of B
    * @param bo the byte offset of the first
-   * @param scratch for packed rows and a tile, at byte {@code scratchOffset}, a multiple of 64
+   * @param scratch {@link #blockScratchBytes} from byte {@code tile}, a multiple of 64
+   * @param rowsOfA {@link #ROWS_OF_A} floats
    */
   static void block(
       boolean transA,
@@ -161,16 +166,14 @@ final class VectorGemm {
       long cOffset,
       long cStrideBytes,
       MemorySegment scratch,
-      long scratchOffset) {
-    GemmPack.rowsOfA(transA, a, aOffset, aStrideBytes, kc, rows, scratch, scratchOffset);
-    long tile = scratchOffset + blockScratchBytes(rows, kc) - GemmTile.TILE_BYTES;
-    long panelA = kc * GemmTile.ROWS * Float.BYTES;
-    long panelB = kc * GemmTile.ROW_BYTES;
+      long tile,
+      float[] rowsOfA) {
+    long staging = tile + GemmTile.TILE_BYTES;
+    GemmPack.rowsOfA(transA, a, aOffset, aStrideBytes, kc, rows, scratch, staging, rowsOfA);
     for (long j = 0; j < cols; j += GemmTile.COLS) {
       long bytes = Math.min(GemmTile.COLS, cols - j) * Float.BYTES;
-      long ao = scratchOffset;
-      for (long i = 0; i < rows; i += GemmTile.ROWS) {
-        GemmTile.multiply(scratch, ao, packedB, bo, kc, scratch, tile);
+      for (int i = 0; i < rows; i += GemmTile.ROWS) {
+        GemmTile.multiply(rowsOfA, i * GemmTile.PITCH, packedB, bo, (int) kc, scratch, tile);
         GemmTile.write(
             scratch,
             tile,
@@ -181,9 +184,8 @@ final class VectorGemm {
             c,
             cOffset + i * cStrideBytes + j * Float.BYTES,
             cStrideBytes);
-        ao += panelA;
       }
-      bo += panelB;
+      bo += kc * GemmTile.ROW_BYTES;
     }
   }
 }

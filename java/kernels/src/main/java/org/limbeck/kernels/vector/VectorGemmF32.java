@@ -36,8 +36,11 @@ final class VectorGemmF32 implements Kernel<GemmF32.Arguments> {
   /** The most of k that is packed at a time. */
   private static final long SLAB_DEPTH = 16 * VectorGemm.DEPTH;
 
-  /** Columns of a block of C, a multiple of those of a tile. */
-  private static final long BLOCK_COLS = 768;
+  /**
+   * Columns of a block of C, a multiple of those of a tile: the block, its rows of op(A) and its
+   * columns of op(B), one {@link VectorGemm#DEPTH} at a time, stay in the second cache level.
+   */
+  private static final long BLOCK_COLS = 384;
 
   private static final RangeBody<VectorGemmF32, GemmF32.Arguments> MATRICES =
       VectorGemmF32::matrices;
@@ -97,7 +100,7 @@ final class VectorGemmF32 implements Kernel<GemmF32.Arguments> {
       if (skinny == GemmSkinny.NONE) {
         slabs(args, pool);
       } else {
-        long lines = skinny == GemmSkinny.DOTS_OF_COLUMNS ? m : n;
+        long lines = GemmSkinny.fewColumns(skinny) ? m : n;
         // Whole tiles, so that a row of C is not cut within a vector.
         long chunk = VectorGemm.roundUp(chunk(flops / lines), 16 * GemmTile.COLS);
         pool.forRange(lines, chunk, this, args, LINES);
@@ -148,7 +151,7 @@ final class VectorGemmF32 implements Kernel<GemmF32.Arguments> {
 
   /** Rows or columns of a product that has few of the other. */
   private void lines(GemmF32.Arguments args, Workspace scratch, long from, long to) {
-    boolean rows = skinny == GemmSkinny.DOTS_OF_COLUMNS;
+    boolean rows = GemmSkinny.fewColumns(skinny);
     long row = rows ? from : 0;
     long col = rows ? 0 : from;
     long height = rows ? to - from : m;
@@ -236,7 +239,7 @@ final class VectorGemmF32 implements Kernel<GemmF32.Arguments> {
       long rows = Math.min(blockRows, m - i);
       long cols = Math.min(BLOCK_COLS, slabCols - j);
       long co = cOffset + VectorGemm.offset(false, i, slabCol + j, cStride);
-      long bytes = VectorGemm.blockScratchBytes(rows, Math.min(VectorGemm.DEPTH, slabDepth));
+      long bytes = VectorGemm.blockScratchBytes(spec.transA());
       MemorySegment s = scratch.reserve(Math.max(bytes, GemmEpilogue.SCRATCH_BYTES));
       long p = 0;
       do {
@@ -258,7 +261,8 @@ final class VectorGemmF32 implements Kernel<GemmF32.Arguments> {
             co,
             cStride,
             s,
-            0);
+            0,
+            scratch.reserveFloats(VectorGemm.ROWS_OF_A));
         p += kc;
       } while (p < slabDepth);
       if (slabFrom + slabDepth == k) {
