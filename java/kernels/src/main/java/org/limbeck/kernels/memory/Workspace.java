@@ -30,9 +30,9 @@ public final class Workspace implements AutoCloseable {
   }
 
   /**
-   * Returns scratch on the heap, for values that a vector loop reads one at a time: an element of an
-   * array costs the compilers a fraction of what an element of a segment does. Content undefined,
-   * valid until the next call of this method.
+   * Returns scratch on the heap, for values that a vector loop reads one at a time: an element of
+   * an array costs the compilers a fraction of what an element of a segment does. Content
+   * undefined, valid until the next call of this method.
    *
    * @param count the number of floats, 0 or more
    * @return an array of at least that length; the same one as before when that was long enough

@@ -159,8 +159,7 @@ final class GemmPack {
       }
     }
     for (; line < lines; line++) {
-      copyLine(
-          s, offset + line * stride, Float.BYTES, count, to, at + line * Float.BYTES, step);
+      copyLine(s, offset + line * stride, Float.BYTES, count, to, at + line * Float.BYTES, step);
     }
   }
 

@@ -16,13 +16,11 @@ import jdk.incubator.vector.FloatVector;
  *
  * <p>op(A) lies in an array because its elements are read one at a time: an element of a segment
  * costs a compiler so many nodes that C1 gives up on a tile of this size, and then C2 may never be
- * asked. The distance of the rows is a constant so that one register addresses all of them. Each
- * tile needs 12 rows of {@link #DEPTH} floats and as many pairs of vectors: with 512 bits 44 KB,
- * what the first cache level holds.
+ * asked. The distance of the rows is a constant so that one register addresses all of them.
  */
 final class GemmTile {
-  /** The longest sums. */
-  static final int DEPTH = 256;
+  /** The longest sums: the rows of a tile then take half of a first cache level of 48 KB. */
+  static final int DEPTH = 512;
 
   /** The distance of rows of op(A), not a power of two lest they share the sets of a cache. */
   static final int PITCH = DEPTH + 16;

@@ -12,17 +12,18 @@ import org.limbeck.kernels.memory.Workspace;
  * over blocks of {@link #DEPTH} in the order of k, blocks added to C in order: the bits of an
  * element depend on its row of op(A), its column of op(B) and the shape alone. 2 m n k flops.
  *
- * <p>Blocks as in Goto's algorithm: columns of op(B) packed for the third cache level, rows of
- * op(A) for the second, one panel of B ({@link #DEPTH} x two vectors) for the first. Products with
- * few rows or columns are not packed ({@link GemmSkinny}). Tails: panels are filled up with zeros,
- * and only the part of a tile that lies in C is written.
+ * <p>Blocks as in Goto's algorithm, with the roles of rows and columns exchanged: the rows of a
+ * tile ({@link #DEPTH} long) stay in the first cache level while packed columns of op(B) stream
+ * past them from the second or third. Products with few rows or columns are not packed ({@link
+ * GemmSkinny}). Tails: panels are filled up with zeros, and only the part of a tile that lies in C
+ * is written.
  */
 final class VectorGemm {
   /** The length of the partial sums. */
   static final long DEPTH = GemmTile.DEPTH;
 
   /** The rows of op(A) that are copied at a time, a multiple of the rows of a tile. */
-  static final int HEIGHT = 120;
+  static final int HEIGHT = 60;
 
   /** The length of the array that {@link #block} needs. */
   static final int ROWS_OF_A = HEIGHT * GemmTile.PITCH;
@@ -170,22 +171,16 @@ final class VectorGemm {
       float[] rowsOfA) {
     long staging = tile + GemmTile.TILE_BYTES;
     GemmPack.rowsOfA(transA, a, aOffset, aStrideBytes, kc, rows, scratch, staging, rowsOfA);
-    for (long j = 0; j < cols; j += GemmTile.COLS) {
-      long bytes = Math.min(GemmTile.COLS, cols - j) * Float.BYTES;
-      for (int i = 0; i < rows; i += GemmTile.ROWS) {
-        GemmTile.multiply(rowsOfA, i * GemmTile.PITCH, packedB, bo, (int) kc, scratch, tile);
-        GemmTile.write(
-            scratch,
-            tile,
-            Math.min(GemmTile.ROWS, rows - i),
-            bytes,
-            alpha,
-            beta,
-            c,
-            cOffset + i * cStrideBytes + j * Float.BYTES,
-            cStrideBytes);
+    for (int i = 0; i < rows; i += GemmTile.ROWS) {
+      long height = Math.min(GemmTile.ROWS, rows - i);
+      long panel = bo;
+      for (long j = 0; j < cols; j += GemmTile.COLS) {
+        long bytes = Math.min(GemmTile.COLS, cols - j) * Float.BYTES;
+        long at = cOffset + i * cStrideBytes + j * Float.BYTES;
+        GemmTile.multiply(rowsOfA, i * GemmTile.PITCH, packedB, panel, (int) kc, scratch, tile);
+        GemmTile.write(scratch, tile, height, bytes, alpha, beta, c, at, cStrideBytes);
+        panel += kc * GemmTile.ROW_BYTES;
       }
-      bo += kc * GemmTile.ROW_BYTES;
     }
   }
 }

@@ -15,7 +15,7 @@ import org.limbeck.kernels.parallel.WorkerPool;
  *
  * <p>A f32 [m, k] or [k, m], B f32 [k, n] or [n, k], C f32 [m, n], bias f32 [1, n], any row stride,
  * 4-byte aligned, C separate memory; or a batch of them. beta = 0 does not read C; k = 0 makes the
- * product 0. Sums in float: k in blocks of 256, blocks added to C in order. Error of an element
+ * product 0. Sums in float: k in blocks of 512, blocks added to C in order. Error of an element
  * below 8 u sqrt(k) sum |a_i b_i|.
  *
  * <p>A batch of small matrices is split over threads by matrices. Otherwise all threads pack op(B),
@@ -34,13 +34,10 @@ final class VectorGemmF32 implements Kernel<GemmF32.Arguments> {
   private static final long SLAB = 1 << 22;
 
   /** The most of k that is packed at a time. */
-  private static final long SLAB_DEPTH = 16 * VectorGemm.DEPTH;
+  private static final long SLAB_DEPTH = 8 * VectorGemm.DEPTH;
 
-  /**
-   * Columns of a block of C, a multiple of those of a tile: the block, its rows of op(A) and its
-   * columns of op(B), one {@link VectorGemm#DEPTH} at a time, stay in the second cache level.
-   */
-  private static final long BLOCK_COLS = 384;
+  /** Columns of a block of C, a multiple of those of a tile: they share a copy of rows of op(A). */
+  private static final long BLOCK_COLS = 768;
 
   private static final RangeBody<VectorGemmF32, GemmF32.Arguments> MATRICES =
       VectorGemmF32::matrices;
