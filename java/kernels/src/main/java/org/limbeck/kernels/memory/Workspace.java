@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 public final class Workspace implements AutoCloseable {
   private Arena arena = Arena.ofShared();
   private MemorySegment slab = MemorySegment.NULL;
+  private float[] floats = new float[0];
 
   /** Creates scratch memory that is empty until the first request. */
   public Workspace() {}
@@ -29,6 +30,21 @@ public final class Workspace implements AutoCloseable {
       slab = arena.allocate(Math.max(bytes, 2 * slab.byteSize()), HostMemory.ALIGNMENT);
     }
     return slab;
+  }
+
+  /**
+   * Returns scratch on the heap, for values that a vector loop reads one at a time: an element of
+   * an array costs the compilers a fraction of what an element of a segment does. Content
+   * undefined, valid until the next call of this method.
+   *
+   * @param count the number of floats, 0 or more
+   * @return an array of at least that length; the same one as before when that was long enough
+   */
+  public float[] reserveFloats(int count) {
+    if (floats.length < count) {
+      floats = new float[count];
+    }
+    return floats;
   }
 
   /** Returns the size of the slab in bytes, the largest request so far rounded up. */

@@ -11,12 +11,11 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
- * Packs the operands of a product into panels. A panel holds w lines (rows of op(A) or columns of
- * op(B)); for each p of the sum it has w consecutive floats, one of each line. Lines past the end
+ * Packs the operands of a product: op(A) into rows, op(B) into panels. A panel holds the columns of
+ * a tile; for each p of the sum it has consecutive floats, one of each column. Columns past the end
  * are 0.
  *
- * <p>An operand is either stored along the lines (A as [m, k], B transposed as [n, k]), so that
- * packing transposes it, or across them (A transposed as [k, m], B as [k, n]), so that it copies.
+ * <p>A as [m, k] and B as [k, n] are copied, A as [k, m] and B as [n, k] transposed.
  */
 final class GemmPack {
   private static final IntVector LOW =
@@ -27,16 +26,17 @@ final class GemmPack {
   private GemmPack() {}
 
   /**
-   * Packs panels of A.
+   * Copies rows of op(A) into an array, {@link GemmTile#PITCH} apart.
    *
    * @param trans whether A is stored as [k, m]
    * @param a A
-   * @param offset where its first element to pack lies
+   * @param offset where its first element to copy lies
    * @param stride its row stride in bytes
    * @param kc the length of the sums
-   * @param rows the rows to pack, of which the last panel may lack some
-   * @param to where the panels are written
-   * @param at the byte offset of the first
+   * @param rows the rows to copy
+   * @param staging if {@code trans}, scratch for as many floats as are written to the array
+   * @param so its byte offset
+   * @param to the rows, from the beginning
    */
   static void rowsOfA(
       boolean trans,
@@ -45,21 +45,46 @@ final class GemmPack {
       long stride,
       long kc,
       long rows,
-      MemorySegment to,
-      long at) {
-    long panelBytes = kc * GemmTile.ROWS * Float.BYTES;
-    for (long i = 0; i < rows; i += GemmTile.ROWS) {
-      long lines = Math.min(GemmTile.ROWS, rows - i);
-      if (trans) {
-        across(a, offset + i * Float.BYTES, stride, kc, lines, GemmTile.ROWS, to, at);
-      } else {
-        along(a, offset + i * stride, stride, kc, lines, GemmTile.ROWS, to, at);
-      }
-      at += panelBytes;
+      MemorySegment staging,
+      long so,
+      float[] to) {
+    MemorySegment from = a;
+    long fromOffset = offset;
+    long fromStride = stride;
+    if (trans) {
+      from = staging;
+      fromOffset = so;
+      fromStride = GemmTile.PITCH * Float.BYTES;
+      transpose(a, offset, stride, kc, rows, staging, so, fromStride);
+    }
+    for (int i = 0; i < rows; i++) {
+      copyRow(from, fromOffset + i * fromStride, (int) kc, to, i * GemmTile.PITCH);
     }
   }
 
-  /** Packs panels of B as {@link #rowsOfA} does those of A; trans: B is stored as [n, k]. */
+  private static void copyRow(MemorySegment s, long offset, int count, float[] to, int at) {
+    int i = 0;
+    for (; i <= count - Lanes.FLOATS; i += Lanes.FLOATS) {
+      FloatVector.fromMemorySegment(F32, s, offset + (long) i * Float.BYTES, ORDER)
+          .intoArray(to, at + i);
+    }
+    for (; i < count; i++) {
+      to[at + i] = s.get(ValueLayout.JAVA_FLOAT, offset + (long) i * Float.BYTES);
+    }
+  }
+
+  /**
+   * Packs panels of op(B).
+   *
+   * @param trans whether B is stored as [n, k]
+   * @param b B
+   * @param offset where its first element to pack lies
+   * @param stride its row stride in bytes
+   * @param kc the length of the sums
+   * @param cols the columns to pack, of which the last panel may lack some
+   * @param to where the panels are written
+   * @param at the byte offset of the first
+   */
   static void colsOfB(
       boolean trans,
       MemorySegment b,
@@ -73,11 +98,14 @@ final class GemmPack {
     for (long j = 0; j < cols; j += GemmTile.COLS) {
       long lines = Math.min(GemmTile.COLS, cols - j);
       if (trans) {
-        along(b, offset + j * stride, stride, kc, lines, GemmTile.COLS, to, at);
+        transpose(b, offset + j * stride, stride, lines, kc, to, at, GemmTile.ROW_BYTES);
       } else if (lines == GemmTile.COLS) {
         copyPanel(b, offset + j * Float.BYTES, stride, kc, to, at);
       } else {
-        across(b, offset + j * Float.BYTES, stride, kc, lines, GemmTile.COLS, to, at);
+        copyPart(b, offset + j * Float.BYTES, stride, lines, kc, to, at);
+      }
+      for (long line = lines; line < GemmTile.COLS; line++) {
+        clearLine(kc, to, at + line * Float.BYTES, GemmTile.ROW_BYTES);
       }
       at += panelBytes;
     }
@@ -93,57 +121,45 @@ final class GemmPack {
     }
   }
 
-  private static void across(
-      MemorySegment s,
-      long offset,
-      long stride,
-      long kc,
-      long lines,
-      long width,
-      MemorySegment to,
-      long at) {
-    long step = width * Float.BYTES;
+  /** Some columns of a panel. */
+  private static void copyPart(
+      MemorySegment s, long offset, long stride, long lines, long kc, MemorySegment to, long at) {
     long line = 0;
     for (; line + 4 <= lines; line += 4) {
-      copyQuads(s, offset + line * Float.BYTES, stride, kc, to, at + line * Float.BYTES, step);
-    }
-    for (; line < width; line++) {
       long column = at + line * Float.BYTES;
-      if (line < lines) {
-        copyLine(s, offset + line * Float.BYTES, stride, kc, to, column, step);
-      } else {
-        clearLine(kc, to, column, step);
-      }
+      copyQuads(s, offset + line * Float.BYTES, stride, kc, to, column, GemmTile.ROW_BYTES);
+    }
+    for (; line < lines; line++) {
+      long column = at + line * Float.BYTES;
+      copyLine(s, offset + line * Float.BYTES, stride, kc, to, column, GemmTile.ROW_BYTES);
     }
   }
 
-  private static void along(
+  /**
+   * Transposes {@code lines} rows of {@code count} elements, {@code stride} bytes apart, to {@code
+   * count} rows {@code step} bytes apart.
+   */
+  private static void transpose(
       MemorySegment s,
       long offset,
       long stride,
-      long kc,
       long lines,
-      long width,
+      long count,
       MemorySegment to,
-      long at) {
-    long step = width * Float.BYTES;
-    long quads = kc & -4;
+      long at,
+      long step) {
+    long quads = count & -4;
     long line = 0;
     for (; line + 4 <= lines; line += 4) {
       long from = offset + line * stride;
       long column = at + line * Float.BYTES;
       transposeQuads(s, from, stride, quads, to, column, step);
-      for (long p = quads; p < kc; p++) {
+      for (long p = quads; p < count; p++) {
         copyLine(s, from + p * Float.BYTES, stride, 4, to, column + p * step, Float.BYTES);
       }
     }
-    for (; line < width; line++) {
-      long column = at + line * Float.BYTES;
-      if (line < lines) {
-        copyLine(s, offset + line * stride, Float.BYTES, kc, to, column, step);
-      } else {
-        clearLine(kc, to, column, step);
-      }
+    for (; line < lines; line++) {
+      copyLine(s, offset + line * stride, Float.BYTES, count, to, at + line * Float.BYTES, step);
     }
   }
 

@@ -27,7 +27,10 @@ final class GemmSkinny {
   /** Few columns, A stored as [m, k]: likewise. */
   static final int DOTS_OF_COLUMNS = 3;
 
-  private static final long ROWS_OF_SUMS = 8;
+  /** Few columns, A stored as [k, m]: sums of multiples of rows of A, which are columns of C. */
+  static final int SUMS_OF_COLUMNS = 4;
+
+  private static final long LINES_OF_SUMS = 8;
   private static final long LINES_OF_DOTS = 4;
 
   private static final long DOT_BYTES = LINES_OF_DOTS * Tail.SLOT_BYTES;
@@ -45,7 +48,15 @@ final class GemmSkinny {
     if (n <= LINES_OF_DOTS && !transA) {
       return DOTS_OF_COLUMNS;
     }
-    return m <= ROWS_OF_SUMS && !transB ? SUMS : NONE;
+    if (m <= LINES_OF_SUMS && !transB) {
+      return SUMS;
+    }
+    return n <= LINES_OF_SUMS && transA ? SUMS_OF_COLUMNS : NONE;
+  }
+
+  /** Returns whether a product of some kind has few columns, so that threads share its rows. */
+  static boolean fewColumns(int kind) {
+    return kind == DOTS_OF_COLUMNS || kind == SUMS_OF_COLUMNS;
   }
 
   /** Computes a product, or a part of one; the parameters are those of {@link VectorGemm}. */
@@ -71,7 +82,14 @@ final class GemmSkinny {
     if (kind == SUMS) {
       sums(
           transA, m, n, k, alpha, a, aOffset, aStride, b, bOffset, bStride, beta, c, cOffset,
-          cStride, scratch);
+          cStride, false, scratch);
+      return;
+    }
+    if (kind == SUMS_OF_COLUMNS) {
+      // The transpose of C is op(B)^T op(A)^T: few rows, and A is stored as sums want it.
+      sums(
+          !transB, n, m, k, alpha, b, bOffset, bStride, a, aOffset, aStride, beta, c, cOffset,
+          cStride, true, scratch);
       return;
     }
     // The operand of few lines is copied to lines of k where it is not stored so.
@@ -177,6 +195,7 @@ final class GemmSkinny {
     sum3.intoMemorySegment(s, 3 * Tail.SLOT_BYTES, ORDER);
   }
 
+  /** Few rows of sums; {@code transposed}: they are columns of C. */
   private static void sums(
       boolean transA,
       long m,
@@ -193,9 +212,10 @@ final class GemmSkinny {
       MemorySegment c,
       long cOffset,
       long cStride,
+      boolean transposed,
       Workspace scratch) {
     MemorySegment s = scratch.reserve(m * WIDTH * Float.BYTES);
-    long step = transA ? aStride : Float.BYTES;
+    long stepOfA = transA ? aStride : Float.BYTES;
     for (long j = 0; j < n; j += WIDTH) {
       long bytes = Math.min(WIDTH, n - j) * Float.BYTES;
       long rowBytes = VectorGemm.roundUp(bytes, Tail.SLOT_BYTES);
@@ -207,18 +227,20 @@ final class GemmSkinny {
         for (long i = 0; i < m; i++) {
           long ao = aOffset + VectorGemm.offset(transA, i, p, aStride);
           if (p + 4 <= k) {
-            addFour(a, ao, step, b, bo, bStride, bytes, s, i * rowBytes);
+            addFour(a, ao, stepOfA, b, bo, bStride, bytes, s, i * rowBytes);
           } else {
             for (long q = 0; q < k - p; q++) {
-              addOne(a, ao + q * step, b, bo + q * bStride, bytes, s, i * rowBytes);
+              addOne(a, ao + q * stepOfA, b, bo + q * bStride, bytes, s, i * rowBytes);
             }
           }
         }
       }
+      // To a row of C at once what a row of a tile holds, to a column one element.
+      long step = transposed ? Float.BYTES : GemmTile.ROW_BYTES;
       for (long i = 0; i < m; i++) {
-        for (long at = 0; at < bytes; at += GemmTile.ROW_BYTES) {
-          long part = Math.min(GemmTile.ROW_BYTES, bytes - at);
-          long to = cOffset + i * cStride + j * Float.BYTES + at;
+        for (long at = 0; at < bytes; at += step) {
+          long part = Math.min(step, bytes - at);
+          long to = cOffset + VectorGemm.offset(transposed, i, j + at / Float.BYTES, cStride);
           GemmTile.write(s, i * rowBytes + at, 1, part, alpha, beta, c, to, cStride);
         }
       }

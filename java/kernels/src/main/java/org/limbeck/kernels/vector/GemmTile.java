@@ -11,12 +11,22 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * The innermost part of a product: a tile of {@link #ROWS} rows and two vectors of columns, from
- * packed panels of A (for each p the elements of all rows) and B (for each p two vectors), into
- * scratch; and from there to C.
+ * rows of op(A) in an array and a packed panel of op(B) (for each p two vectors), into scratch; and
+ * from there to C.
+ *
+ * <p>op(A) lies in an array because its elements are read one at a time: an element of a segment
+ * costs a compiler so many nodes that C1 gives up on a tile of this size, and then C2 may never be
+ * asked. The distance of the rows is a constant so that one register addresses all of them.
  */
 final class GemmTile {
+  /** The longest sums: the rows of a tile then take half of a first cache level of 48 KB. */
+  static final int DEPTH = 512;
+
+  /** The distance of rows of op(A), not a power of two lest they share the sets of a cache. */
+  static final int PITCH = DEPTH + 16;
+
   /** Rows of a tile: two accumulators each, as many as fit the 32 (AVX2: 16) registers. */
-  static final int ROWS = Lanes.BITS == 256 ? 6 : 8;
+  static final int ROWS = Lanes.BITS == 256 ? 6 : 12;
 
   /** Columns of a tile. */
   static final int COLS = 2 * Lanes.FLOATS;
@@ -32,30 +42,31 @@ final class GemmTile {
   /**
    * Computes a whole tile.
    *
-   * @param a packed A
-   * @param ao where its panel begins
+   * @param a rows of op(A), {@link #PITCH} apart; those of a tile that op(A) lacks hold anything
+   * @param ao the index of the first element of the first
    * @param b packed B
    * @param bo where its panel begins
-   * @param kc the length of the sums
+   * @param kc the length of the sums, at most {@link #DEPTH}
    * @param t where the tile is written
    * @param to its byte offset
    */
   static void multiply(
-      MemorySegment a, long ao, MemorySegment b, long bo, long kc, MemorySegment t, long to) {
+      float[] a, int ao, MemorySegment b, long bo, int kc, MemorySegment t, long to) {
     if (ROWS == 6) {
       rows6(a, ao, b, bo, kc, t, to);
     } else {
-      rows8(a, ao, b, bo, kc, t, to);
+      rows12(a, ao, b, bo, kc, t, to);
     }
   }
 
   /**
-   * 8 rows, 16 accumulators as local variables: C2 keeps those in registers. No helper methods:
-   * past its node limit C2 inlines only the library's own (those it is forced to), and a vector
-   * that leaves a method becomes an object.
+   * 12 rows, 24 accumulators as local variables: C2 keeps those in registers, which it does with no
+   * array of vectors; hence a method for each height. No helper methods: past its node limit C2
+   * inlines only the library's own (those it is forced to), and a vector that leaves a method
+   * becomes an object.
    */
-  private static void rows8(
-      MemorySegment a, long ao, MemorySegment b, long bo, long kc, MemorySegment t, long to) {
+  private static void rows12(
+      float[] a, int ao, MemorySegment b, long bo, int kc, MemorySegment t, long to) {
     FloatVector zero = FloatVector.zero(F32);
     FloatVector c0a = zero;
     FloatVector c0b = zero;
@@ -73,35 +84,55 @@ final class GemmTile {
     FloatVector c6b = zero;
     FloatVector c7a = zero;
     FloatVector c7b = zero;
-    for (long p = 0; p < kc; p++) {
+    FloatVector c8a = zero;
+    FloatVector c8b = zero;
+    FloatVector c9a = zero;
+    FloatVector c9b = zero;
+    FloatVector c10a = zero;
+    FloatVector c10b = zero;
+    FloatVector c11a = zero;
+    FloatVector c11b = zero;
+    for (int p = 0; p < kc; p++) {
       long row = bo + p * ROW_BYTES;
       FloatVector b0 = FloatVector.fromMemorySegment(F32, b, row, ORDER);
       FloatVector b1 = FloatVector.fromMemorySegment(F32, b, row + BYTES, ORDER);
-      long at = ao + p * 32;
-      FloatVector x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at));
+      int at = ao + p;
+      FloatVector x = FloatVector.broadcast(F32, a[at]);
       c0a = b0.fma(x, c0a);
       c0b = b1.fma(x, c0b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 4));
+      x = FloatVector.broadcast(F32, a[at + PITCH]);
       c1a = b0.fma(x, c1a);
       c1b = b1.fma(x, c1b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 8));
+      x = FloatVector.broadcast(F32, a[at + 2 * PITCH]);
       c2a = b0.fma(x, c2a);
       c2b = b1.fma(x, c2b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 12));
+      x = FloatVector.broadcast(F32, a[at + 3 * PITCH]);
       c3a = b0.fma(x, c3a);
       c3b = b1.fma(x, c3b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 16));
+      x = FloatVector.broadcast(F32, a[at + 4 * PITCH]);
       c4a = b0.fma(x, c4a);
       c4b = b1.fma(x, c4b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 20));
+      x = FloatVector.broadcast(F32, a[at + 5 * PITCH]);
       c5a = b0.fma(x, c5a);
       c5b = b1.fma(x, c5b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 24));
+      x = FloatVector.broadcast(F32, a[at + 6 * PITCH]);
       c6a = b0.fma(x, c6a);
       c6b = b1.fma(x, c6b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 28));
+      x = FloatVector.broadcast(F32, a[at + 7 * PITCH]);
       c7a = b0.fma(x, c7a);
       c7b = b1.fma(x, c7b);
+      x = FloatVector.broadcast(F32, a[at + 8 * PITCH]);
+      c8a = b0.fma(x, c8a);
+      c8b = b1.fma(x, c8b);
+      x = FloatVector.broadcast(F32, a[at + 9 * PITCH]);
+      c9a = b0.fma(x, c9a);
+      c9b = b1.fma(x, c9b);
+      x = FloatVector.broadcast(F32, a[at + 10 * PITCH]);
+      c10a = b0.fma(x, c10a);
+      c10b = b1.fma(x, c10b);
+      x = FloatVector.broadcast(F32, a[at + 11 * PITCH]);
+      c11a = b0.fma(x, c11a);
+      c11b = b1.fma(x, c11b);
     }
     c0a.intoMemorySegment(t, to, ORDER);
     c0b.intoMemorySegment(t, to + BYTES, ORDER);
@@ -119,15 +150,19 @@ final class GemmTile {
     c6b.intoMemorySegment(t, to + 6 * ROW_BYTES + BYTES, ORDER);
     c7a.intoMemorySegment(t, to + 7 * ROW_BYTES, ORDER);
     c7b.intoMemorySegment(t, to + 7 * ROW_BYTES + BYTES, ORDER);
+    c8a.intoMemorySegment(t, to + 8 * ROW_BYTES, ORDER);
+    c8b.intoMemorySegment(t, to + 8 * ROW_BYTES + BYTES, ORDER);
+    c9a.intoMemorySegment(t, to + 9 * ROW_BYTES, ORDER);
+    c9b.intoMemorySegment(t, to + 9 * ROW_BYTES + BYTES, ORDER);
+    c10a.intoMemorySegment(t, to + 10 * ROW_BYTES, ORDER);
+    c10b.intoMemorySegment(t, to + 10 * ROW_BYTES + BYTES, ORDER);
+    c11a.intoMemorySegment(t, to + 11 * ROW_BYTES, ORDER);
+    c11b.intoMemorySegment(t, to + 11 * ROW_BYTES + BYTES, ORDER);
   }
 
-  /**
-   * 6 rows, 12 accumulators as local variables: C2 keeps those in registers. No helper methods:
-   * past its node limit C2 inlines only the library's own (those it is forced to), and a vector
-   * that leaves a method becomes an object.
-   */
+  /** 6 rows, 12 accumulators. */
   private static void rows6(
-      MemorySegment a, long ao, MemorySegment b, long bo, long kc, MemorySegment t, long to) {
+      float[] a, int ao, MemorySegment b, long bo, int kc, MemorySegment t, long to) {
     FloatVector zero = FloatVector.zero(F32);
     FloatVector c0a = zero;
     FloatVector c0b = zero;
@@ -141,27 +176,27 @@ final class GemmTile {
     FloatVector c4b = zero;
     FloatVector c5a = zero;
     FloatVector c5b = zero;
-    for (long p = 0; p < kc; p++) {
+    for (int p = 0; p < kc; p++) {
       long row = bo + p * ROW_BYTES;
       FloatVector b0 = FloatVector.fromMemorySegment(F32, b, row, ORDER);
       FloatVector b1 = FloatVector.fromMemorySegment(F32, b, row + BYTES, ORDER);
-      long at = ao + p * 24;
-      FloatVector x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at));
+      int at = ao + p;
+      FloatVector x = FloatVector.broadcast(F32, a[at]);
       c0a = b0.fma(x, c0a);
       c0b = b1.fma(x, c0b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 4));
+      x = FloatVector.broadcast(F32, a[at + PITCH]);
       c1a = b0.fma(x, c1a);
       c1b = b1.fma(x, c1b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 8));
+      x = FloatVector.broadcast(F32, a[at + 2 * PITCH]);
       c2a = b0.fma(x, c2a);
       c2b = b1.fma(x, c2b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 12));
+      x = FloatVector.broadcast(F32, a[at + 3 * PITCH]);
       c3a = b0.fma(x, c3a);
       c3b = b1.fma(x, c3b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 16));
+      x = FloatVector.broadcast(F32, a[at + 4 * PITCH]);
       c4a = b0.fma(x, c4a);
       c4b = b1.fma(x, c4b);
-      x = FloatVector.broadcast(F32, a.get(JAVA_FLOAT, at + 20));
+      x = FloatVector.broadcast(F32, a[at + 5 * PITCH]);
       c5a = b0.fma(x, c5a);
       c5b = b1.fma(x, c5b);
     }

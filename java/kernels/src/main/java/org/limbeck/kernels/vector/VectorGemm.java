@@ -12,17 +12,21 @@ import org.limbeck.kernels.memory.Workspace;
  * over blocks of {@link #DEPTH} in the order of k, blocks added to C in order: the bits of an
  * element depend on its row of op(A), its column of op(B) and the shape alone. 2 m n k flops.
  *
- * <p>Blocks as in Goto's algorithm: columns of op(B) packed for the third cache level, rows of
- * op(A) for the second, one panel of B ({@link #DEPTH} x two vectors) for the first. Products with
- * few rows or columns are not packed ({@link GemmSkinny}). Tails: panels are filled up with zeros,
- * and only the part of a tile that lies in C is written.
+ * <p>Blocks as in Goto's algorithm, with the roles of rows and columns exchanged: the rows of a
+ * tile ({@link #DEPTH} long) stay in the first cache level while packed columns of op(B) stream
+ * past them from the second or third. Products with few rows or columns are not packed ({@link
+ * GemmSkinny}). Tails: panels are filled up with zeros, and only the part of a tile that lies in C
+ * is written.
  */
 final class VectorGemm {
   /** The length of the partial sums. */
-  static final long DEPTH = 256;
+  static final long DEPTH = GemmTile.DEPTH;
 
-  /** The rows of op(A) that are packed at a time, a multiple of the rows of a tile. */
-  static final long HEIGHT = 120;
+  /** The rows of op(A) that are copied at a time, a multiple of the rows of a tile. */
+  static final int HEIGHT = 60;
+
+  /** The length of the array that {@link #block} needs. */
+  static final int ROWS_OF_A = HEIGHT * GemmTile.PITCH;
 
   /** The most columns of op(B) that are packed at a time here. */
   private static final long WIDTH = 2048;
@@ -88,7 +92,8 @@ final class VectorGemm {
     long depth = Math.min(k, DEPTH);
     long width = Math.min(roundUp(n, GemmTile.COLS), WIDTH);
     long columnBytes = width * depth * Float.BYTES;
-    MemorySegment packed = scratch.reserve(columnBytes + blockScratchBytes(m, depth));
+    MemorySegment packed = scratch.reserve(columnBytes + blockScratchBytes(transA));
+    float[] rows = scratch.reserveFloats(ROWS_OF_A);
     for (long j = 0; j < n; j += width) {
       long cols = Math.min(width, n - j);
       long p = 0;
@@ -114,7 +119,8 @@ final class VectorGemm {
               cOffset + i * cStrideBytes + j * Float.BYTES,
               cStrideBytes,
               packed,
-              columnBytes);
+              columnBytes,
+              rows);
         }
         p += kc;
       } while (p < k);
@@ -131,9 +137,8 @@ final class VectorGemm {
   }
 
   /** Returns the scratch that {@link #block} needs. */
-  static long blockScratchBytes(long rows, long kc) {
-    long height = Math.min(HEIGHT, roundUp(rows, GemmTile.ROWS));
-    return roundUp(height * kc * Float.BYTES, Tail.SLOT_BYTES) + GemmTile.TILE_BYTES;
+  static long blockScratchBytes(boolean transA) {
+    return GemmTile.TILE_BYTES + (transA ? (long) ROWS_OF_A * Float.BYTES : 0);
   }
 
   /**
@@ -143,7 +148,8 @@ final class VectorGemm {
    * @param kc the length of the sums, at most {@link #DEPTH}
    * @param packedB panels of B
    * @param bo the byte offset of the first
-   * @param scratch for packed rows and a tile, at byte {@code scratchOffset}, a multiple of 64
+   * @param scratch {@link #blockScratchBytes} from byte {@code tile}, a multiple of 64
+   * @param rowsOfA {@link #ROWS_OF_A} floats
    */
   static void block(
       boolean transA,
@@ -161,29 +167,20 @@ final class VectorGemm {
       long cOffset,
       long cStrideBytes,
       MemorySegment scratch,
-      long scratchOffset) {
-    GemmPack.rowsOfA(transA, a, aOffset, aStrideBytes, kc, rows, scratch, scratchOffset);
-    long tile = scratchOffset + blockScratchBytes(rows, kc) - GemmTile.TILE_BYTES;
-    long panelA = kc * GemmTile.ROWS * Float.BYTES;
-    long panelB = kc * GemmTile.ROW_BYTES;
-    for (long j = 0; j < cols; j += GemmTile.COLS) {
-      long bytes = Math.min(GemmTile.COLS, cols - j) * Float.BYTES;
-      long ao = scratchOffset;
-      for (long i = 0; i < rows; i += GemmTile.ROWS) {
-        GemmTile.multiply(scratch, ao, packedB, bo, kc, scratch, tile);
-        GemmTile.write(
-            scratch,
-            tile,
-            Math.min(GemmTile.ROWS, rows - i),
-            bytes,
-            alpha,
-            beta,
-            c,
-            cOffset + i * cStrideBytes + j * Float.BYTES,
-            cStrideBytes);
-        ao += panelA;
+      long tile,
+      float[] rowsOfA) {
+    long staging = tile + GemmTile.TILE_BYTES;
+    GemmPack.rowsOfA(transA, a, aOffset, aStrideBytes, kc, rows, scratch, staging, rowsOfA);
+    for (int i = 0; i < rows; i += GemmTile.ROWS) {
+      long height = Math.min(GemmTile.ROWS, rows - i);
+      long panel = bo;
+      for (long j = 0; j < cols; j += GemmTile.COLS) {
+        long bytes = Math.min(GemmTile.COLS, cols - j) * Float.BYTES;
+        long at = cOffset + i * cStrideBytes + j * Float.BYTES;
+        GemmTile.multiply(rowsOfA, i * GemmTile.PITCH, packedB, panel, (int) kc, scratch, tile);
+        GemmTile.write(scratch, tile, height, bytes, alpha, beta, c, at, cStrideBytes);
+        panel += kc * GemmTile.ROW_BYTES;
       }
-      bo += panelB;
     }
   }
 }

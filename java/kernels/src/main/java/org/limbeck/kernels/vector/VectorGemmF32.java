@@ -15,7 +15,7 @@ import org.limbeck.kernels.parallel.WorkerPool;
  *
  * <p>A f32 [m, k] or [k, m], B f32 [k, n] or [n, k], C f32 [m, n], bias f32 [1, n], any row stride,
  * 4-byte aligned, C separate memory; or a batch of them. beta = 0 does not read C; k = 0 makes the
- * product 0. Sums in float: k in blocks of 256, blocks added to C in order. Error of an element
+ * product 0. Sums in float: k in blocks of 512, blocks added to C in order. Error of an element
  * below 8 u sqrt(k) sum |a_i b_i|.
  *
  * <p>A batch of small matrices is split over threads by matrices. Otherwise all threads pack op(B),
@@ -34,9 +34,9 @@ final class VectorGemmF32 implements Kernel<GemmF32.Arguments> {
   private static final long SLAB = 1 << 22;
 
   /** The most of k that is packed at a time. */
-  private static final long SLAB_DEPTH = 16 * VectorGemm.DEPTH;
+  private static final long SLAB_DEPTH = 8 * VectorGemm.DEPTH;
 
-  /** Columns of a block of C, a multiple of those of a tile. */
+  /** Columns of a block of C, a multiple of those of a tile: they share a copy of rows of op(A). */
   private static final long BLOCK_COLS = 768;
 
   private static final RangeBody<VectorGemmF32, GemmF32.Arguments> MATRICES =
@@ -97,7 +97,7 @@ final class VectorGemmF32 implements Kernel<GemmF32.Arguments> {
       if (skinny == GemmSkinny.NONE) {
         slabs(args, pool);
       } else {
-        long lines = skinny == GemmSkinny.DOTS_OF_COLUMNS ? m : n;
+        long lines = GemmSkinny.fewColumns(skinny) ? m : n;
         // Whole tiles, so that a row of C is not cut within a vector.
         long chunk = VectorGemm.roundUp(chunk(flops / lines), 16 * GemmTile.COLS);
         pool.forRange(lines, chunk, this, args, LINES);
@@ -148,7 +148,7 @@ final class VectorGemmF32 implements Kernel<GemmF32.Arguments> {
 
   /** Rows or columns of a product that has few of the other. */
   private void lines(GemmF32.Arguments args, Workspace scratch, long from, long to) {
-    boolean rows = skinny == GemmSkinny.DOTS_OF_COLUMNS;
+    boolean rows = GemmSkinny.fewColumns(skinny);
     long row = rows ? from : 0;
     long col = rows ? 0 : from;
     long height = rows ? to - from : m;
@@ -236,7 +236,7 @@ final class VectorGemmF32 implements Kernel<GemmF32.Arguments> {
       long rows = Math.min(blockRows, m - i);
       long cols = Math.min(BLOCK_COLS, slabCols - j);
       long co = cOffset + VectorGemm.offset(false, i, slabCol + j, cStride);
-      long bytes = VectorGemm.blockScratchBytes(rows, Math.min(VectorGemm.DEPTH, slabDepth));
+      long bytes = VectorGemm.blockScratchBytes(spec.transA());
       MemorySegment s = scratch.reserve(Math.max(bytes, GemmEpilogue.SCRATCH_BYTES));
       long p = 0;
       do {
@@ -258,7 +258,8 @@ final class VectorGemmF32 implements Kernel<GemmF32.Arguments> {
             co,
             cStride,
             s,
-            0);
+            0,
+            scratch.reserveFloats(VectorGemm.ROWS_OF_A));
         p += kc;
       } while (p < slabDepth);
       if (slabFrom + slabDepth == k) {
