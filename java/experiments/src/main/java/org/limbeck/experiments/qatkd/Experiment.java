@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.experiments.qatkd;
 
-import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +13,6 @@ import org.limbeck.experiments.qatkd.TrainingLoop.Plan;
 import org.limbeck.experiments.report.Progress;
 import org.limbeck.experiments.report.RunResult;
 import org.limbeck.formats.AtomicFiles;
-import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.training.bert.BertClassifier;
@@ -51,7 +49,16 @@ final class Experiment {
   private final Settings settings;
   private final OutputDirectory out;
   private final PrintWriter log;
-  private final boolean quiet;
+  private final Conduct conduct;
+
+  /**
+   * How a run goes, which has no influence on its numbers.
+   *
+   * @param checkpointSeconds the least time between checkpoints
+   * @param export whether trained networks are written in Hugging Face's layout too
+   * @param quiet whether plain lines are wanted instead of a bar
+   */
+  record Conduct(double checkpointSeconds, boolean export, boolean quiet) {}
 
   /** What a task's runs left: results and, by configuration, the analysis of the first seed. */
   record Outcome(
@@ -66,13 +73,13 @@ final class Experiment {
       Settings settings,
       OutputDirectory out,
       PrintWriter log,
-      boolean quiet) {
+      Conduct conduct) {
     this.limbeck = limbeck;
     this.model = model;
     this.settings = settings;
     this.out = out;
     this.log = log;
-    this.quiet = quiet;
+    this.conduct = conduct;
   }
 
   /** Runs the recipe on a task. */
@@ -128,7 +135,7 @@ final class Experiment {
         settings.evaluations() > 0
             ? Math.max(1, (steps + settings.evaluations() - 1) / settings.evaluations())
             : data.task().evaluationSteps();
-    return new Plan(steps, every, seed);
+    return new Plan(steps, every, seed, conduct.checkpointSeconds());
   }
 
   private void teacher(
@@ -138,13 +145,14 @@ final class Experiment {
     TrainingState state = TrainingLoop.finishedState(folder);
     Plan plan = plan(data, settings.teacherEpochs(), settings.teacherSeed());
     if (state == null) {
-      teacher.load(model, settings.teacherSeed());
+      // A classifier that comes with the encoder is of another task.
+      teacher.load(model.encoder(), settings.teacherSeed());
       try (Compute training = new Compute(limbeck);
           HostMemory host = new HostMemory();
           Supervised supervised =
               new Supervised(training, teacher, data.batch(), data.length());
           Progress progress =
-              Progress.start(task + ", teacher", "steps", plan.steps(), quiet)) {
+              Progress.start(task + ", teacher", "steps", plan.steps(), conduct.quiet())) {
         Optimizer optimizer =
             Optimizer.bertAdam(
                 training,
@@ -168,6 +176,9 @@ final class Experiment {
       }
     }
     restoreBest(teacher, folder);
+    if (conduct.export()) {
+      ModelExport.write(folder, model, teacher);
+    }
     ModelSize size = ModelSize.of(teacher);
     outcome.curves().put(TEACHER, state);
     outcome
@@ -215,12 +226,16 @@ final class Experiment {
       outcome
           .results()
           .add(fixed(data, UNTRAINED, result.value(), size.fullBytes(), size.packedBytes()));
-      if (settings.analysed() > 0) {
+      if (analyses(data)) {
         outcome.analyses().put(TEACHER, analyse(compute, teacher, teacher, data));
         outcome.analyses().put(UNTRAINED, analyse(compute, student, teacher, data));
       }
       say("%s: %s %.2f", data.task().id(), UNTRAINED, result.value());
     }
+  }
+
+  private boolean analyses(TokenizedTask data) {
+    return !AttentionAnalysis.examples(data, settings.analysed()).isEmpty();
   }
 
   private AttentionAnalysis analyse(
@@ -240,7 +255,7 @@ final class Experiment {
     String task = data.task().id();
     Path folder = out.student(task, losses, seed);
     Path analysed = folder.resolve("analysis.json");
-    boolean analyses = settings.analysed() > 0 && seed == settings.seeds().get(0);
+    boolean analyses = analyses(data) && seed == settings.seeds().get(0);
     TrainingState state = TrainingLoop.finishedState(folder);
     Plan plan = plan(data, settings.epochs(), seed);
     try (Compute compute = new Compute(limbeck);
@@ -258,7 +273,7 @@ final class Experiment {
                     data.length());
             Progress progress =
                 Progress.start(
-                    task + ", " + losses + ", seed " + seed, "steps", plan.steps(), quiet)) {
+                    task + ", " + losses + ", seed " + seed, "steps", plan.steps(), conduct.quiet())) {
           Optimizer optimizer =
               Optimizer.bertAdam(
                   compute,
@@ -280,8 +295,14 @@ final class Experiment {
                       progress);
         }
       }
-      if (analyses && !Files.exists(analysed)) {
+      boolean missing = analyses && !Files.exists(analysed);
+      if (missing || conduct.export()) {
         restoreBest(student, folder);
+      }
+      if (conduct.export()) {
+        ModelExport.write(folder, model, student);
+      }
+      if (missing) {
         AtomicFiles.write(analysed, analyse(compute, student, teacher, data).json());
       }
       outcome
@@ -289,18 +310,10 @@ final class Experiment {
           .add(result(data, losses, seed, state, plan, ModelSize.of(student)));
     }
     if (analyses) {
-      outcome.analyses().put(losses, readAnalysis(analysed));
+      outcome.analyses().put(losses, AttentionAnalysis.read(analysed));
     }
     outcome.curves().putIfAbsent(losses, state);
     say("%s: %s, seed %d: %.2f", task, losses, seed, state.best().value());
-  }
-
-  private static AttentionAnalysis readAnalysis(Path file) {
-    try {
-      return AttentionAnalysis.ofJson(Files.readString(file));
-    } catch (IOException e) {
-      throw BadInputException.reading(file, e);
-    }
   }
 
   private static Map<String, Double> named(LossValues values) {

@@ -35,6 +35,8 @@ import picocli.CommandLine.Spec;
       "training with the losses of Kim et al., EMNLP 2022, and prints the comparison."
     })
 public final class QatKdCommand implements Callable<Integer> {
+  private static final double GREATEST = 1e6;
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -134,8 +136,27 @@ public final class QatKdCommand implements Callable<Integer> {
   @Option(names = "--threads", defaultValue = "0", description = "Threads; 0: all processors.")
   private int threads;
 
-  @Option(names = "--out", paramLabel = "DIR", defaultValue = "qat-kd-out")
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      defaultValue = "qat-kd-out",
+      description = "Where results, networks, plots and report.html go.")
   private Path out;
+
+  @Option(
+      names = "--checkpoint",
+      paramLabel = "SECONDS",
+      defaultValue = "30",
+      description = "The time between checkpoints, from which --resume goes on.")
+  private double checkpointSeconds;
+
+  @Option(
+      names = "--export",
+      description = {
+        "Write each trained network in Hugging Face's layout too, in a folder hugging-face",
+        "beside its best.safetensors."
+      })
+  private boolean export;
 
   @Option(names = "--resume", description = "Go on with the run in --out.")
   private boolean resume;
@@ -158,25 +179,31 @@ public final class QatKdCommand implements Callable<Integer> {
     Settings settings = settings();
     // Everything that can be refused is looked at before anything is written.
     List<Task> chosen = settings.tasks().stream().map(Task::of).toList();
+    OutputDirectory.requireWritable(csv);
+    OutputDirectory.requireWritable(json);
     try (HostMemory host = new HostMemory();
         Limbeck limbeck = open()) {
       PretrainedModel pretrained = ModelCatalog.standard().load(model, host);
+      requireLayers(settings, pretrained.config().layers());
       try (WordPieceTokenizer tokenizer = new WordPieceTokenizer(pretrained.vocabulary())) {
         List<TokenizedTask> read = new ArrayList<>();
         for (Task task : chosen) {
           read.add(
               TokenizedTask.read(
-                  task, data, settings, tokenizer, pretrained.config().positions()));
+                  task, data, settings, tokenizer, pretrained.config()));
         }
         OutputDirectory directory = OutputDirectory.open(out, settings, resume);
         Experiment experiment =
-            new Experiment(limbeck, pretrained, settings, directory, terminal, quiet);
+            new Experiment(limbeck, pretrained, settings, directory, terminal, new Experiment.Conduct(checkpointSeconds, export, quiet));
         List<Experiment.Outcome> outcomes = new ArrayList<>();
         for (TokenizedTask task : read) {
           outcomes.add(experiment.run(task));
         }
         finish(terminal, settings, pretrained, tokenizer, directory, outcomes);
       }
+    } catch (OutOfMemoryError e) {
+      throw new BadInputException(
+          "this run needs more memory than there is: give a smaller --batch or --length", e);
     }
     return 0;
   }
@@ -193,7 +220,7 @@ public final class QatKdCommand implements Callable<Integer> {
     ResultTable table =
         new ResultTable(results, settings.losses().get(0), Experiment.TEACHER);
     terminal.println();
-    terminal.print(table.overview().plainText());
+    terminal.print(table.plainText());
     terminal.flush();
     AtomicFiles.write(directory.root().resolve("results.csv"), table.csv());
     AtomicFiles.write(directory.root().resolve("results.json"), table.json());
@@ -221,17 +248,19 @@ public final class QatKdCommand implements Callable<Integer> {
   }
 
   private Settings settings() {
-    for (String written : losses) {
+    List<String> names = losses.stream().map(String::strip).toList();
+    for (String written : names) {
       try {
         LossConfiguration.parse(written);
       } catch (IllegalArgumentException e) {
         throw new BadInputException(e.getMessage(), e);
       }
     }
-    require(epochs > 0, "--epochs", epochs, "a number above 0");
-    require(teacherEpochs > 0, "--teacher-epochs", teacherEpochs, "a number above 0");
-    require(learningRate > 0, "--lr", learningRate, "a number above 0");
-    require(teacherLearningRate > 0, "--teacher-lr", teacherLearningRate, "a number above 0");
+    requirePositive("--epochs", epochs);
+    requirePositive("--teacher-epochs", teacherEpochs);
+    requirePositive("--lr", learningRate);
+    requirePositive("--teacher-lr", teacherLearningRate);
+    require(checkpointSeconds >= 0, "--checkpoint", checkpointSeconds, "0 or more");
     require(batch >= 0, "--batch", batch, "0 or more");
     require(length == 0 || length >= 3, "--length", length, "0, or 3 or more");
     require(trainExamples >= 0, "--train-examples", trainExamples, "0 or more");
@@ -245,8 +274,8 @@ public final class QatKdCommand implements Callable<Integer> {
         "longest or maximum");
     return new Settings(
         model,
-        List.copyOf(new LinkedHashSet<>(tasks)),
-        List.copyOf(new LinkedHashSet<>(losses)),
+        List.copyOf(new LinkedHashSet<>(tasks.stream().map(String::strip).toList())),
+        List.copyOf(new LinkedHashSet<>(names)),
         List.copyOf(new LinkedHashSet<>(seeds)),
         learningRate,
         epochs,
@@ -260,6 +289,18 @@ public final class QatKdCommand implements Callable<Integer> {
         evaluations,
         analysed,
         device);
+  }
+
+  private static void requireLayers(Settings settings, int layers) {
+    for (String losses : settings.losses()) {
+      for (int index : LossConfiguration.parse(losses).hiddenLayers()) {
+        require(index >= 0 && index <= layers, "--losses " + losses, index, "layers 0 to " + layers);
+      }
+    }
+  }
+
+  private static void requirePositive(String option, double given) {
+    require(given > 0 && given < GREATEST, option, given, "a number above 0");
   }
 
   private static void require(boolean holds, String option, Object given, String expected) {

@@ -72,7 +72,7 @@ public final class BertClassifier {
   }
 
   /**
-   * Takes the values of a pretrained encoder. A pooler that it lacks and the classifier get normal
+   * Takes the values of a pretrained encoder. A pooler or a classifier that it lacks gets normal
    * weights of deviation 0.02 and biases of 0.
    *
    * @param model the encoder

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.training.bert;
 
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import org.limbeck.kernels.memory.Matrix;
@@ -27,6 +28,13 @@ public record PretrainedModel(
     Objects.requireNonNull(config, "config");
     tensors = Map.copyOf(tensors);
     Objects.requireNonNull(vocabulary, "vocabulary");
+  }
+
+  /** Returns the model without a classifier that it may have. */
+  public PretrainedModel encoder() {
+    Map<String, Matrix> encoder = new HashMap<>(tensors);
+    encoder.keySet().removeIf(tensor -> tensor.startsWith("classifier."));
+    return new PretrainedModel(name, config, encoder, vocabulary);
   }
 
   /** What a tokenizer is made from. */
