@@ -52,11 +52,21 @@ class TrainingStepAgainstTorchTest {
 
   @ParameterizedTest
   @CsvSource({
-    "none, false, 3", "baseline, false, 2", "map, false, 2", "map+output, false, 3",
-    "map@5, false, 2", "map@2^2*0.5+output*0.7, false, 2", "context+self_output, false, 2",
-    "layers:2, false, 2", "map+output, false, 1",
-    "none, true, 3", "baseline, true, 2", "map, true, 2", "map+output, true, 3",
-    "context+self_output, true, 1", "layers:0.1, true, 2"
+    "none, false, 3",
+    "baseline, false, 2",
+    "map, false, 2",
+    "map+output, false, 3",
+    "map@5, false, 2",
+    "map@2^2*0.5+output*0.7, false, 2",
+    "context+self_output, false, 2",
+    "layers:2, false, 2",
+    "map+output, false, 1",
+    "none, true, 3",
+    "baseline, true, 2",
+    "map, true, 2",
+    "map+output, true, 3",
+    "context+self_output, true, 1",
+    "layers:0.1, true, 2"
   })
   void lossAndGradientsAgree(String written, boolean quantized, int labels) {
     LossConfiguration losses = LossConfiguration.parse(written);
