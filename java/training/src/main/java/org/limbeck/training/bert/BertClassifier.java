@@ -47,8 +47,7 @@ public final class BertClassifier {
    * @param labels the number of outputs C: classes, or 1 for regression
    * @param quantization what is quantized; {@link Quantization#NONE} for full precision
    */
-  public BertClassifier(
-      Compute compute, BertConfig config, int labels, Quantization quantization) {
+  public BertClassifier(Compute compute, BertConfig config, int labels, Quantization quantization) {
     this.compute = Objects.requireNonNull(compute, "compute");
     this.config = Objects.requireNonNull(config, "config");
     this.quantization = Objects.requireNonNull(quantization, "quantization");
@@ -82,16 +81,10 @@ public final class BertClassifier {
   public void load(PretrainedModel model, long seed) {
     long stream = 0;
     for (Parameter parameter : parameters.all()) {
-      Matrix source = model.tensors().get(parameter.name());
-      if (source != null) {
-        requireShape(model, parameter, source);
-        compute.memory().upload(source, parameter.value());
-      } else if (!isNew(parameter.name())) {
-        throw new IllegalArgumentException(
-            model.name() + ": given no tensor " + parameter + ", expected one");
+      if (model.tensors().containsKey(parameter.name()) || !isNew(parameter.name())) {
+        model.copyInto(parameter, compute.memory());
       } else if (parameter.name().endsWith(".weight")) {
-        RandomNormal.fill(
-            compute.memory(), parameter.value(), INITIAL_DEVIATION, seed, stream++);
+        RandomNormal.fill(compute.memory(), parameter.value(), INITIAL_DEVIATION, seed, stream++);
       } else {
         compute.memory().zero(parameter.value());
       }
@@ -101,24 +94,6 @@ public final class BertClassifier {
 
   private static boolean isNew(String name) {
     return name.startsWith("pooler.") || name.startsWith("classifier.");
-  }
-
-  private static void requireShape(PretrainedModel model, Parameter parameter, Matrix source) {
-    if (source.rows() != parameter.value().rows() || source.cols() != parameter.value().cols()) {
-      throw new IllegalArgumentException(
-          model.name()
-              + ": tensor "
-              + parameter.name()
-              + ": given shape ["
-              + source.rows()
-              + ", "
-              + source.cols()
-              + "], expected ["
-              + parameter.value().rows()
-              + ", "
-              + parameter.value().cols()
-              + "]");
-    }
   }
 
   /**
@@ -173,8 +148,7 @@ public final class BertClassifier {
    * @param maxLength the greatest padded length, at most the number of positions
    * @param backward whether a backward follows; without, all layers share memory
    */
-  public Activations newActivations(
-      Compute where, int maxBatch, int maxLength, boolean backward) {
+  public Activations newActivations(Compute where, int maxBatch, int maxLength, boolean backward) {
     if (maxLength > config.positions()) {
       throw new IllegalArgumentException(
           "BertClassifier: length: given "

@@ -49,9 +49,7 @@ public final class ActivationQuantizer {
    */
   public void backward(Matrix x, Matrix gradient) {
     if (spec != null) {
-      compute
-          .operation(FakeQuant.BACKWARD, spec)
-          .run(FakeQuant.Backward.of(x, gradient, gradient));
+      compute.operation(FakeQuant.BACKWARD, spec).run(FakeQuant.Backward.of(x, gradient, gradient));
     }
   }
 }

@@ -83,8 +83,7 @@ public final class Compute implements AutoCloseable {
     if (ones == null || ones.cols() < x.rows()) {
       ones = ones(x.rows());
     }
-    operation(GemmF32.OP, SUM_OF_ROWS)
-        .run(GemmF32.Arguments.of(ones.columns(0, x.rows()), x, sum));
+    operation(GemmF32.OP, SUM_OF_ROWS).run(GemmF32.Arguments.of(ones.columns(0, x.rows()), x, sum));
   }
 
   private Matrix ones(long length) {

@@ -15,14 +15,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.HostMemory;
-import org.limbeck.kernels.random.Philox;
 import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.bert.Quantization;
+import org.limbeck.training.bert.RandomBert;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
 import org.limbeck.training.nn.Pass;
-import org.limbeck.training.nn.RandomNormal;
 import org.limbeck.training.nn.Tensors;
 import org.limbeck.training.nn.TokenBatch;
 
@@ -52,11 +51,21 @@ class TrainingStepAgainstTorchTest {
 
   @ParameterizedTest
   @CsvSource({
-    "none, false, 3", "baseline, false, 2", "map, false, 2", "map+output, false, 3",
-    "map@5, false, 2", "map@2^2*0.5+output*0.7, false, 2", "context+self_output, false, 2",
-    "layers:2, false, 2", "map+output, false, 1",
-    "none, true, 3", "baseline, true, 2", "map, true, 2", "map+output, true, 3",
-    "context+self_output, true, 1", "layers:0.1, true, 2"
+    "none, false, 3",
+    "baseline, false, 2",
+    "map, false, 2",
+    "map+output, false, 3",
+    "map@5, false, 2",
+    "map@2^2*0.5+output*0.7, false, 2",
+    "context+self_output, false, 2",
+    "layers:2, false, 2",
+    "map+output, false, 1",
+    "none, true, 3",
+    "baseline, true, 2",
+    "map, true, 2",
+    "map+output, true, 3",
+    "context+self_output, true, 1",
+    "layers:0.1, true, 2"
   })
   void lossAndGradientsAgree(String written, boolean quantized, int labels) {
     LossConfiguration losses = LossConfiguration.parse(written);
@@ -68,30 +77,17 @@ class TrainingStepAgainstTorchTest {
       BertClassifier student = new BertClassifier(compute, CONFIG, labels, quantization);
       TorchBert torchTeacher = randomise(compute, teacher, 1, new TorchBert(CONFIG, false));
       TorchBert torchStudent = randomise(compute, student, 2, new TorchBert(CONFIG, quantized));
-      long[] tokens = new long[LENGTHS.length * LENGTH];
-      long[] types = new long[tokens.length];
-      long[] positions = new long[tokens.length];
-      for (int i = 0; i < tokens.length; i++) {
-        boolean real = i % LENGTH < LENGTHS[i / LENGTH];
-        tokens[i] = real ? 1 + Integer.remainderUnsigned(Philox.word(7, 0, i, 0), 49) : 0;
-        types[i] = real && i % 3 == 0 ? 1 : 0;
-        positions[i] = i % LENGTH;
-      }
-      TokenBatch batch =
-          new TokenBatch(
-              LENGTHS.length,
-              LENGTH,
-              host.copyOf(tokens),
-              host.copyOf(types),
-              host.copyOf(positions),
-              host.copyOf(LENGTHS));
+      RandomBert.Tokens tokens = RandomBert.Tokens.random(LENGTHS, LENGTH, CONFIG.vocabulary(), 7);
+      TokenBatch batch = tokens.on(host);
       try (Distillation distillation =
           new Distillation(compute, student, teacher, losses, LENGTHS.length, LENGTH)) {
         student.parameters().zeroGradients();
         LossValues values = distillation.step(batch, Pass.EVALUATION);
 
-        torchTeacher.forward(tokens, types, positions, LENGTHS, LENGTH);
-        torchStudent.forward(tokens, types, positions, LENGTHS, LENGTH);
+        torchTeacher.forward(
+            tokens.tokens(), tokens.types(), tokens.positions(), LENGTHS, LENGTH);
+        torchStudent.forward(
+            tokens.tokens(), tokens.types(), tokens.positions(), LENGTHS, LENGTH);
         Tensor loss = torchStudent.loss(torchTeacher, losses, LENGTHS, LENGTH);
         loss.backward();
 
@@ -106,24 +102,14 @@ class TrainingStepAgainstTorchTest {
 
   private static TorchBert randomise(
       Compute compute, BertClassifier network, long seed, TorchBert torch) {
-    long stream = 0;
+    RandomBert.randomise(compute, network, seed);
     for (Parameter parameter : network.parameters().all()) {
-      String name = parameter.name();
-      boolean scale = name.endsWith("LayerNorm.weight");
-      boolean shift = name.endsWith("bias");
-      double deviation = scale || shift ? 0.1 : name.startsWith("embeddings") ? 0.5 : 0.3;
-      long s = stream++;
-      Tensors.upload(
-          compute.memory(),
-          parameter.value(),
-          i -> (float) ((scale ? 1 : 0) + deviation * RandomNormal.at(seed, s, i)));
       torch.parameter(
-          name,
+          parameter.name(),
           Tensors.download(compute.memory(), parameter.value()),
           parameter.value().rows(),
           parameter.value().cols());
     }
-    network.refreshWeights();
     return torch;
   }
 
