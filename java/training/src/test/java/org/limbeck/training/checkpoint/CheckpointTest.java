@@ -56,8 +56,7 @@ class CheckpointTest {
 
   /** A training run in this process: everything a killed one would lose. */
   private final class Run {
-    final BertClassifier student =
-        new BertClassifier(compute, CONFIG, 3, Quantization.TERNARY);
+    final BertClassifier student = new BertClassifier(compute, CONFIG, 3, Quantization.TERNARY);
     final BertClassifier teacher = new BertClassifier(compute, CONFIG, 3, Quantization.NONE);
     final Optimizer optimizer;
 
@@ -73,8 +72,7 @@ class CheckpointTest {
 
     void train(int from, int to) {
       LossConfiguration losses = LossConfiguration.parse("map+output");
-      try (Distillation distillation =
-          new Distillation(compute, student, teacher, losses, 3, 8)) {
+      try (Distillation distillation = new Distillation(compute, student, teacher, losses, 3, 8)) {
         for (int step = from; step < to; step++) {
           TokenBatch batch = RandomBert.Tokens.random(new int[] {8, 5, 3}, 8, 50, step).on(host);
           student.parameters().zeroGradients();
@@ -133,8 +131,9 @@ class CheckpointTest {
     assertSame(first.values(), second.values());
     second.train(3, STEPS);
     assertSame(uninterrupted.values(), second.values());
-    assertFalse(Arrays.equals(first.values().get("classifier.weight"),
-        second.values().get("classifier.weight")));
+    assertFalse(
+        Arrays.equals(
+            first.values().get("classifier.weight"), second.values().get("classifier.weight")));
   }
 
   @Test
@@ -148,7 +147,8 @@ class CheckpointTest {
     assertSame(run.values(), valuesOf(other.parameters()));
     assertRefused(
         () -> run.load(file),
-        file + " has no tensor first_moment.embeddings.word_embeddings.weight: it is of another"
+        file
+            + " has no tensor first_moment.embeddings.word_embeddings.weight: it is of another"
             + " network, or not a checkpoint");
   }
 
@@ -191,7 +191,8 @@ class CheckpointTest {
     BertClassifier deep = new BertClassifier(compute, deeper, 3, Quantization.NONE);
     assertRefused(
         () -> Checkpoint.load(file, compute.memory(), deep.parameters(), null),
-        file + " has no tensor parameter.encoder.layer.2.attention.self.query.weight: it is of"
+        file
+            + " has no tensor parameter.encoder.layer.2.attention.self.query.weight: it is of"
             + " another network, or not a checkpoint");
     // Nothing of the layers that are there was taken.
     valuesOf(deep.parameters())

@@ -125,7 +125,9 @@ class LayerLossesTest {
         new float[] {0, 0, -0.1903985f, 0.1903985f}, get(student.gradLogits()), 1e-7f);
   }
 
-  /** A full-precision student that is its teacher loses nothing, layer by layer, and learns nothing. */
+  /**
+   * A full-precision student that is its teacher loses nothing, layer by layer, and learns nothing.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"map+output+context+self_output", "map@5+output", "baseline"})
   void identicalNetworksHaveNoLossAndNoGradient(String losses) {

@@ -84,10 +84,8 @@ class TrainingStepAgainstTorchTest {
         student.parameters().zeroGradients();
         LossValues values = distillation.step(batch, Pass.EVALUATION);
 
-        torchTeacher.forward(
-            tokens.tokens(), tokens.types(), tokens.positions(), LENGTHS, LENGTH);
-        torchStudent.forward(
-            tokens.tokens(), tokens.types(), tokens.positions(), LENGTHS, LENGTH);
+        torchTeacher.forward(tokens.tokens(), tokens.types(), tokens.positions(), LENGTHS, LENGTH);
+        torchStudent.forward(tokens.tokens(), tokens.types(), tokens.positions(), LENGTHS, LENGTH);
         Tensor loss = torchStudent.loss(torchTeacher, losses, LENGTHS, LENGTH);
         loss.backward();
 

@@ -147,8 +147,7 @@ class TrainingStepTest {
   @Test
   void withoutDropoutSeedAndStepDoNotMatter() {
     try (Setting setting = new Setting(Quantization.TERNARY)) {
-      assertSameBits(
-          setting.gradients(Pass.EVALUATION), setting.gradients(new Pass(0, 42, 7)));
+      assertSameBits(setting.gradients(Pass.EVALUATION), setting.gradients(new Pass(0, 42, 7)));
     }
   }
 
@@ -168,8 +167,7 @@ class TrainingStepTest {
         double[] total = new double[2];
         for (int step = 0; step < total.length; step++) {
           setting.student.parameters().zeroGradients();
-          total[step] =
-              setting.distillation.step(setting.batch, new Pass(0.1, 42, step)).total();
+          total[step] = setting.distillation.step(setting.batch, new Pass(0.1, 42, step)).total();
           optimizer.step();
           setting.student.refreshWeights();
         }
@@ -198,7 +196,9 @@ class TrainingStepTest {
     }
   }
 
-  /** Every loss is a mean over the sequences of a batch, so halves of a batch give twice its mean. */
+  /**
+   * Every loss is a mean over the sequences of a batch, so halves of a batch give twice its mean.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"map+output", "baseline+context+self_output"})
   void halvesOfABatchAddUpToTwiceTheWhole(String losses) {
