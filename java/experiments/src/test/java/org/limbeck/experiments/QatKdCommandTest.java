@@ -373,7 +373,8 @@ class QatKdCommandTest {
   void helpDescribesEveryOption() {
     Run run = limbeck(List.of("qat-kd", "--help"));
     assertFine(run);
-    for (String expected : List.of("Usage: limbeck qat-kd", "--export", "--out=DIR", "qat-kd-out")) {
+    for (String expected :
+        List.of("Usage: limbeck qat-kd", "--export", "--out=DIR", "qat-kd-out")) {
       assertTrue(run.out().contains(expected), run.out());
     }
     Main.commandLine()

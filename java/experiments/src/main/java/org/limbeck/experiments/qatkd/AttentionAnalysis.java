@@ -68,8 +68,7 @@ record AttentionAnalysis(
     float[][] maximum,
     double[][][] maps,
     int[] tokens) {
-  private static final Gson JSON =
-      new GsonBuilder().serializeSpecialFloatingPointValues().create();
+  private static final Gson JSON = new GsonBuilder().serializeSpecialFloatingPointValues().create();
 
   /** Returns this as JSON. */
   String json() {

@@ -87,11 +87,7 @@ final class Experiment {
     Outcome outcome = new Outcome(data, new ArrayList<>(), new TreeMap<>(), new TreeMap<>());
     say(
         "%s: %d training and %d development examples, up to %d word pieces, batches of %d",
-        data.task().id(),
-        data.train().size(),
-        data.dev().size(),
-        data.length(),
-        data.batch());
+        data.task().id(), data.train().size(), data.dev().size(), data.length(), data.batch());
     try (Compute compute = new Compute(limbeck);
         HostMemory host = new HostMemory()) {
       BertClassifier teacher =
@@ -149,8 +145,7 @@ final class Experiment {
       teacher.load(model.encoder(), settings.teacherSeed());
       try (Compute training = new Compute(limbeck);
           HostMemory host = new HostMemory();
-          Supervised supervised =
-              new Supervised(training, teacher, data.batch(), data.length());
+          Supervised supervised = new Supervised(training, teacher, data.batch(), data.length());
           Progress progress =
               Progress.start(task + ", teacher", "steps", plan.steps(), conduct.quiet())) {
         Optimizer optimizer =
@@ -169,8 +164,7 @@ final class Experiment {
                     plan,
                     folder)
                 .run(
-                    (batch, labels, pass) ->
-                        Map.of("label", supervised.step(batch, labels, pass)),
+                    (batch, labels, pass) -> Map.of("label", supervised.step(batch, labels, pass)),
                     () -> evaluator.run(teacher),
                     progress);
       }
@@ -181,12 +175,8 @@ final class Experiment {
     }
     ModelSize size = ModelSize.of(teacher);
     outcome.curves().put(TEACHER, state);
-    outcome
-        .results()
-        .add(result(data, TEACHER, settings.teacherSeed(), state, plan, size));
-    say(
-        "%s: teacher %.2f %s",
-        task, state.best().value(), data.task().metric().id());
+    outcome.results().add(result(data, TEACHER, settings.teacherSeed(), state, plan, size));
+    say("%s: teacher %.2f %s", task, state.best().value(), data.task().metric().id());
   }
 
   private void restoreBest(BertClassifier network, Path folder) {
@@ -273,7 +263,10 @@ final class Experiment {
                     data.length());
             Progress progress =
                 Progress.start(
-                    task + ", " + losses + ", seed " + seed, "steps", plan.steps(), conduct.quiet())) {
+                    task + ", " + losses + ", seed " + seed,
+                    "steps",
+                    plan.steps(),
+                    conduct.quiet())) {
           Optimizer optimizer =
               Optimizer.bertAdam(
                   compute,
@@ -305,9 +298,7 @@ final class Experiment {
       if (missing) {
         AtomicFiles.write(analysed, analyse(compute, student, teacher, data).json());
       }
-      outcome
-          .results()
-          .add(result(data, losses, seed, state, plan, ModelSize.of(student)));
+      outcome.results().add(result(data, losses, seed, state, plan, ModelSize.of(student)));
     }
     if (analyses) {
       outcome.analyses().put(losses, AttentionAnalysis.read(analysed));

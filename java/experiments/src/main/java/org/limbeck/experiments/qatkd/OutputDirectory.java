@@ -100,11 +100,7 @@ final class OutputDirectory {
 
   /** Returns a configuration's name as a file's name. */
   static String fileName(String losses) {
-    return losses
-        .replace("^2", "-squared")
-        .replace('@', '-')
-        .replace('*', 'x')
-        .replace(':', '-');
+    return losses.replace("^2", "-squared").replace('@', '-').replace('*', 'x').replace(':', '-');
   }
 
   private static Path made(Path folder) {

@@ -31,9 +31,13 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     showDefaultValues = true,
     description = {
-      "Fine-tunes a pretrained encoder, then trains ternary students of it by quantization-aware",
-      "training with the losses of Kim et al., EMNLP 2022, and prints the comparison."
-    })
+      "Fine-tunes a pretrained encoder, then trains ternary students of it by"
+          + " quantization-aware training with the losses of Kim et al., EMNLP 2022, and prints the"
+          + " comparison."
+    },
+    sortOptions = false,
+    usageHelpWidth = 100,
+    abbreviateSynopsis = true)
 public final class QatKdCommand implements Callable<Integer> {
   private static final double GREATEST = 1e6;
 
@@ -43,7 +47,8 @@ public final class QatKdCommand implements Callable<Integer> {
       names = "--model",
       paramLabel = "NAME|DIR",
       defaultValue = "minilm",
-      description = "minilm, e5-small, bge-small, bert-base, or a directory of Hugging Face.")
+      description =
+          "minilm, e5-small, bge-small, bert-base, or a directory in Hugging Face's layout.")
   private String model;
 
   @Option(
@@ -51,8 +56,7 @@ public final class QatKdCommand implements Callable<Integer> {
       split = ",",
       paramLabel = "TASK",
       defaultValue = "languagetool",
-      description =
-          "One or more of languagetool, cola, sst2, rte, stsb, mrpc, qnli, qqp, mnli.")
+      description = "One or more of languagetool, cola, sst2, rte, stsb, mrpc, qnli, qqp, mnli.")
   private List<String> tasks;
 
   @Option(
@@ -67,73 +71,113 @@ public final class QatKdCommand implements Callable<Integer> {
       paramLabel = "LOSS",
       defaultValue = "baseline,map,output,map+output",
       description = {
-        "Loss configurations: baseline, map, output, context, self_output, none, joined by +;",
-        "map@5 has temperature 5, map@5^2 its square as a factor, map*0.5 a coefficient,",
-        "layers:12.10 compares those hidden states alone."
+        "Loss configurations: baseline, map, output, context, self_output, none, joined by +;"
+            + " map@5 has temperature 5, map@5^2 its square as a factor, map*0.5 a coefficient,"
+            + " layers:12.10 compares those hidden states alone. The first is the baseline of the"
+            + " table."
       })
   private List<String> losses;
 
-  @Option(names = "--seeds", split = ",", defaultValue = "42", description = "Students' seeds.")
+  @Option(
+      names = "--seeds",
+      split = ",",
+      paramLabel = "SEED",
+      defaultValue = "42",
+      description = "Students' seeds.")
   private List<Long> seeds;
 
-  @Option(names = "--epochs", defaultValue = "0.5", description = "Students' epochs.")
+  @Option(
+      names = "--epochs",
+      paramLabel = "N",
+      defaultValue = "0.5",
+      description = "Students' epochs.")
   private double epochs;
 
-  @Option(names = "--lr", defaultValue = "1e-4", description = "Students' peak learning rate.")
+  @Option(
+      names = "--lr",
+      paramLabel = "RATE",
+      defaultValue = "1e-4",
+      description = "Students' peak learning rate.")
   private double learningRate;
 
-  @Option(names = "--teacher-epochs", defaultValue = "1", description = "The teacher's epochs.")
+  @Option(
+      names = "--teacher-epochs",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "The teacher's epochs.")
   private double teacherEpochs;
 
   @Option(
       names = "--teacher-lr",
+      paramLabel = "RATE",
       defaultValue = "1e-4",
       description = "The teacher's peak learning rate.")
   private double teacherLearningRate;
 
-  @Option(names = "--teacher-seed", defaultValue = "42", description = "The teacher's seed.")
+  @Option(
+      names = "--teacher-seed",
+      paramLabel = "SEED",
+      defaultValue = "42",
+      description = "The teacher's seed.")
   private long teacherSeed;
 
-  @Option(names = "--batch", defaultValue = "0", description = "Examples a step; 0: the task's.")
+  @Option(
+      names = "--batch",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Examples a step; 0: the task's.")
   private int batch;
 
   @Option(
       names = "--length",
+      paramLabel = "N",
       defaultValue = "0",
       description = "The most word pieces of an example; 0: the task's.")
   private int length;
 
   @Option(
       names = "--padding",
+      paramLabel = "KIND",
       defaultValue = "longest",
       description = {
-        "longest: of the batch; maximum: always the full length, as in the paper, whose losses",
-        "count padded positions."
+        "longest: of the batch; maximum: always the full length, as in the paper, whose losses"
+            + " count padded positions."
       })
   private String padding;
 
   @Option(
       names = "--train-examples",
+      paramLabel = "N",
       defaultValue = "0",
       description = "How many training examples are used; 0: all.")
   private int trainExamples;
 
   @Option(
       names = "--evaluations",
+      paramLabel = "N",
       defaultValue = "5",
       description = "Evaluations a run, evenly spaced; 0: the paper's interval.")
   private int evaluations;
 
   @Option(
       names = "--analysed",
+      paramLabel = "N",
       defaultValue = "16",
       description = "Examples of the development set that the analyses look at; 0: none.")
   private int analysed;
 
-  @Option(names = "--device", defaultValue = "host", description = "host, or cuda.")
+  @Option(
+      names = "--device",
+      paramLabel = "NAME",
+      defaultValue = "host",
+      description = "host, or cuda.")
   private String device;
 
-  @Option(names = "--threads", defaultValue = "0", description = "Threads; 0: all processors.")
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Threads; 0: all processors.")
   private int threads;
 
   @Option(
@@ -153,8 +197,8 @@ public final class QatKdCommand implements Callable<Integer> {
   @Option(
       names = "--export",
       description = {
-        "Write each trained network in Hugging Face's layout too, in a folder hugging-face",
-        "beside its best.safetensors."
+        "Write each trained network in Hugging Face's layout too, in a folder"
+            + " hugging-face beside its best.safetensors; a student's values are the latent ones."
       })
   private boolean export;
 
@@ -188,13 +232,17 @@ public final class QatKdCommand implements Callable<Integer> {
       try (WordPieceTokenizer tokenizer = new WordPieceTokenizer(pretrained.vocabulary())) {
         List<TokenizedTask> read = new ArrayList<>();
         for (Task task : chosen) {
-          read.add(
-              TokenizedTask.read(
-                  task, data, settings, tokenizer, pretrained.config()));
+          read.add(TokenizedTask.read(task, data, settings, tokenizer, pretrained.config()));
         }
         OutputDirectory directory = OutputDirectory.open(out, settings, resume);
         Experiment experiment =
-            new Experiment(limbeck, pretrained, settings, directory, terminal, new Experiment.Conduct(checkpointSeconds, export, quiet));
+            new Experiment(
+                limbeck,
+                pretrained,
+                settings,
+                directory,
+                terminal,
+                new Experiment.Conduct(checkpointSeconds, export, quiet));
         List<Experiment.Outcome> outcomes = new ArrayList<>();
         for (TokenizedTask task : read) {
           outcomes.add(experiment.run(task));
@@ -217,8 +265,7 @@ public final class QatKdCommand implements Callable<Integer> {
       List<Experiment.Outcome> outcomes) {
     List<RunResult> results =
         outcomes.stream().flatMap(outcome -> outcome.results().stream()).toList();
-    ResultTable table =
-        new ResultTable(results, settings.losses().get(0), Experiment.TEACHER);
+    ResultTable table = new ResultTable(results, settings.losses().get(0), Experiment.TEACHER);
     terminal.println();
     terminal.print(table.plainText());
     terminal.flush();
@@ -230,7 +277,8 @@ public final class QatKdCommand implements Callable<Integer> {
     if (json != null) {
       AtomicFiles.write(json, table.json());
     }
-    Path report = new QatKdReport(settings, pretrained, directory, table, tokenizer::piece).write(outcomes);
+    Path report =
+        new QatKdReport(settings, pretrained, directory, table, tokenizer::piece).write(outcomes);
     terminal.println();
     terminal.println("report: " + report);
     terminal.flush();
@@ -294,7 +342,8 @@ public final class QatKdCommand implements Callable<Integer> {
   private static void requireLayers(Settings settings, int layers) {
     for (String losses : settings.losses()) {
       for (int index : LossConfiguration.parse(losses).hiddenLayers()) {
-        require(index >= 0 && index <= layers, "--losses " + losses, index, "layers 0 to " + layers);
+        require(
+            index >= 0 && index <= layers, "--losses " + losses, index, "layers 0 to " + layers);
       }
     }
   }

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import org.limbeck.experiments.report.HeatMap;
 import org.limbeck.experiments.report.MachineFacts;
 import org.limbeck.experiments.report.Picture;
@@ -49,8 +50,7 @@ final class QatKdReport {
     this.table = table;
     this.pieces = pieces;
     this.report =
-        new Report("QAT-KD: ternary students of " + model.name())
-            .subtitle("After " + PAPER + ".");
+        new Report("QAT-KD: ternary students of " + model.name()).subtitle("After " + PAPER + ".");
   }
 
   /** Writes plots and report, and returns the report's file. */
@@ -101,14 +101,29 @@ final class QatKdReport {
       students.put(name, outcome.analyses().get(name));
     }
     AttentionAnalysis any = students.values().iterator().next();
-    perHead(task, "ranking-loss", "Ranking loss of attention maps", "ranking loss", heads,
-        students, AttentionAnalysis::rankingLoss,
+    perHead(
+        task,
+        "ranking-loss",
+        "Ranking loss of attention maps",
+        "ranking loss",
+        heads,
+        students,
+        AttentionAnalysis::rankingLoss,
         "How far the order of attention probabilities differs from the teacher's, a hinge over all"
-            + " pairs of tokens, mean over " + any.examples() + " examples; it grows with the length"
+            + " pairs of tokens, mean over "
+            + any.examples()
+            + " examples; it grows with the length"
             + " of the sequence. Lower is better (section 3.2, Fig. 4).");
-    perHead(task, "cover-ratio", "Cover length ratio", "cover length ratio", heads,
-        students, AttentionAnalysis::coverRatio,
-        String.format(Locale.ROOT,
+    perHead(
+        task,
+        "cover-ratio",
+        "Cover length ratio",
+        "cover length ratio",
+        heads,
+        students,
+        AttentionAnalysis::coverRatio,
+        String.format(
+            Locale.ROOT,
             "How deep in the student's order of tokens the teacher's three most attended ones lie;"
                 + " the smallest possible mean is %.3f. Lower is better (section 3.2, Fig. 4).",
             any.coverFloor()));
@@ -202,7 +217,7 @@ final class QatKdReport {
       String task, Map<String, AttentionAnalysis> students, AttentionAnalysis teacher) {
     int layers = teacher.minimum().length;
     // The middle and the last layer; all of them are in analysis.json.
-    for (int l : new int[] {layers / 2, layers - 1}) {
+    for (int l : IntStream.of(layers / 2, layers - 1).distinct().toArray()) {
       XyPlot plot =
           new XyPlot(
               "Range of the attention output, layer " + (l + 1) + ", " + task,

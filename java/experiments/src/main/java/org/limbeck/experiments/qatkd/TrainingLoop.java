@@ -143,8 +143,7 @@ final class TrainingLoop {
       Batch batch = batches.training(plan.seed(), number);
       network.parameters().zeroGradients();
       Map<String, Double> losses =
-          step.run(
-              upload.run(batch), batch.labels(), new Pass(DROPOUT, plan.seed(), number));
+          step.run(upload.run(batch), batch.labels(), new Pass(DROPOUT, plan.seed(), number));
       optimizer.step();
       network.refreshWeights();
       losses.forEach((term, value) -> sums.merge(term, value, Double::sum));
@@ -157,8 +156,7 @@ final class TrainingLoop {
         count = 0;
         if (bestStep < 0 || result.selection() > bestSelection(curve, bestStep)) {
           bestStep = done;
-          Checkpoint.save(
-              best(folder), compute.memory(), network.parameters(), null, Map.of());
+          Checkpoint.save(best(folder), compute.memory(), network.parameters(), null, Map.of());
         }
       }
       double seconds = (System.nanoTime() - begin) / NANOS;

@@ -25,8 +25,7 @@ record TrainingState(
     long bestStep,
     double seconds) {
   private static final String NOTE = "limbeck.training";
-  private static final Gson JSON =
-      new GsonBuilder().serializeSpecialFloatingPointValues().create();
+  private static final Gson JSON = new GsonBuilder().serializeSpecialFloatingPointValues().create();
 
   /** The state before the first step. */
   static final TrainingState START = new TrainingState(List.of(), Map.of(), 0, -1, 0);

@@ -244,11 +244,9 @@ public final class ResultTable {
             Column.number("to " + teacher),
             s -> s.configuration().equals(teacher) ? NONE : signed(s.toTeacher())),
         new Field(
-            true,
-            Column.number("time a run"),
-            s -> s.steps() > 0 ? duration(s.seconds()) : NONE),
-        new Field(true, Column.number("full size"), s -> megabytes(s.fullBytes())),
-        new Field(true, Column.number("packed"), s -> megabytes(s.packedBytes())),
+            true, Column.number("time a run"), s -> s.steps() > 0 ? duration(s.seconds()) : NONE),
+        new Field(true, Column.number("full size"), s -> size(s.fullBytes())),
+        new Field(true, Column.number("packed"), s -> size(s.packedBytes())),
         new Field(
             false,
             Column.number("ratio"),
@@ -345,8 +343,13 @@ public final class ResultTable {
     return Double.isNaN(value) ? NONE : String.format(Locale.ROOT, "%+.2f", value);
   }
 
-  private static String megabytes(long bytes) {
-    return bytes == 0 ? NONE : String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
+  private static String size(long bytes) {
+    if (bytes == 0) {
+      return NONE;
+    }
+    return bytes < 1e5
+        ? String.format(Locale.ROOT, "%.1f kB", bytes / 1e3)
+        : String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
   }
 
   /**
