@@ -28,6 +28,7 @@ public final class StemAdapters {
     ADAPTERS.put("relu", new ReluAdapter());
     ADAPTERS.put("softmax", new SoftmaxAdapter());
     ADAPTERS.put("softmax_kl", new SoftmaxKlAdapter());
+    ADAPTERS.put("tanh", new TanhAdapter());
   }
 
   private StemAdapters() {}

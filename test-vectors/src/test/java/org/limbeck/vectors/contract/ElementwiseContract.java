@@ -15,10 +15,22 @@ import org.limbeck.kernels.op.Elementwise;
 import org.limbeck.kernels.op.InvalidArgumentException;
 import org.limbeck.kernels.op.Op;
 
-/** What the contracts of activation functions share. */
-abstract class ElementwiseContract<S> extends KernelContract {
+/**
+ * What the contracts of activation functions share.
+ *
+ * @param <S> the specification
+ * @param <B> the arguments of the backward operation
+ */
+abstract class ElementwiseContract<S, B> extends KernelContract {
+  /** Makes the arguments of a backward operation; {@code kept} is x, or y where it takes that. */
+  @FunctionalInterface
+  interface BackwardArguments<B> {
+    B of(Matrix kept, Matrix gradY, Matrix gradX);
+  }
+
   private final Op<S, Elementwise.Forward> forward;
-  private final Op<S, Elementwise.Backward> backward;
+  private final Op<S, B> backward;
+  private final BackwardArguments<B> backwardArguments;
   private final List<S> specs;
   private final double relative;
   private final double absolute;
@@ -27,16 +39,35 @@ abstract class ElementwiseContract<S> extends KernelContract {
   ElementwiseContract(
       String backend,
       Op<S, Elementwise.Forward> forward,
-      Op<S, Elementwise.Backward> backward,
+      Op<S, B> backward,
+      BackwardArguments<B> backwardArguments,
       List<S> specs,
       double relative,
       double absolute) {
     super(backend);
     this.forward = forward;
     this.backward = backward;
+    this.backwardArguments = backwardArguments;
     this.specs = specs;
     this.relative = relative;
     this.absolute = absolute;
+  }
+
+  /** Returns the name of what the backward operation takes from the forward one. */
+  String keptName() {
+    return "x";
+  }
+
+  /** Returns what the backward operation takes: x itself unless overridden. */
+  Matrix kept(Tensors t, S spec, Matrix x) {
+    return x;
+  }
+
+  /** Returns the outputs of the reference. */
+  final Matrix applyReference(Tensors t, S spec, Matrix x) {
+    Matrix y = t.zeros(DType.F32, x.rows(), x.cols());
+    runReference(forward, spec, new Elementwise.Forward(x, y));
+    return y;
   }
 
   final Matrix apply(Tensors t, S spec, Matrix x) {
@@ -45,20 +76,25 @@ abstract class ElementwiseContract<S> extends KernelContract {
     return y;
   }
 
-  final Matrix chain(Tensors t, S spec, Matrix x, Matrix gradY) {
-    Matrix gradX = t.zeros(DType.F32, x.rows(), x.cols());
-    run(backward, spec, new Elementwise.Backward(x, gradY, gradX));
+  /** Returns gradX; {@code kept} is what {@link #kept} returned. */
+  final Matrix chain(Tensors t, S spec, Matrix kept, Matrix gradY) {
+    Matrix gradX = t.zeros(DType.F32, kept.rows(), kept.cols());
+    run(backward, spec, backwardArguments.of(kept, gradY, gradX));
     return gradX;
   }
 
   /** Compares both directions with the reference, NaN and infinities included. */
   final void assertAgrees(Tensors t, S spec, Matrix x, Matrix gradY) {
-    Matrix wantY = t.zeros(DType.F32, x.rows(), x.cols());
-    runReference(forward, spec, new Elementwise.Forward(x, wantY));
-    assertClose(wantY, apply(t, spec, x), relative, absolute, spec + " y of " + x.cols());
+    assertClose(
+        applyReference(t, spec, x),
+        apply(t, spec, x),
+        relative,
+        absolute,
+        spec + " y of " + x.cols());
     Matrix want = t.zeros(DType.F32, x.rows(), x.cols());
-    runReference(backward, spec, new Elementwise.Backward(x, gradY, want));
-    Matrix got = chain(t, spec, x, gradY);
+    Matrix kept = kept(t, spec, x);
+    runReference(backward, spec, backwardArguments.of(kept, gradY, want));
+    Matrix got = chain(t, spec, kept, gradY);
     for (long r = 0; r < x.rows(); r++) {
       for (long c = 0; c < x.cols(); c++) {
         double expected = want.getFloat(r, c);
@@ -117,8 +153,9 @@ abstract class ElementwiseContract<S> extends KernelContract {
         Matrix many = t.zeros(DType.F32, 701, 257);
         run(threads, forward, spec, new Elementwise.Forward(x, many));
         assertSameBits(one, many, "y");
-        Matrix gradX = chain(t, spec, x, one);
-        run(threads, backward, spec, new Elementwise.Backward(x, one, many));
+        Matrix kept = kept(t, spec, x);
+        Matrix gradX = chain(t, spec, kept, one);
+        run(threads, backward, spec, backwardArguments.of(kept, one, many));
         assertSameBits(gradX, many, "gradX");
       }
     }
@@ -130,8 +167,9 @@ abstract class ElementwiseContract<S> extends KernelContract {
       try (Tensors t = Tensors.aligned(SEED)) {
         Matrix x = t.normal(5, 37, 3);
         Matrix gradY = t.normal(5, 37, 1);
-        Matrix gradX = chain(t, spec, x, gradY);
-        run(backward, spec, new Elementwise.Backward(x, gradY, gradY));
+        Matrix kept = kept(t, spec, x);
+        Matrix gradX = chain(t, spec, kept, gradY);
+        run(backward, spec, backwardArguments.of(kept, gradY, gradY));
         assertSameBits(gradX, gradY, "gradX over gradY");
         Matrix y = apply(t, spec, x);
         run(forward, spec, new Elementwise.Forward(x, x));
@@ -148,7 +186,7 @@ abstract class ElementwiseContract<S> extends KernelContract {
         Matrix y = t.zeros(DType.F32, 4, 77);
         Matrix gradX = t.zeros(DType.F32, 4, 77);
         assertNoAllocation(forward, spec, new Elementwise.Forward(x, y));
-        assertNoAllocation(backward, spec, new Elementwise.Backward(x, y, gradX));
+        assertNoAllocation(backward, spec, backwardArguments.of(kept(t, spec, x), y, gradX));
       }
     }
   }
@@ -164,7 +202,8 @@ abstract class ElementwiseContract<S> extends KernelContract {
       assertForwardRefused(t.zeros(DType.F32, 0, 8), x, "x: given an empty matrix");
       assertForwardRefused(x.rows(0, 3), x.rows(1, 4), "y: given memory that overlaps x in part");
       assertBackwardRefused(x, other.rows(0, 3), other, "backward: gradY: given F32 [3, 8]");
-      assertBackwardRefused(x, other, x, "gradX: given memory that overlaps x");
+      assertBackwardRefused(x, other, x, "gradX: given memory that overlaps " + keptName());
+      assertBackwardRefused(null, other, x, "backward: " + keptName() + ": given null");
     }
   }
 
@@ -176,11 +215,11 @@ abstract class ElementwiseContract<S> extends KernelContract {
     assertTrue(e.getMessage().contains(message), e.getMessage());
   }
 
-  private void assertBackwardRefused(Matrix x, Matrix gradY, Matrix gradX, String message) {
+  private void assertBackwardRefused(Matrix kept, Matrix gradY, Matrix gradX, String message) {
     var e =
         assertThrows(
             InvalidArgumentException.class,
-            () -> run(backward, specs.get(0), new Elementwise.Backward(x, gradY, gradX)));
+            () -> run(backward, specs.get(0), backwardArguments.of(kept, gradY, gradX)));
     assertTrue(e.getMessage().contains(message), e.getMessage());
   }
 }

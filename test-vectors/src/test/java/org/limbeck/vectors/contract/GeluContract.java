@@ -10,16 +10,18 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.op.Elementwise;
 import org.limbeck.kernels.op.Gelu;
 
 /** The contract of gelu. */
-public abstract class GeluContract extends ElementwiseContract<Gelu.Spec> {
+public abstract class GeluContract extends ElementwiseContract<Gelu.Spec, Elementwise.Backward> {
   /** Tests a backend. */
   protected GeluContract(String backend) {
     super(
         backend,
         Gelu.FORWARD,
         Gelu.BACKWARD,
+        Elementwise.Backward::new,
         List.of(new Gelu.Spec(Gelu.Form.ERF), new Gelu.Spec(Gelu.Form.TANH)),
         1e-6,
         1e-7);

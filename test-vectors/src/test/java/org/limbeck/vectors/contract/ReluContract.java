@@ -8,15 +8,16 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.op.Elementwise;
 import org.limbeck.kernels.op.Relu;
 
 /** The contract of relu. */
-public abstract class ReluContract extends ElementwiseContract<Relu.Spec> {
+public abstract class ReluContract extends ElementwiseContract<Relu.Spec, Elementwise.Backward> {
   private static final Relu.Spec SPEC = new Relu.Spec();
 
   /** Tests a backend. */
   protected ReluContract(String backend) {
-    super(backend, Relu.FORWARD, Relu.BACKWARD, List.of(SPEC), 0, 0);
+    super(backend, Relu.FORWARD, Relu.BACKWARD, Elementwise.Backward::new, List.of(SPEC), 0, 0);
   }
 
   @Test

@@ -130,6 +130,70 @@ public final class HostMemory implements Memory {
   }
 
   @Override
+  public void zero(Matrix target) {
+    checkUsable("zero", "target", target);
+    long rows = target.isContiguous() ? Math.min(1, target.rows()) : target.rows();
+    long bytes = target.isContiguous() ? target.elements() : target.cols();
+    bytes *= target.type().bytes();
+    for (long r = 0; r < rows && bytes > 0; r++) {
+      target.segment().asSlice(target.rowOffsetBytes(r), bytes).fill((byte) 0);
+    }
+  }
+
+  @Override
+  public void copy(Matrix source, Matrix target) {
+    checkUsable("copy", "source", source);
+    checkUsable("copy", "target", target);
+    if (target.type() != source.type()
+        || target.rows() != source.rows()
+        || target.cols() != source.cols()) {
+      throw bad("copy", "target", target, "the type and shape of source, " + source);
+    }
+    if (target.sameView(source)) {
+      return;
+    }
+    if (target.overlaps(source)) {
+      throw bad(
+          "copy",
+          "target",
+          "memory that overlaps source in part",
+          "exactly the same view or separate memory");
+    }
+    if (source.isContiguous() && target.isContiguous()) {
+      target.reshape(1, target.elements()).copyFrom(source.reshape(1, source.elements()));
+    } else {
+      target.copyFrom(source);
+    }
+  }
+
+  private static void checkUsable(String operation, String argument, Matrix matrix) {
+    if (!matrix.buffer().device().isHost()) {
+      throw bad(operation, argument, matrix, "a matrix on " + Device.HOST);
+    }
+    if (!matrix.buffer().isAlive()) {
+      throw new IllegalStateException(
+          "HostMemory."
+              + operation
+              + ": "
+              + argument
+              + ": given a closed buffer, expected an open one");
+    }
+  }
+
+  private static IllegalArgumentException bad(
+      String operation, String argument, Object given, String expected) {
+    return new IllegalArgumentException(
+        "HostMemory."
+            + operation
+            + ": "
+            + argument
+            + ": given "
+            + given
+            + ", expected "
+            + expected);
+  }
+
+  @Override
   public void close() {
     if (arena.scope().isAlive()) {
       arena.close();

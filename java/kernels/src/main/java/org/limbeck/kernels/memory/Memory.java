@@ -2,8 +2,8 @@
 package org.limbeck.kernels.memory;
 
 /**
- * Allocates tensors on one device and copies them to and from the host. Everything allocated from
- * one memory is freed together by {@link #close}.
+ * Allocates tensors on one device, fills and copies them there, and copies them to and from the
+ * host. Everything allocated from one memory is freed together by {@link #close}.
  */
 public interface Memory extends AutoCloseable {
   /** Returns the device whose memory this is. */
@@ -48,6 +48,30 @@ public interface Memory extends AutoCloseable {
    * @param host the destination on the host, of the same type and shape
    */
   void download(Matrix source, Matrix host);
+
+  /**
+   * Sets all bytes of the rows of a matrix to 0: the number 0 in every element type. What lies
+   * between strided rows is left alone. Operations of this device that begin afterwards see the
+   * zeros.
+   *
+   * @param target the matrix on this device, of any type, shape and row stride; it may be empty
+   * @throws IllegalArgumentException if the matrix is on another device
+   * @throws IllegalStateException if the memory of the matrix is closed
+   */
+  void zero(Matrix target);
+
+  /**
+   * Copies a matrix into another one of this memory's device, bit for bit. Operations of this
+   * device that begin afterwards see the copy. What lies between strided rows is left alone.
+   *
+   * @param source the elements to copy, on this device
+   * @param target the destination on this device, of the same type and shape, any row stride; the
+   *     same view as {@code source}, or separate memory
+   * @throws IllegalArgumentException if one is on another device, types or shapes differ, or the
+   *     two overlap in part
+   * @throws IllegalStateException if the memory of a matrix is closed
+   */
+  void copy(Matrix source, Matrix target);
 
   /** Frees everything allocated from this memory. Using it afterwards is reported as an error. */
   @Override

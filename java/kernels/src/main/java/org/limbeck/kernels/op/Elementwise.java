@@ -33,10 +33,16 @@ public final class Elementwise {
   }
 
   static void check(Object spec, Backward a, ArgumentChecks checks) {
-    checks.present("x", a.x(), DType.F32);
-    checks.matrix("gradY", a.gradY(), DType.F32, a.x().rows(), a.x().cols());
-    checks.matrix("gradX", a.gradX(), DType.F32, a.x().rows(), a.x().cols());
-    checks.disjoint("gradX", a.gradX(), "x", a.x());
-    checks.disjointOrSame("gradX", a.gradX(), "gradY", a.gradY());
+    checkBackward("x", a.x(), a.gradY(), a.gradX(), checks);
+  }
+
+  /** Checks backward arguments; {@code kept} is what the forward operation left, x or y. */
+  static void checkBackward(
+      String name, Matrix kept, Matrix gradY, Matrix gradX, ArgumentChecks checks) {
+    checks.present(name, kept, DType.F32);
+    checks.matrix("gradY", gradY, DType.F32, kept.rows(), kept.cols());
+    checks.matrix("gradX", gradX, DType.F32, kept.rows(), kept.cols());
+    checks.disjoint("gradX", gradX, name, kept);
+    checks.disjointOrSame("gradX", gradX, "gradY", gradY);
   }
 }

@@ -33,7 +33,9 @@ public final class Ops {
           Relu.BACKWARD,
           Softmax.FORWARD,
           Softmax.BACKWARD,
-          SoftmaxKl.OP);
+          SoftmaxKl.OP,
+          Tanh.FORWARD,
+          Tanh.BACKWARD);
 
   private Ops() {}
 }

@@ -24,6 +24,7 @@ import org.limbeck.kernels.op.PetWarmup;
 import org.limbeck.kernels.op.Relu;
 import org.limbeck.kernels.op.Softmax;
 import org.limbeck.kernels.op.SoftmaxKl;
+import org.limbeck.kernels.op.Tanh;
 
 /** The reference: every operation, every option, on one thread, sums in double. */
 final class ScalarBackend implements Backend {
@@ -56,6 +57,8 @@ final class ScalarBackend implements Backend {
     kernels.add(Softmax.FORWARD, spec -> ScalarSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> ScalarSoftmax::backward);
     kernels.add(SoftmaxKl.OP, ScalarSoftmaxKl::new);
+    kernels.add(Tanh.FORWARD, spec -> ScalarTanh::forward);
+    kernels.add(Tanh.BACKWARD, spec -> ScalarTanh::backward);
   }
 
   @Override

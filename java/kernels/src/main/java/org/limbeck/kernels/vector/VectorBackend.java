@@ -24,6 +24,7 @@ import org.limbeck.kernels.op.PetWarmup;
 import org.limbeck.kernels.op.Relu;
 import org.limbeck.kernels.op.Softmax;
 import org.limbeck.kernels.op.SoftmaxKl;
+import org.limbeck.kernels.op.Tanh;
 
 /** Kernels written with the Vector API, split over the worker pool. */
 final class VectorBackend implements Backend {
@@ -56,6 +57,8 @@ final class VectorBackend implements Backend {
     kernels.add(Softmax.FORWARD, spec -> VectorSoftmax::forward);
     kernels.add(Softmax.BACKWARD, spec -> VectorSoftmax::backward);
     kernels.addIf(SoftmaxKl.OP, VectorSoftmaxKl::support);
+    kernels.add(Tanh.FORWARD, spec -> VectorTanh::forward);
+    kernels.add(Tanh.BACKWARD, spec -> VectorTanh::backward);
   }
 
   @Override
