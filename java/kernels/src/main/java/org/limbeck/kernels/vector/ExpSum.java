@@ -37,19 +37,11 @@ final class ExpSum {
   // 1.5 * 2^23: adding it rounds to an integer and leaves that integer in the low bits.
   private static final float ROUND = 12_582_912f;
 
-  // A block of results on their way to a segment.
+  // A block of exponentials on their way to a segment.
   private static final ThreadLocal<float[]> BUFFER =
       ThreadLocal.withInitial(() -> new float[(int) BLOCK_BYTES / Float.BYTES]);
 
   private ExpSum() {}
-
-  /**
-   * Returns an array of this thread for a block of results. It is overwritten by each call of
-   * {@link #store}.
-   */
-  static float[] buffer() {
-    return BUFFER.get();
-  }
 
   /**
    * Stores exp(min((x - shift) factor, 0)) of whole vectors and returns their sum.

@@ -3,11 +3,9 @@ package org.limbeck.kernels.vector;
 
 import static org.limbeck.kernels.vector.Lanes.BYTES;
 import static org.limbeck.kernels.vector.Lanes.F32;
-import static org.limbeck.kernels.vector.Lanes.FLOATS;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import org.limbeck.kernels.memory.Matrix;
@@ -161,12 +159,9 @@ final class VectorGelu {
       long bytes,
       MemorySegment scratch) {
     if (erf) {
-      float[] buffer = ExpSum.buffer();
-      int count = (int) (bytes / Float.BYTES);
       float linear = slope ? LINEAR_SLOPE : LINEAR_VALUE;
       float lowest = slope ? Float.NEGATIVE_INFINITY : -LIMIT;
-      erf(xs, xo, ms, mo, buffer, count, linear, lowest);
-      MemorySegment.copy(buffer, 0, out, ValueLayout.JAVA_FLOAT, oo, count);
+      erf(xs, xo, ms, mo, out, oo, bytes, linear, lowest);
       return;
     }
     tanhArgument(xs, xo, scratch, BLOCK, bytes);
@@ -191,13 +186,13 @@ final class VectorGelu {
       long xo,
       MemorySegment ms,
       long mo,
-      float[] out,
-      int count,
+      MemorySegment out,
+      long oo,
+      long bytes,
       float linear,
       float lowest) {
-    for (int i = 0; i < count; i += FLOATS) {
-      FloatVector x =
-          FloatVector.fromMemorySegment(F32, xs, xo + i * (long) Float.BYTES, ORDER);
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector x = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER);
       FloatVector t = x.abs();
       FloatVector s = x.mul(x);
       FloatVector n =
@@ -234,10 +229,10 @@ final class VectorGelu {
       // What the exponential is beyond the limit is undefined. NaN is not beyond, and stays in r.
       r = r.blend(0f, t.compare(VectorOperators.GE, ERF_LIMIT));
       FloatVector above = FloatVector.broadcast(F32, 1f).sub(r);
-      FloatVector m = FloatVector.fromMemorySegment(F32, ms, mo + i * (long) Float.BYTES, ORDER);
+      FloatVector m = FloatVector.fromMemorySegment(F32, ms, mo + i, ORDER);
       m.blend(lowest, m.compare(VectorOperators.LT, lowest))
           .mul(above.blend(r, x.compare(VectorOperators.LT, 0f)))
-          .intoArray(out, i);
+          .intoMemorySegment(out, oo + i, ORDER);
     }
   }
 
