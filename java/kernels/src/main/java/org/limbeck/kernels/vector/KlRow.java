@@ -15,8 +15,10 @@ final class KlRow {
   /** Of a row at once where seven arrays of scratch are filled. */
   private static final long SMALL_BLOCK = 1024L * Float.BYTES;
 
-  // Offsets in scratch. CLAMPED is a block for logits brought into bounds. The distance of the arrays
-  // is no multiple of 4096: stores to one and loads from another would be taken for the same address.
+  // Offsets in scratch. CLAMPED is a block for logits brought into bounds. The distance of the
+  // arrays
+  // is no multiple of 4096: stores to one and loads from another would be taken for the same
+  // address.
   private static final long LANES = 0;
   private static final long TAIL_Z = 4 * Tail.SLOT_BYTES;
   private static final long TAIL_U = 5 * Tail.SLOT_BYTES;
