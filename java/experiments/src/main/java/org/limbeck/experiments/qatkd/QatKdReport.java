@@ -196,10 +196,12 @@ final class QatKdReport {
         double[] y = student.getValue().distances().get("SEP")[measure];
         double[] x = new double[y.length];
         for (int l = 0; l < x.length; l++) {
-          x[l] = l + 1;
+          x[l] = l;
         }
         plot.markedLine(student.getKey(), x, y);
       }
+      plot.xNames(
+          IntStream.rangeClosed(1, model.config().layers()).mapToObj(Integer::toString).toList());
       figure(
           task,
           names[measure].toLowerCase(Locale.ROOT).replace(", ", "-"),
