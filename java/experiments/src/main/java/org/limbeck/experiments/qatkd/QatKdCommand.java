@@ -96,7 +96,7 @@ public final class QatKdCommand implements Callable<Integer> {
   @Option(
       names = "--lr",
       paramLabel = "RATE",
-      defaultValue = "1e-4",
+      defaultValue = "5e-5",
       description = "Students' peak learning rate.")
   private double learningRate;
 
@@ -110,7 +110,7 @@ public final class QatKdCommand implements Callable<Integer> {
   @Option(
       names = "--teacher-lr",
       paramLabel = "RATE",
-      defaultValue = "1e-4",
+      defaultValue = "5e-5",
       description = "The teacher's peak learning rate.")
   private double teacherLearningRate;
 
