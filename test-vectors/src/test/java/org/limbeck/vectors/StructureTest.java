@@ -116,8 +116,7 @@ class StructureTest {
    */
   @Test
   void noMethodTakesOrReturnsVectors() throws IOException, ClassNotFoundException {
-    Path vector =
-        REPOSITORY.resolve("java/kernels/src/main/java/org/limbeck/kernels/vector");
+    Path vector = REPOSITORY.resolve("java/kernels/src/main/java/org/limbeck/kernels/vector");
     Set<String> methods = new TreeSet<>();
     int classes = 0;
     try (Stream<Path> files = Files.list(vector)) {

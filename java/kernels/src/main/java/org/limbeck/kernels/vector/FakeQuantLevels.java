@@ -158,7 +158,9 @@ final class FakeQuantLevels {
       float positive) {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector.broadcast(F32, positive)
-          .blend(negative, FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).compare(VectorOperators.LT, 0f))
+          .blend(
+              negative,
+              FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).compare(VectorOperators.LT, 0f))
           .intoMemorySegment(out, oo + i, ORDER);
     }
   }
@@ -175,8 +177,12 @@ final class FakeQuantLevels {
       float bound) {
     FloatVector zero = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
-      VectorMask<Float> passes = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).abs().compare(VectorOperators.LT, bound);
-      zero.blend(FloatVector.fromMemorySegment(F32, gs, go + i, ORDER), passes).intoMemorySegment(out, oo + i, ORDER);
+      VectorMask<Float> passes =
+          FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER)
+              .abs()
+              .compare(VectorOperators.LT, bound);
+      zero.blend(FloatVector.fromMemorySegment(F32, gs, go + i, ORDER), passes)
+          .intoMemorySegment(out, oo + i, ORDER);
     }
   }
 

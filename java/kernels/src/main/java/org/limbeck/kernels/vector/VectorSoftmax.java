@@ -19,11 +19,11 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * dy_k y_k).
  *
  * <p>x, y, gradX, gradY f32 [rows, cols], any row stride, 4-byte aligned; y may be x, gradX may be
- * gradY. A row of -infinity gives 0; NaN or +infinity makes its row NaN. Sums in float lanes, of
- * a block reduced in halves, of blocks in double. Rows are split over threads. Three passes over a row that stays
- * in the first cache levels: maximum, exp and sum (stored in y), scaling. 3 rows cols flops and an
- * exp each; reads rows cols, writes rows cols floats from and to memory. Tails padded to a vector
- * with -infinity, or in scalar loops.
+ * gradY. A row of -infinity gives 0; NaN or +infinity makes its row NaN. Sums in float lanes, of a
+ * block reduced in halves, of blocks in double. Rows are split over threads. Three passes over a
+ * row that stays in the first cache levels: maximum, exp and sum (stored in y), scaling. 3 rows
+ * cols flops and an exp each; reads rows cols, writes rows cols floats from and to memory. Tails
+ * padded to a vector with -infinity, or in scalar loops.
  */
 final class VectorSoftmax {
   /** The scratch that the rows take. */

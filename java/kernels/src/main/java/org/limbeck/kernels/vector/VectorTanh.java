@@ -18,15 +18,16 @@ import org.limbeck.kernels.parallel.WorkerPool;
 
 /**
  * tanh, Vector API. Of t = |x|: below 0.625 the odd polynomial t + t^3 p(t^2) (Cephes), which loses
- * no digit near 0; from there on 1 - 2 e / (1 + e), e = exp(-2 t); then the sign of x. gradX = gradY (1 - y)
- * (1 + y), from the outputs.
+ * no digit near 0; from there on 1 - 2 e / (1 + e), e = exp(-2 t); then the sign of x. gradX =
+ * gradY (1 - y) (1 + y), from the outputs.
  *
  * <p>x, y, gradY, gradX f32 [rows, cols], any row stride, 4-byte aligned; y of the forward
  * operation may be x, gradX may be gradY. +-infinity gives +-1 with slope 0, NaN gives NaN, -0
  * gives -0; tanh(-x) is -tanh(x) to the bit. Error of y below 2e-7 relative, of gradX four
- * roundings. No sums. Rows are split over threads. Three passes over
- * blocks in the first cache level, 30 flops with one exp and one division an element (backward four flops); reads rows cols (backward twice that), writes rows cols floats.
- * Tails in scratch, padded with 0; backward one element at a time.
+ * roundings. No sums. Rows are split over threads. Three passes over blocks in the first cache
+ * level, 30 flops with one exp and one division an element (backward four flops); reads rows cols
+ * (backward twice that), writes rows cols floats. Tails in scratch, padded with 0; backward one
+ * element at a time.
  */
 final class VectorTanh {
   // Scratch: a slot of the exponentials' sum; x and result of a tail; a block.
