@@ -52,29 +52,22 @@ final class Lanes {
    * and lane i + n / 2, and so on. {@code reduceLanes} leaves the order open, and interpreter and
    * compiler differ in it.
    *
-   * @param scratch where the vector was stored
+   * @param scratch where the vector was stored; overwritten
    * @param offset its byte offset
    */
   static float sum(MemorySegment scratch, long offset) {
-    float even = sumOfQuarter(scratch, offset) + sumOfQuarter(scratch, offset + 8);
-    return even + (sumOfQuarter(scratch, offset + 4) + sumOfQuarter(scratch, offset + 12));
-  }
-
-  /** Returns the sum of every fourth float, of up to four. */
-  private static float sumOfQuarter(MemorySegment scratch, long offset) {
-    float sum = scratch.get(ValueLayout.JAVA_FLOAT, offset);
-    if (BYTES == 32) {
-      sum += scratch.get(ValueLayout.JAVA_FLOAT, offset + 16);
-    } else if (BYTES == 64) {
-      sum += scratch.get(ValueLayout.JAVA_FLOAT, offset + 32);
-      sum +=
-          scratch.get(ValueLayout.JAVA_FLOAT, offset + 16)
-              + scratch.get(ValueLayout.JAVA_FLOAT, offset + 48);
+    for (long half = BYTES / 2; half >= Float.BYTES; half /= 2) {
+      for (long i = offset; i < offset + half; i += Float.BYTES) {
+        scratch.set(
+            ValueLayout.JAVA_FLOAT,
+            i,
+            scratch.get(ValueLayout.JAVA_FLOAT, i) + scratch.get(ValueLayout.JAVA_FLOAT, i + half));
+      }
     }
-    return sum;
+    return scratch.get(ValueLayout.JAVA_FLOAT, offset);
   }
 
-  /** Returns the sum of the doubles of a vector as {@link #sum} does that of floats. */
+  /** Returns the sum of the doubles of a vector, in the order of {@link #sum}; leaves scratch. */
   static double sumDoubles(MemorySegment scratch, long offset) {
     return sumOfHalf(scratch, offset) + sumOfHalf(scratch, offset + 8);
   }
