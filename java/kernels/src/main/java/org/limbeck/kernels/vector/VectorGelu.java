@@ -24,9 +24,9 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * <p>x, y, gradY, gradX f32 [rows, cols], any row stride, 4-byte aligned; y may be x, gradX may be
  * gradY. +infinity gives +infinity, -infinity gives 0, NaN gives NaN. Error of y below 8e-8 for
  * negative x, below 1e-6 relative for positive x. No sums. Rows are split over threads. ERF one
- * pass, 45 flops an element; TANH three over blocks in the first cache level, 35 flops with one exp
- * and one division. Reads rows cols (backward twice that), writes rows cols floats from and to
- * memory. Tails in scratch, padded with 0.
+ * pass, 48 flops an element; TANH over blocks in the first cache level, 35 flops with one exp and
+ * one division. Reads rows cols (backward twice that), writes rows cols floats from and to memory.
+ * Tails in scratch, padded with 0.
  */
 final class VectorGelu {
   // Scratch: a slot of the exponentials' sum; x, factor and result of a tail; a block.
@@ -39,7 +39,7 @@ final class VectorGelu {
   /** The scratch that {@link #applyErf} takes. */
   static final long ERF_SCRATCH_BYTES = BLOCK;
 
-  /** From this |x| on, the smaller of P and 1 - P is taken as 0, though not before -126 log 2. */
+  /** From this |x| on, 1 - P(|x|), below 1e-37, is taken as 0; before, exp is a normal float. */
   private static final float ERF_LIMIT = 13f;
 
   // -log2(e) / 2, and 1.5 * 2^23, which rounds to an integer and leaves it in the low bits.
@@ -50,7 +50,7 @@ final class VectorGelu {
   private static final float LINEAR_VALUE = -0.3989416957f;
   private static final float LINEAR_SLOPE = -0.7978839761f;
 
-  /** A bound of x where -infinity times 0 would be NaN. */
+  /** Bounds x: 0 times infinity would be NaN. */
   private static final float LIMIT = 40f;
 
   private static final float TANH_SCALE = 1.5957691216f; // 2 sqrt(2 / pi)
