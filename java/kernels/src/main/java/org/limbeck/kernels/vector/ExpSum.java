@@ -14,9 +14,9 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Exponentials of a row of logits relative to a shift, and their sum. The loop that most blocks
- * take has no comparison: a first look at the block says whether a logit is above the shift or so
- * far below that its exponential is 0, and only then are the logits clamped into a copy first.
+ * Exponentials of a row of logits relative to a shift, and their sum. The loop clamps nothing; it
+ * keeps the largest and the smallest difference, and where these say that a logit was above the
+ * shift or so far below that its exponential is 0, the block is clamped into a copy and done again.
  *
  * <p>The exponentials go into an array: C2 cannot take the checks of a segment out of a loop that
  * stores to segments, and there are fifty instructions of them for each vector.
@@ -134,7 +134,7 @@ final class ExpSum {
   /**
    * Stores 2^((x - shift) factor), none of them below 2^-126, and leaves the lanes of the sum in
    * the slot. Error below 2 ulp: the exponent is n + f, n an integer, |f| at most 1/2; 2^f by a
-   * polynomial of degree 5 (the best of those with 1 at 0, 1.1e-7); 2^n by adding n to the exponent
+   * polynomial of degree 6 (the best of those with 1 at 0, 1.6e-8); 2^n by adding n to the exponent
    * bits. Returns the bits of the largest x - shift and of the smallest, high and low; where all
    * have one sign, the one nearer to 0 may stand for the other. NaN shows in one of them.
    */
@@ -149,7 +149,7 @@ final class ExpSum {
       MemorySegment scratch,
       long slot) {
     FloatVector sum = FloatVector.zero(F32);
-    // In the order of signed integers the largest comes last, in that of unsigned ones the smallest.
+    // In the order of signed integers the largest is last, in that of unsigned ones the smallest.
     IntVector last = IntVector.broadcast(I32, Integer.MIN_VALUE);
     IntVector lastUnsigned = IntVector.zero(I32);
     for (int i = 0; i < count; i += FLOATS) {
@@ -162,10 +162,11 @@ final class ExpSum {
           t.fma(FloatVector.broadcast(F32, factor), FloatVector.broadcast(F32, ROUND).sub(n));
       FloatVector p =
           f.fma(
-              FloatVector.broadcast(F32, 1.32647273e-3f), FloatVector.broadcast(F32, 9.67151299e-3f));
-      p = p.fma(f, FloatVector.broadcast(F32, 5.55073358e-2f));
-      p = p.fma(f, FloatVector.broadcast(F32, 0.240222424f));
-      p = p.fma(f, FloatVector.broadcast(F32, 0.693147004f));
+              FloatVector.broadcast(F32, 1.5353362e-4f), FloatVector.broadcast(F32, 1.3398875e-3f));
+      p = p.fma(f, FloatVector.broadcast(F32, 9.61843692e-3f));
+      p = p.fma(f, FloatVector.broadcast(F32, 5.55033237e-2f));
+      p = p.fma(f, FloatVector.broadcast(F32, 0.240226477f));
+      p = p.fma(f, FloatVector.broadcast(F32, 0.693147182f));
       p = p.fma(f, FloatVector.broadcast(F32, 1f));
       FloatVector e =
           p.reinterpretAsInts()
@@ -175,10 +176,12 @@ final class ExpSum {
       sum = sum.add(e);
     }
     sum.intoMemorySegment(scratch, slot, ORDER);
-    return (long) last.reduceLanes(VectorOperators.MAX) << 32
-        | (lastUnsigned.lanewise(VectorOperators.XOR, Integer.MIN_VALUE).reduceLanes(VectorOperators.MAX)
-                ^ Integer.MIN_VALUE)
-            & 0xFFFF_FFFFL;
+    int largest = last.reduceLanes(VectorOperators.MAX);
+    int smallest =
+        lastUnsigned
+            .lanewise(VectorOperators.XOR, Integer.MIN_VALUE)
+            .reduceLanes(VectorOperators.MAX);
+    return (long) largest << 32 | (smallest ^ Integer.MIN_VALUE) & 0xFFFF_FFFFL;
   }
 
   /** Stores x - shift, brought into bounds. Not by min and max: they spend more on NaN and -0. */

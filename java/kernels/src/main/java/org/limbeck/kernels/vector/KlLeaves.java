@@ -119,8 +119,7 @@ final class KlLeaves {
     for (int i = 0; i < count; i += FLOATS) {
       FloatVector y =
           FloatVector.fromMemorySegment(F32, us, uo + i * (long) Float.BYTES, ORDER)
-              .sub(
-                  FloatVector.fromMemorySegment(F32, zs, zo + i * (long) Float.BYTES, ORDER))
+              .sub(FloatVector.fromMemorySegment(F32, zs, zo + i * (long) Float.BYTES, ORDER))
               .fma(FloatVector.broadcast(F32, inverse), FloatVector.broadcast(F32, offset));
       FloatVector p = FloatVector.fromArray(F32, eu, at + i).mul(minusScaleU);
       FloatVector d =

@@ -15,8 +15,10 @@ final class KlRow {
   /** Of a row at once where seven arrays of scratch are filled. */
   private static final long SMALL_BLOCK = 1024L * Float.BYTES;
 
-  // Offsets in scratch. CLAMPED is a block for logits brought into bounds. The distance of the arrays
-  // is no multiple of 4096: stores to one and loads from another would be taken for the same address.
+  // Offsets in scratch. CLAMPED is a block for logits brought into bounds. The distance of the
+  // arrays
+  // is no multiple of 4096: stores to one and loads from another would be taken for the same
+  // address.
   private static final long LANES = 0;
   private static final long TAIL_Z = 4 * Tail.SLOT_BYTES;
   private static final long TAIL_U = 5 * Tail.SLOT_BYTES;
@@ -34,7 +36,7 @@ final class KlRow {
   /** Squares of larger differences would overflow. */
   private static final float LARGEST_SQUARED = 1e15f;
 
-  /** Beyond this difference of the maxima the logits are brought together before subtracting. */
+  /** Beyond this difference of the tops the logits are brought together before subtracting. */
   private static final float SHIFTED = 16;
 
   private final Spec spec;
@@ -211,9 +213,9 @@ final class KlRow {
       }
       raiseToFloor();
     }
-    float apart = student.max() - teacher.max();
+    float apart = student.top() - teacher.top();
     shift = Math.abs(apart) <= SHIFTED ? 0 : apart;
-    double rest = (double) student.max() - teacher.max() - shift;
+    double rest = (double) student.top() - teacher.top() - shift;
     offset = (float) (rest * inverseZ + (student.logSum() - teacher.logSum()));
     entropy = spec.mode() == Mode.SOFT_CE ? entropy() : 0;
     return true;
@@ -250,7 +252,7 @@ final class KlRow {
       long n = Math.min(RowExps.BLOCK, whole - i);
       float dot =
           KlLeaves.dot(
-              us, uo + i, count(n), teacher.max(), teacher.exps(), RowExps.at(i), scratch, LANES);
+              us, uo + i, count(n), teacher.top(), teacher.exps(), RowExps.at(i), scratch, LANES);
       mean += (double) dot * teacher.scale(i, inverseU);
     }
     if (whole < bytes) {
@@ -258,7 +260,7 @@ final class KlRow {
       int exps = RowExps.at(whole);
       float dot =
           KlLeaves.dot(
-              scratch, TAIL_U, Lanes.FLOATS, teacher.max(), teacher.exps(), exps, scratch, LANES);
+              scratch, TAIL_U, Lanes.FLOATS, teacher.top(), teacher.exps(), exps, scratch, LANES);
       mean += (double) dot * teacher.scale(whole, inverseU);
     }
     return teacher.logSum() - mean;
@@ -379,9 +381,9 @@ final class KlRow {
                 z, zAt, u, uAt, ez, eu, at, result, count, inverseZ, offset, q, p, scratch, LANES);
       } else {
         ratios(z, zAt, u, uAt, n);
+        MemorySegment m = scratch;
         sum =
-            KlLeaves.forward(
-                scratch, ZEROS, scratch, ARRAYS, ez, eu, at, result, count, 1, 0, q, p, scratch, LANES);
+            KlLeaves.forward(m, ZEROS, m, ARRAYS, ez, eu, at, result, count, 1, 0, q, p, m, LANES);
       }
       loss += sum / fold;
     }
@@ -394,7 +396,7 @@ final class KlRow {
   private void ratios(MemorySegment z, long zAt, MemorySegment u, long uAt, long n) {
     float change = inverseZ - inverseU;
     KlLeaves.ratios(
-        z, zAt, u, uAt, n, inverseZ, change, teacher.max(), shift, offset, scratch, ARRAYS);
+        z, zAt, u, uAt, n, inverseZ, change, teacher.top(), shift, offset, scratch, ARRAYS);
     for (long i = 0; i < n; i += Float.BYTES) {
       scratch.set(ValueLayout.JAVA_FLOAT, ZEROS + i, 0f);
     }
@@ -459,7 +461,7 @@ final class KlRow {
         count(n),
         inverseZ,
         inverseZ - inverseU,
-        teacher.max(),
+        teacher.top(),
         shift,
         offset,
         student.scale(at, 1),
@@ -535,7 +537,7 @@ final class KlRow {
 
   /** Returns the cross-entropy with the label and adds its gradient. */
   private double hard(long r, long label) {
-    float top = hardStudent.max();
+    float top = hardStudent.top();
     double smoothing = spec.labelSmoothing();
     double logSum = hardStudent.logSum();
     float gold = zs.get(ValueLayout.JAVA_FLOAT, zo + label * Float.BYTES);

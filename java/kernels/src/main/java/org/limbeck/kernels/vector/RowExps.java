@@ -6,17 +6,18 @@ import java.lang.foreign.ValueLayout;
 
 /**
  * The exponentials of a row of logits under a temperature, kept in an array, and their sum. Found
- * in one reading: each block of them is relative to the maximum so far, and the sum is brought to
- * each new maximum.
+ * in one reading: each block of them is relative to a top, the largest logit of an earlier block.
+ * Only a block that reaches more than a temperature above it is looked at for its maximum and done
+ * again, and the sum is brought to the new top.
  */
 final class RowExps {
-  /** Of a row at once: it stays in the first cache level between the two looks at it. */
+  /** Of a row at once: it stays in the first cache level if it has to be looked at again. */
   static final long BLOCK = 4096L * Float.BYTES;
 
   private final float inverse;
   private final float above;
 
-  // The exponentials, and the maximum that each block is relative to.
+  // The exponentials, and the top that each block is relative to.
   private float[] exps = new float[0];
   private float[] tops = new float[0];
 
@@ -103,7 +104,8 @@ final class RowExps {
     }
     // Where one block is too wide for the quick way, the next mostly is too.
     careful = (smallest - top) * inverse < ExpSum.LOWEST;
-    sum += ExpSum.block(s, offset, exps, at(i), count, top, inverse, scratch, block, scratch, lanes);
+    sum +=
+        ExpSum.block(s, offset, exps, at(i), count, top, inverse, scratch, block, scratch, lanes);
     return true;
   }
 
@@ -119,7 +121,7 @@ final class RowExps {
 
   /**
    * Returns what turns the exponentials of the block at byte i of the row into factor times
-   * probabilities. A tail is relative to the maximum of the whole row.
+   * probabilities. A tail is relative to the last top.
    */
   float scale(long i, double factor) {
     float then = i < whole ? tops[(int) (i / BLOCK)] : top;
@@ -132,12 +134,12 @@ final class RowExps {
     return inverse;
   }
 
-  /** Returns the largest logit. */
-  float max() {
+  /** Returns what the exponentials are relative to: the largest logit, or less by a temperature. */
+  float top() {
     return top;
   }
 
-  /** Returns the logarithm of the sum of exp((z - max) / temperature). */
+  /** Returns the logarithm of the sum of exp((z - top) / temperature). */
   double logSum() {
     return Math.log(sum);
   }
