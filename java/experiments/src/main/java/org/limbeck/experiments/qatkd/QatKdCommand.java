@@ -89,21 +89,21 @@ public final class QatKdCommand implements Callable<Integer> {
   @Option(
       names = "--epochs",
       paramLabel = "N",
-      defaultValue = "0.5",
+      defaultValue = "0.2",
       description = "Students' epochs.")
   private double epochs;
 
   @Option(
       names = "--lr",
       paramLabel = "RATE",
-      defaultValue = "5e-5",
+      defaultValue = "1e-4",
       description = "Students' peak learning rate.")
   private double learningRate;
 
   @Option(
       names = "--teacher-epochs",
       paramLabel = "N",
-      defaultValue = "1",
+      defaultValue = "0.6",
       description = "The teacher's epochs.")
   private double teacherEpochs;
 
