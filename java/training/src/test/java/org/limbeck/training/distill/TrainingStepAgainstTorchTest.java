@@ -3,28 +3,22 @@ package org.limbeck.training.distill;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.HostMemory;
-import org.limbeck.kernels.random.Philox;
 import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.bert.Quantization;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
 import org.limbeck.training.nn.Pass;
-import org.limbeck.training.nn.RandomNormal;
+import org.limbeck.training.distill.Twins.Inputs;
 import org.limbeck.training.nn.Tensors;
-import org.limbeck.training.nn.TokenBatch;
 
 /**
  * A whole training step, loss and the gradient of every parameter, against libtorch.
@@ -40,14 +34,7 @@ class TrainingStepAgainstTorchTest {
 
   @BeforeAll
   static void loadTorch() {
-    boolean loaded;
-    try {
-      torch.set_num_threads(1);
-      loaded = true;
-    } catch (LinkageError e) {
-      loaded = false;
-    }
-    assumeTrue(loaded, "skipped: libtorch cannot be loaded on this platform");
+    Twins.assumeTorch();
   }
 
   @ParameterizedTest
@@ -66,32 +53,16 @@ class TrainingStepAgainstTorchTest {
         HostMemory host = new HostMemory()) {
       BertClassifier teacher = new BertClassifier(compute, CONFIG, labels, Quantization.NONE);
       BertClassifier student = new BertClassifier(compute, CONFIG, labels, quantization);
-      TorchBert torchTeacher = randomise(compute, teacher, 1, new TorchBert(CONFIG, false));
-      TorchBert torchStudent = randomise(compute, student, 2, new TorchBert(CONFIG, quantized));
-      long[] tokens = new long[LENGTHS.length * LENGTH];
-      long[] types = new long[tokens.length];
-      long[] positions = new long[tokens.length];
-      for (int i = 0; i < tokens.length; i++) {
-        boolean real = i % LENGTH < LENGTHS[i / LENGTH];
-        tokens[i] = real ? 1 + Integer.remainderUnsigned(Philox.word(7, 0, i, 0), 49) : 0;
-        types[i] = real && i % 3 == 0 ? 1 : 0;
-        positions[i] = i % LENGTH;
-      }
-      TokenBatch batch =
-          new TokenBatch(
-              LENGTHS.length,
-              LENGTH,
-              host.copyOf(tokens),
-              host.copyOf(types),
-              host.copyOf(positions),
-              host.copyOf(LENGTHS));
+      TorchBert torchTeacher = Twins.randomise(compute, teacher, 1, new TorchBert(CONFIG, false));
+      TorchBert torchStudent = Twins.randomise(compute, student, 2, new TorchBert(CONFIG, quantized));
+      Inputs inputs = Inputs.random(CONFIG.vocabulary(), LENGTHS, LENGTH);
       try (Distillation distillation =
           new Distillation(compute, student, teacher, losses, LENGTHS.length, LENGTH)) {
         student.parameters().zeroGradients();
-        LossValues values = distillation.step(batch, Pass.EVALUATION);
+        LossValues values = distillation.step(inputs.batch(host), Pass.EVALUATION);
 
-        torchTeacher.forward(tokens, types, positions, LENGTHS, LENGTH);
-        torchStudent.forward(tokens, types, positions, LENGTHS, LENGTH);
+        inputs.forward(torchTeacher);
+        inputs.forward(torchStudent);
         Tensor loss = torchStudent.loss(torchTeacher, losses, LENGTHS, LENGTH);
         loss.backward();
 
@@ -104,37 +75,9 @@ class TrainingStepAgainstTorchTest {
     }
   }
 
-  private static TorchBert randomise(
-      Compute compute, BertClassifier network, long seed, TorchBert torch) {
-    long stream = 0;
-    for (Parameter parameter : network.parameters().all()) {
-      String name = parameter.name();
-      boolean scale = name.endsWith("LayerNorm.weight");
-      boolean shift = name.endsWith("bias");
-      double deviation = scale || shift ? 0.1 : name.startsWith("embeddings") ? 0.5 : 0.3;
-      long s = stream++;
-      Tensors.upload(
-          compute.memory(),
-          parameter.value(),
-          i -> (float) ((scale ? 1 : 0) + deviation * RandomNormal.at(seed, s, i)));
-      torch.parameter(
-          name,
-          Tensors.download(compute.memory(), parameter.value()),
-          parameter.value().rows(),
-          parameter.value().cols());
-    }
-    network.refreshWeights();
-    return torch;
-  }
-
   private static void compare(Compute compute, Parameter parameter, Tensor theirs, double bound) {
     float[] got = Tensors.download(compute.memory(), parameter.gradient());
-    double[] want = new double[got.length];
-    Tensor gradient = theirs.grad();
-    if (gradient.defined()) {
-      ByteBuffer bytes = gradient.contiguous().data_ptr().limit(8L * got.length).asByteBuffer();
-      bytes.order(ByteOrder.nativeOrder()).asDoubleBuffer().get(want);
-    }
+    double[] want = Twins.values(theirs.grad(), got.length);
     double difference = 0;
     double norm = 0;
     for (int i = 0; i < got.length; i++) {
