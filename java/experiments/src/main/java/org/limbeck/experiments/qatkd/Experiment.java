@@ -53,12 +53,13 @@ final class Experiment {
   private final PrintWriter log;
   private final boolean quiet;
 
-  /** What a task's runs left: results and, by configuration, the analysis of the first seed. */
+  /** What a task's runs left: results and, by configuration, the analyses of the first seed. */
   record Outcome(
       TokenizedTask data,
       List<RunResult> results,
       Map<String, TrainingState> curves,
-      Map<String, AttentionAnalysis> analyses) {}
+      Map<String, AttentionAnalysis> analyses,
+      Map<String, HessianAnalysis> hessians) {}
 
   Experiment(
       Limbeck limbeck,
@@ -77,7 +78,8 @@ final class Experiment {
 
   /** Runs the recipe on a task. */
   Outcome run(TokenizedTask data) {
-    Outcome outcome = new Outcome(data, new ArrayList<>(), new TreeMap<>(), new TreeMap<>());
+    Outcome outcome = new Outcome(
+            data, new ArrayList<>(), new TreeMap<>(), new TreeMap<>(), new TreeMap<>());
     say(
         "%s: %d training and %d development examples, up to %d word pieces, batches of %d",
         data.task().id(),
@@ -240,7 +242,8 @@ final class Experiment {
     String task = data.task().id();
     Path folder = out.student(task, losses, seed);
     Path analysed = folder.resolve("analysis.json");
-    boolean analyses = settings.analysed() > 0 && seed == settings.seeds().get(0);
+    boolean first = seed == settings.seeds().get(0);
+    boolean analyses = settings.analysed() > 0 && first;
     TrainingState state = TrainingLoop.finishedState(folder);
     Plan plan = plan(data, settings.epochs(), seed);
     try (Compute compute = new Compute(limbeck);
@@ -280,9 +283,12 @@ final class Experiment {
                       progress);
         }
       }
-      if (analyses && !Files.exists(analysed)) {
+      if (analyses && !isComplete(analysed)) {
         restoreBest(student, folder);
         AtomicFiles.write(analysed, analyse(compute, student, teacher, data).json());
+      }
+      if (first && settings.hessian() > 0) {
+        outcome.hessians().put(losses, hessian(compute, student, data, losses, folder));
       }
       outcome
           .results()
@@ -293,6 +299,29 @@ final class Experiment {
     }
     outcome.curves().putIfAbsent(losses, state);
     say("%s: %s, seed %d: %.2f", task, losses, seed, state.best().value());
+  }
+
+  /** Returns whether a file holds an analysis with all measures of this version. */
+  private static boolean isComplete(Path analysed) {
+    return Files.exists(analysed) && readAnalysis(analysed).divergence() != null;
+  }
+
+  private HessianAnalysis hessian(
+      Compute compute, BertClassifier student, TokenizedTask data, String losses, Path folder) {
+    Path file = folder.resolve("hessian.json");
+    if (!Files.exists(file)) {
+      restoreBest(student, folder);
+      int examples = Math.min(settings.hessian(), data.dev().size());
+      int size = Math.min(settings.hessianBatch(), examples);
+      String name = data.task().id() + ", " + losses + ", Hessians";
+      try (Progress progress =
+          Progress.start(name, "batches", (examples + size - 1) / size, quiet)) {
+        AtomicFiles.write(
+            file,
+            HessianAnalysis.of(compute, student, data, examples, size, progress).json());
+      }
+    }
+    return HessianAnalysis.read(file);
   }
 
   private static AttentionAnalysis readAnalysis(Path file) {

@@ -128,6 +128,23 @@ public final class QatKdCommand implements Callable<Integer> {
       description = "Examples of the development set that the analyses look at; 0: none.")
   private int analysed;
 
+  @Option(
+      names = "--hessian",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = {
+        "Examples of the development set from which the leading eigenvalues of the loss's Hessian",
+        "are found, for the first seed of each configuration; 0: none. Up to 600 forward and",
+        "backward passes a mini-batch."
+      })
+  private int hessian;
+
+  @Option(
+      names = "--hessian-batch",
+      defaultValue = "1",
+      description = "Examples of a mini-batch there.")
+  private int hessianBatch;
+
   @Option(names = "--device", defaultValue = "host", description = "host, or cuda.")
   private String device;
 
@@ -237,6 +254,8 @@ public final class QatKdCommand implements Callable<Integer> {
     require(trainExamples >= 0, "--train-examples", trainExamples, "0 or more");
     require(evaluations >= 0, "--evaluations", evaluations, "0 or more");
     require(analysed >= 0, "--analysed", analysed, "0 or more");
+    require(hessian >= 0, "--hessian", hessian, "0 or more");
+    require(hessianBatch >= 1, "--hessian-batch", hessianBatch, "1 or more");
     require(threads >= 0, "--threads", threads, "0 or more");
     require(
         padding.equals("longest") || padding.equals("maximum"),
@@ -259,6 +278,8 @@ public final class QatKdCommand implements Callable<Integer> {
         trainExamples,
         evaluations,
         analysed,
+        hessian,
+        hessianBatch,
         device);
   }
 

@@ -92,6 +92,7 @@ final class QatKdReport {
     String task = outcome.data().task().id();
     report.section("Task " + task);
     learning(task, outcome);
+    hessians(task, outcome);
     if (outcome.analyses().isEmpty()) {
       return;
     }
@@ -112,8 +113,17 @@ final class QatKdReport {
             "How deep in the student's order of tokens the teacher's three most attended ones lie;"
                 + " the smallest possible mean is %.3f. Lower is better (section 3.2, Fig. 4).",
             any.coverFloor()));
+    perHead(task, "map-divergence", "Divergence of attention maps", "KL, nats", heads,
+        students, AttentionAnalysis::divergence,
+        "KL(teacher || student) of the attention maps, mean over query rows and examples. Lower is"
+            + " better.");
     distances(task, students);
     AttentionAnalysis teacher = outcome.analyses().get(Experiment.TEACHER);
+    Map<String, AttentionAnalysis> withTeacher = new LinkedHashMap<>();
+    withTeacher.put(Experiment.TEACHER, teacher);
+    withTeacher.putAll(students);
+    attention(task, "first token, [CLS]", withTeacher, AttentionAnalysis::firstAttention);
+    attention(task, "last token, [SEP]", withTeacher, AttentionAnalysis::lastAttention);
     ranges(task, students, teacher);
     maps(task, students, teacher);
   }
@@ -154,6 +164,43 @@ final class QatKdReport {
             + " the teacher's best.");
   }
 
+  private void hessians(String task, Experiment.Outcome outcome) {
+    Map<String, HessianAnalysis> students = new LinkedHashMap<>();
+    for (String losses : settings.losses()) {
+      if (outcome.hessians().containsKey(losses)) {
+        students.put(losses, outcome.hessians().get(losses));
+      }
+    }
+    if (students.isEmpty()) {
+      return;
+    }
+    HessianAnalysis any = students.values().iterator().next();
+    String what =
+        String.format(
+            Locale.ROOT,
+            "The three leading eigenvalues of the Hessian of the loss on labels in each of %d"
+                + " mini-batches of %d, with 0.01 times the sum of the lengths of the parameters;"
+                + " quantizers are frozen at the student's parameters (section 3.1, Fig. 3b).",
+            any.spectrum().batches().size(),
+            any.batch());
+    report.table(
+        HessianAnalysis.table(students), what + " Smaller ones mean a smoother loss.");
+    for (boolean positive : new boolean[] {true, false}) {
+      String sign = positive ? "positive" : "negative";
+      XyPlot plot =
+          HessianAnalysis.densities(
+              "Density of " + sign + " eigenvalues of Hessians, " + task, students, positive);
+      if (plot != null) {
+        figure(
+            task,
+            "hessian-" + sign,
+            plot.picture(),
+            "density of " + sign + " eigenvalues",
+            "The " + sign + " ones among them, a Gaussian kernel density of Silverman's bandwidth.");
+      }
+    }
+  }
+
   private void perHead(
       String task,
       String file,
@@ -178,12 +225,7 @@ final class QatKdReport {
     for (int measure = 0; measure < names.length; measure += 2) {
       XyPlot plot = new XyPlot(names[measure] + " distance of [SEP], " + task, "layer", "distance");
       for (Map.Entry<String, AttentionAnalysis> student : students.entrySet()) {
-        double[] y = student.getValue().distances().get("SEP")[measure];
-        double[] x = new double[y.length];
-        for (int l = 0; l < x.length; l++) {
-          x[l] = l + 1;
-        }
-        plot.markedLine(student.getKey(), x, y);
+        byLayer(plot, student.getKey(), student.getValue().distances().get("SEP")[measure]);
       }
       figure(
           task,
@@ -196,6 +238,30 @@ final class QatKdReport {
               : "How far what arrives from [SEP] is from the teacher's (self-attention propagation,"
                   + " section 4.2, Fig. 6).");
     }
+  }
+
+  private static void byLayer(XyPlot plot, String name, double[] y) {
+    double[] x = new double[y.length];
+    for (int l = 0; l < x.length; l++) {
+      x[l] = l + 1;
+    }
+    plot.markedLine(name, x, y);
+  }
+
+  private void attention(
+      String task,
+      String token,
+      Map<String, AttentionAnalysis> networks,
+      Function<AttentionAnalysis, double[]> measure) {
+    XyPlot plot = new XyPlot("Attention to the " + token + ", " + task, "layer", "probability");
+    networks.forEach((name, analysis) -> byLayer(plot, name, measure.apply(analysis)));
+    figure(
+        task,
+        "attention-" + token.substring(0, token.indexOf(' ')),
+        plot.picture(),
+        "attention to the " + token,
+        "The attention that the " + token + ", gets, mean over query rows, heads and examples"
+            + " (section 3.1, Fig. 2).");
   }
 
   private void ranges(
