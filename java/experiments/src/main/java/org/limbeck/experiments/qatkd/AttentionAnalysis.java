@@ -71,8 +71,7 @@ record AttentionAnalysis(
     double[] lastAttention,
     double[] divergence,
     int[] tokens) {
-  private static final Gson JSON =
-      new GsonBuilder().serializeSpecialFloatingPointValues().create();
+  private static final Gson JSON = new GsonBuilder().serializeSpecialFloatingPointValues().create();
   private static final int CLS = 101;
   private static final int SEP = 102;
   private static final int COMMA = 1010;
@@ -171,8 +170,7 @@ record AttentionAnalysis(
     void add(Encoded example) {
       TokenBatch batch = batch(example);
       TokenClass[] classes =
-          TokenClass.classify(
-              example.ids(), CLS, SEP, piece -> piece == COMMA || piece == PERIOD);
+          TokenClass.classify(example.ids(), CLS, SEP, piece -> piece == COMMA || piece == PERIOD);
       boolean first = examples == 0;
       if (first) {
         tokens = example.ids();

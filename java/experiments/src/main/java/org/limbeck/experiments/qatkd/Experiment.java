@@ -78,15 +78,11 @@ final class Experiment {
 
   /** Runs the recipe on a task. */
   Outcome run(TokenizedTask data) {
-    Outcome outcome = new Outcome(
-            data, new ArrayList<>(), new TreeMap<>(), new TreeMap<>(), new TreeMap<>());
+    Outcome outcome =
+        new Outcome(data, new ArrayList<>(), new TreeMap<>(), new TreeMap<>(), new TreeMap<>());
     say(
         "%s: %d training and %d development examples, up to %d word pieces, batches of %d",
-        data.task().id(),
-        data.train().size(),
-        data.dev().size(),
-        data.length(),
-        data.batch());
+        data.task().id(), data.train().size(), data.dev().size(), data.length(), data.batch());
     try (Compute compute = new Compute(limbeck);
         HostMemory host = new HostMemory()) {
       BertClassifier teacher =
@@ -143,10 +139,8 @@ final class Experiment {
       teacher.load(model, settings.teacherSeed());
       try (Compute training = new Compute(limbeck);
           HostMemory host = new HostMemory();
-          Supervised supervised =
-              new Supervised(training, teacher, data.batch(), data.length());
-          Progress progress =
-              Progress.start(task + ", teacher", "steps", plan.steps(), quiet)) {
+          Supervised supervised = new Supervised(training, teacher, data.batch(), data.length());
+          Progress progress = Progress.start(task + ", teacher", "steps", plan.steps(), quiet)) {
         Optimizer optimizer =
             Optimizer.bertAdam(
                 training,
@@ -163,8 +157,7 @@ final class Experiment {
                     plan,
                     folder)
                 .run(
-                    (batch, labels, pass) ->
-                        Map.of("label", supervised.step(batch, labels, pass)),
+                    (batch, labels, pass) -> Map.of("label", supervised.step(batch, labels, pass)),
                     () -> evaluator.run(teacher),
                     progress);
       }
@@ -172,12 +165,8 @@ final class Experiment {
     restoreBest(teacher, folder);
     ModelSize size = ModelSize.of(teacher);
     outcome.curves().put(TEACHER, state);
-    outcome
-        .results()
-        .add(result(data, TEACHER, settings.teacherSeed(), state, plan, size));
-    say(
-        "%s: teacher %.2f %s",
-        task, state.best().value(), data.task().metric().id());
+    outcome.results().add(result(data, TEACHER, settings.teacherSeed(), state, plan, size));
+    say("%s: teacher %.2f %s", task, state.best().value(), data.task().metric().id());
   }
 
   private void restoreBest(BertClassifier network, Path folder) {
@@ -290,9 +279,7 @@ final class Experiment {
       if (first && settings.hessian() > 0) {
         outcome.hessians().put(losses, hessian(compute, student, data, losses, folder));
       }
-      outcome
-          .results()
-          .add(result(data, losses, seed, state, plan, ModelSize.of(student)));
+      outcome.results().add(result(data, losses, seed, state, plan, ModelSize.of(student)));
     }
     if (analyses) {
       outcome.analyses().put(losses, readAnalysis(analysed));
@@ -317,8 +304,7 @@ final class Experiment {
       try (Progress progress =
           Progress.start(name, "batches", (examples + size - 1) / size, quiet)) {
         AtomicFiles.write(
-            file,
-            HessianAnalysis.of(compute, student, data, examples, size, progress).json());
+            file, HessianAnalysis.of(compute, student, data, examples, size, progress).json());
       }
     }
     return HessianAnalysis.read(file);

@@ -37,8 +37,7 @@ import org.limbeck.training.nn.Compute;
  * @param spectrum the eigenvalues
  */
 record HessianAnalysis(int examples, int batch, HessianSpectrum spectrum) {
-  private static final Gson JSON =
-      new GsonBuilder().serializeSpecialFloatingPointValues().create();
+  private static final Gson JSON = new GsonBuilder().serializeSpecialFloatingPointValues().create();
 
   /** The number of points of a density's curve. */
   private static final int POINTS = 300;
@@ -160,8 +159,7 @@ record HessianAnalysis(int examples, int batch, HessianSpectrum spectrum) {
    * @param title what the chart shows
    * @param positive whether those above 0 are shown, or those below
    */
-  static XyPlot densities(
-      String title, Map<String, HessianAnalysis> analyses, boolean positive) {
+  static XyPlot densities(String title, Map<String, HessianAnalysis> analyses, boolean positive) {
     XyPlot plot = new XyPlot(title, "eigenvalue", "density");
     boolean any = false;
     for (Map.Entry<String, HessianAnalysis> entry : analyses.entrySet()) {

@@ -49,8 +49,7 @@ public final class QatKdCommand implements Callable<Integer> {
       split = ",",
       paramLabel = "TASK",
       defaultValue = "languagetool",
-      description =
-          "One or more of languagetool, cola, sst2, rte, stsb, mrpc, qnli, qqp, mnli.")
+      description = "One or more of languagetool, cola, sst2, rte, stsb, mrpc, qnli, qqp, mnli.")
   private List<String> tasks;
 
   @Option(
@@ -182,8 +181,7 @@ public final class QatKdCommand implements Callable<Integer> {
         List<TokenizedTask> read = new ArrayList<>();
         for (Task task : chosen) {
           read.add(
-              TokenizedTask.read(
-                  task, data, settings, tokenizer, pretrained.config().positions()));
+              TokenizedTask.read(task, data, settings, tokenizer, pretrained.config().positions()));
         }
         OutputDirectory directory = OutputDirectory.open(out, settings, resume);
         Experiment experiment =
@@ -207,8 +205,7 @@ public final class QatKdCommand implements Callable<Integer> {
       List<Experiment.Outcome> outcomes) {
     List<RunResult> results =
         outcomes.stream().flatMap(outcome -> outcome.results().stream()).toList();
-    ResultTable table =
-        new ResultTable(results, settings.losses().get(0), Experiment.TEACHER);
+    ResultTable table = new ResultTable(results, settings.losses().get(0), Experiment.TEACHER);
     terminal.println();
     terminal.print(table.overview().plainText());
     terminal.flush();
@@ -220,7 +217,8 @@ public final class QatKdCommand implements Callable<Integer> {
     if (json != null) {
       AtomicFiles.write(json, table.json());
     }
-    Path report = new QatKdReport(settings, pretrained, directory, table, tokenizer::piece).write(outcomes);
+    Path report =
+        new QatKdReport(settings, pretrained, directory, table, tokenizer::piece).write(outcomes);
     terminal.println();
     terminal.println("report: " + report);
     terminal.flush();

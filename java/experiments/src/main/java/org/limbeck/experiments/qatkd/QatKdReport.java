@@ -49,8 +49,7 @@ final class QatKdReport {
     this.table = table;
     this.pieces = pieces;
     this.report =
-        new Report("QAT-KD: ternary students of " + model.name())
-            .subtitle("After " + PAPER + ".");
+        new Report("QAT-KD: ternary students of " + model.name()).subtitle("After " + PAPER + ".");
   }
 
   /** Writes plots and report, and returns the report's file. */
@@ -102,19 +101,40 @@ final class QatKdReport {
       students.put(name, outcome.analyses().get(name));
     }
     AttentionAnalysis any = students.values().iterator().next();
-    perHead(task, "ranking-loss", "Ranking loss of attention maps", "ranking loss", heads,
-        students, AttentionAnalysis::rankingLoss,
+    perHead(
+        task,
+        "ranking-loss",
+        "Ranking loss of attention maps",
+        "ranking loss",
+        heads,
+        students,
+        AttentionAnalysis::rankingLoss,
         "How far the order of attention probabilities differs from the teacher's, a hinge over all"
-            + " pairs of tokens, mean over " + any.examples() + " examples; it grows with the length"
+            + " pairs of tokens, mean over "
+            + any.examples()
+            + " examples; it grows with the length"
             + " of the sequence. Lower is better (section 3.2, Fig. 4).");
-    perHead(task, "cover-ratio", "Cover length ratio", "cover length ratio", heads,
-        students, AttentionAnalysis::coverRatio,
-        String.format(Locale.ROOT,
+    perHead(
+        task,
+        "cover-ratio",
+        "Cover length ratio",
+        "cover length ratio",
+        heads,
+        students,
+        AttentionAnalysis::coverRatio,
+        String.format(
+            Locale.ROOT,
             "How deep in the student's order of tokens the teacher's three most attended ones lie;"
                 + " the smallest possible mean is %.3f. Lower is better (section 3.2, Fig. 4).",
             any.coverFloor()));
-    perHead(task, "map-divergence", "Divergence of attention maps", "KL, nats", heads,
-        students, AttentionAnalysis::divergence,
+    perHead(
+        task,
+        "map-divergence",
+        "Divergence of attention maps",
+        "KL, nats",
+        heads,
+        students,
+        AttentionAnalysis::divergence,
         "KL(teacher || student) of the attention maps, mean over query rows and examples. Lower is"
             + " better.");
     distances(task, students);
@@ -183,8 +203,7 @@ final class QatKdReport {
                 + " quantizers are frozen at the student's parameters (section 3.1, Fig. 3b).",
             any.spectrum().batches().size(),
             any.batch());
-    report.table(
-        HessianAnalysis.table(students), what + " Smaller ones mean a smoother loss.");
+    report.table(HessianAnalysis.table(students), what + " Smaller ones mean a smoother loss.");
     for (boolean positive : new boolean[] {true, false}) {
       String sign = positive ? "positive" : "negative";
       XyPlot plot =
@@ -196,7 +215,9 @@ final class QatKdReport {
             "hessian-" + sign,
             plot.picture(),
             "density of " + sign + " eigenvalues",
-            "The " + sign + " ones among them, a Gaussian kernel density of Silverman's bandwidth.");
+            "The "
+                + sign
+                + " ones among them, a Gaussian kernel density of Silverman's bandwidth.");
       }
     }
   }
@@ -260,7 +281,9 @@ final class QatKdReport {
         "attention-" + token.substring(0, token.indexOf(' ')),
         plot.picture(),
         "attention to the " + token,
-        "The attention that the " + token + ", gets, mean over query rows, heads and examples"
+        "The attention that the "
+            + token
+            + ", gets, mean over query rows, heads and examples"
             + " (section 3.1, Fig. 2).");
   }
 

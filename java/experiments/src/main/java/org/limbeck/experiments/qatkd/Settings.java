@@ -4,9 +4,9 @@ package org.limbeck.experiments.qatkd;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.io.IOException;
 import java.util.List;
 import org.limbeck.formats.BadInputException;
 

@@ -103,13 +103,7 @@ record TokenizedTask(
   Batches firstDevBatches(HostMemory memory, int limit, int size) {
     int count = Math.min(limit, dev.size());
     return new Batches(
-        memory,
-        dataset.dev().subList(0, count),
-        dev.subList(0, count),
-        size,
-        length,
-        padding,
-        pad);
+        memory, dataset.dev().subList(0, count), dev.subList(0, count), size, length, padding, pad);
   }
 
   /** Returns the number of steps of a number of passes over the training examples. */

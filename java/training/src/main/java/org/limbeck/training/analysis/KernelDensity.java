@@ -42,8 +42,7 @@ public final class KernelDensity {
     double squares = Arrays.stream(sorted).map(x -> (x - mean) * (x - mean)).sum();
     double spread = Math.sqrt(squares / (n - 1));
     double quartiles = (quantile(0.75) - quantile(0.25)) / NORMAL_RANGE;
-    bandwidth =
-        FACTOR * (quartiles > 0 ? Math.min(spread, quartiles) : spread) * Math.pow(n, -0.2);
+    bandwidth = FACTOR * (quartiles > 0 ? Math.min(spread, quartiles) : spread) * Math.pow(n, -0.2);
   }
 
   private double quantile(double p) {

@@ -4,8 +4,8 @@ package org.limbeck.training.analysis;
 import java.util.Objects;
 
 /**
- * How much attention a token gets in a layer: its probability as a key, the mean over query rows and
- * heads.
+ * How much attention a token gets in a layer: its probability as a key, the mean over query rows
+ * and heads.
  *
  * <p><i>Accuracy</i>: sums in double.
  *

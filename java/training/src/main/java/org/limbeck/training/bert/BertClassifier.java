@@ -50,8 +50,7 @@ public final class BertClassifier {
    * @param labels the number of outputs C: classes, or 1 for regression
    * @param quantization what is quantized; {@link Quantization#NONE} for full precision
    */
-  public BertClassifier(
-      Compute compute, BertConfig config, int labels, Quantization quantization) {
+  public BertClassifier(Compute compute, BertConfig config, int labels, Quantization quantization) {
     this.compute = Objects.requireNonNull(compute, "compute");
     this.config = Objects.requireNonNull(config, "config");
     this.quantization = Objects.requireNonNull(quantization, "quantization");
@@ -95,8 +94,7 @@ public final class BertClassifier {
         throw new IllegalArgumentException(
             model.name() + ": given no tensor " + parameter + ", expected one");
       } else if (parameter.name().endsWith(".weight")) {
-        RandomNormal.fill(
-            compute.memory(), parameter.value(), INITIAL_DEVIATION, seed, stream++);
+        RandomNormal.fill(compute.memory(), parameter.value(), INITIAL_DEVIATION, seed, stream++);
       } else {
         compute.memory().zero(parameter.value());
       }
@@ -178,8 +176,7 @@ public final class BertClassifier {
    * @param maxLength the greatest padded length, at most the number of positions
    * @param backward whether a backward follows; without, all layers share memory
    */
-  public Activations newActivations(
-      Compute where, int maxBatch, int maxLength, boolean backward) {
+  public Activations newActivations(Compute where, int maxBatch, int maxLength, boolean backward) {
     if (maxLength > config.positions()) {
       throw new IllegalArgumentException(
           "BertClassifier: length: given "

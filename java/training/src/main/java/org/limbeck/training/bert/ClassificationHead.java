@@ -28,11 +28,7 @@ final class ClassificationHead {
   private final DropoutLayer dropout;
 
   ClassificationHead(
-      Compute compute,
-      BertConfig config,
-      int labels,
-      Quantization quantization,
-      ParameterSet set) {
+      Compute compute, BertConfig config, int labels, Quantization quantization, ParameterSet set) {
     this.compute = compute;
     this.config = config;
     this.labels = labels;
@@ -99,9 +95,7 @@ final class ClassificationHead {
   void forward(Matrix x, TokenBatch batch, Saved saved, Pass pass) {
     Matrix pooled = saved.pooled.view(batch.batch(), config.hidden());
     pooler.forward(quantizer.forward(first(x, batch), saved.firstQuantized), pooled);
-    compute
-        .operation(Tanh.FORWARD, new Tanh.Spec())
-        .run(new Elementwise.Forward(pooled, pooled));
+    compute.operation(Tanh.FORWARD, new Tanh.Spec()).run(new Elementwise.Forward(pooled, pooled));
     Matrix logits = saved.logits.view(batch.batch(), labels);
     classifier.forward(dropped(saved, pass), logits);
   }

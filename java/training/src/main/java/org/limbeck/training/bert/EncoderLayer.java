@@ -62,8 +62,7 @@ final class EncoderLayer {
     key = make.linear(prefix + "attention.self.key", hidden, hidden, weight);
     value = make.linear(prefix + "attention.self.value", hidden, hidden, weight);
     selfOutput = make.linear(prefix + "attention.output.dense", hidden, hidden, weight);
-    firstNorm =
-        make.normalisation(prefix + "attention.output.LayerNorm", hidden, config.epsilon());
+    firstNorm = make.normalisation(prefix + "attention.output.LayerNorm", hidden, config.epsilon());
     intermediate =
         make.linear(prefix + "intermediate.dense", config.intermediate(), hidden, weight);
     output = make.linear(prefix + "output.dense", hidden, config.intermediate(), weight);
@@ -163,9 +162,7 @@ final class EncoderLayer {
                   + ", expected more than 1 / (1 - dropout) = "
                   + 1 / (1 - pass.dropout()));
         }
-        compute
-            .operation(FakeQuant.FORWARD, activationSpec)
-            .run(FakeQuant.Forward.of(used, used));
+        compute.operation(FakeQuant.FORWARD, activationSpec).run(FakeQuant.Forward.of(used, used));
       }
       return used;
     }

@@ -42,8 +42,8 @@ public final class LabelHessian implements HessianVectorProduct, AutoCloseable {
   /**
    * The length of the step between the two gradients and w, relative to that of w. The cube root of
    * the precision of float32, about 4e-3, balances rounding and curvature for a function that
-   * changes over the whole length of w; along the leading eigenvectors networks change much
-   * faster, so it is less.
+   * changes over the whole length of w; along the leading eigenvectors networks change much faster,
+   * so it is less.
    */
   static final double STEP = 1e-4;
 
@@ -177,8 +177,7 @@ public final class LabelHessian implements HessianVectorProduct, AutoCloseable {
       MemorySegment from = origin.get(i).segment();
       MemorySegment direction = v.get(i).segment();
       for (long k = 0; k < moved.elements(); k++) {
-        to.setAtIndex(
-            ValueLayout.JAVA_FLOAT, k, (float) (at(from, k) + step * at(direction, k)));
+        to.setAtIndex(ValueLayout.JAVA_FLOAT, k, (float) (at(from, k) + step * at(direction, k)));
       }
       compute.memory().upload(moved, parameters.get(i).value());
     }

@@ -86,9 +86,7 @@ public final class ActivationQuantizer {
     if (use != null) {
       use.backward(gradient);
     } else if (spec != null) {
-      compute
-          .operation(FakeQuant.BACKWARD, spec)
-          .run(FakeQuant.Backward.of(x, gradient, gradient));
+      compute.operation(FakeQuant.BACKWARD, spec).run(FakeQuant.Backward.of(x, gradient, gradient));
     }
   }
 }

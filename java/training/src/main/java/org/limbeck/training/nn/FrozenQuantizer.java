@@ -7,8 +7,8 @@ import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.FakeQuant;
 
 /**
- * One use of a quantizer, frozen at reference values x0: the straight-through surrogate q(x) = q(x0)
- * + (x - x0) * m, where the mask m = 1[|x0| &lt; clip], and its gradient, m.
+ * One use of a quantizer, frozen at reference values x0: the straight-through surrogate q(x) =
+ * q(x0) + (x - x0) * m, where the mask m = 1[|x0| &lt; clip], and its gradient, m.
  *
  * <p>A quantizer itself is piecewise constant and its scales jump, so that no difference quotient
  * of a network that contains it tells anything; the surrogate is smooth, and has the gradient that
@@ -31,8 +31,7 @@ final class FrozenQuantizer {
    * @param x x0, F32 [rows, cols]; copied
    * @param quantized q(x0), F32 [rows, cols], contiguous
    */
-  FrozenQuantizer(
-      Compute compute, Memory memory, FakeQuant.Spec spec, Matrix x, Matrix quantized) {
+  FrozenQuantizer(Compute compute, Memory memory, FakeQuant.Spec spec, Matrix x, Matrix quantized) {
     this.compute = compute;
     this.spec = spec;
     reference = memory.matrix(DType.F32, x.rows(), x.cols());
@@ -44,9 +43,7 @@ final class FrozenQuantizer {
 
   private void mask(Matrix x, Matrix y) {
     // The straight-through gradient of x, by the reference's mask.
-    compute
-        .operation(FakeQuant.BACKWARD, spec)
-        .run(FakeQuant.Backward.of(reference, x, y));
+    compute.operation(FakeQuant.BACKWARD, spec).run(FakeQuant.Backward.of(reference, x, y));
   }
 
   /**

@@ -119,8 +119,7 @@ class LabelHessianTest {
     }
 
     private TensorVector gradient(Tensor of, boolean again, boolean unused) {
-      TensorVector parameters =
-          new TensorVector(twin.parameters.values().toArray(new Tensor[0]));
+      TensorVector parameters = new TensorVector(twin.parameters.values().toArray(new Tensor[0]));
       return torch.grad(
           new TensorVector(of),
           parameters,
@@ -176,8 +175,7 @@ class LabelHessianTest {
     List<Matrix> v = like(shapes);
     for (int i = 0; i < v.size(); i++) {
       int block = i;
-      Tensors.upload(
-          host, v.get(i), k -> (float) (deviation * RandomNormal.at(seed, block, k)));
+      Tensors.upload(host, v.get(i), k -> (float) (deviation * RandomNormal.at(seed, block, k)));
     }
     return v;
   }
@@ -196,7 +194,12 @@ class LabelHessianTest {
 
   @ParameterizedTest
   @CsvSource({
-    "false, 3, 1", "false, 1, 1", "false, 2, 1000", "true, 3, 1", "true, 1, 1", "true, 2, 0.001"
+    "false, 3, 1",
+    "false, 1, 1",
+    "false, 2, 1000",
+    "true, 3, 1",
+    "true, 1, 1",
+    "true, 2, 0.001"
   })
   void productsAgreeWithLibtorch(boolean quantized, int classes, double deviation) {
     Case given = new Case(SMALL, classes, quantized, new int[] {9, 4, 1, 7}, 9);
@@ -291,8 +294,7 @@ class LabelHessianTest {
     List<float[]> before = values(given.network);
     double loss = given.differentiate().item_double();
     try (LabelHessian hessian = given.hessian()) {
-      assertEquals(
-          loss, hessian.at(given.inputs.batch(host), given.labels), 2e-2 * Math.abs(loss));
+      assertEquals(loss, hessian.at(given.inputs.batch(host), given.labels), 2e-2 * Math.abs(loss));
       List<Matrix> v = random(hessian.shapes(), 5, 1);
       hessian.multiply(v, like(v));
     }
@@ -301,8 +303,7 @@ class LabelHessianTest {
       assertArrayEquals(before.get(i), after.get(i));
     }
     try (Supervised supervised = new Supervised(compute, given.network, 4, 9)) {
-      double again =
-          supervised.step(given.inputs.batch(host), given.labels, Pass.EVALUATION);
+      double again = supervised.step(given.inputs.batch(host), given.labels, Pass.EVALUATION);
       assertEquals(loss, again, 2e-2 * Math.abs(loss));
     }
   }
@@ -322,15 +323,13 @@ class LabelHessianTest {
     try (LabelHessian hessian = new LabelHessian(compute, given.network, 0, 3, 5)) {
       List<Matrix> v = like(hessian.shapes());
       List<Matrix> out = random(hessian.shapes(), 1, 1);
-      Exception e =
-          assertThrows(IllegalStateException.class, () -> hessian.multiply(v, out));
+      Exception e = assertThrows(IllegalStateException.class, () -> hessian.multiply(v, out));
       assertTrue(e.getMessage().contains("mini-batch"), e.getMessage());
       hessian.at(given.inputs.batch(host), given.labels);
       hessian.multiply(v, out);
       assertEquals(0, dot(out, out));
     }
     assertThrows(
-        IllegalArgumentException.class,
-        () -> new LabelHessian(compute, given.network, -1, 3, 5));
+        IllegalArgumentException.class, () -> new LabelHessian(compute, given.network, -1, 3, 5));
   }
 }

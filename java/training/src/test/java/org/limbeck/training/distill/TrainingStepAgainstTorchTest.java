@@ -14,10 +14,10 @@ import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.bert.Quantization;
+import org.limbeck.training.distill.Twins.Inputs;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
 import org.limbeck.training.nn.Pass;
-import org.limbeck.training.distill.Twins.Inputs;
 import org.limbeck.training.nn.Tensors;
 
 /**
@@ -39,11 +39,21 @@ class TrainingStepAgainstTorchTest {
 
   @ParameterizedTest
   @CsvSource({
-    "none, false, 3", "baseline, false, 2", "map, false, 2", "map+output, false, 3",
-    "map@5, false, 2", "map@2^2*0.5+output*0.7, false, 2", "context+self_output, false, 2",
-    "layers:2, false, 2", "map+output, false, 1",
-    "none, true, 3", "baseline, true, 2", "map, true, 2", "map+output, true, 3",
-    "context+self_output, true, 1", "layers:0.1, true, 2"
+    "none, false, 3",
+    "baseline, false, 2",
+    "map, false, 2",
+    "map+output, false, 3",
+    "map@5, false, 2",
+    "map@2^2*0.5+output*0.7, false, 2",
+    "context+self_output, false, 2",
+    "layers:2, false, 2",
+    "map+output, false, 1",
+    "none, true, 3",
+    "baseline, true, 2",
+    "map, true, 2",
+    "map+output, true, 3",
+    "context+self_output, true, 1",
+    "layers:0.1, true, 2"
   })
   void lossAndGradientsAgree(String written, boolean quantized, int labels) {
     LossConfiguration losses = LossConfiguration.parse(written);
@@ -54,7 +64,8 @@ class TrainingStepAgainstTorchTest {
       BertClassifier teacher = new BertClassifier(compute, CONFIG, labels, Quantization.NONE);
       BertClassifier student = new BertClassifier(compute, CONFIG, labels, quantization);
       TorchBert torchTeacher = Twins.randomise(compute, teacher, 1, new TorchBert(CONFIG, false));
-      TorchBert torchStudent = Twins.randomise(compute, student, 2, new TorchBert(CONFIG, quantized));
+      TorchBert torchStudent =
+          Twins.randomise(compute, student, 2, new TorchBert(CONFIG, quantized));
       Inputs inputs = Inputs.random(CONFIG.vocabulary(), LENGTHS, LENGTH);
       try (Distillation distillation =
           new Distillation(compute, student, teacher, losses, LENGTHS.length, LENGTH)) {

@@ -33,8 +33,7 @@ final class Twins {
   }
 
   /** Gives a network and its twin the same random values, and returns the twin. */
-  static TorchBert randomise(
-      Compute compute, BertClassifier network, long seed, TorchBert torch) {
+  static TorchBert randomise(Compute compute, BertClassifier network, long seed, TorchBert torch) {
     long stream = 0;
     for (Parameter parameter : network.parameters().all()) {
       String name = parameter.name();
