@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -106,6 +107,39 @@ class StructureTest {
               () -> kernels.relativize(file) + " mentions vector types");
         }
       }
+    }
+  }
+
+  /**
+   * Whether C2 inlines a call of a method that is not the Vector API's own depends on what it
+   * compiled before; where it does not, vectors among parameters and results become objects.
+   */
+  @Test
+  void noMethodTakesOrReturnsVectors() throws IOException, ClassNotFoundException {
+    Path vector = REPOSITORY.resolve("java/kernels/src/main/java/org/limbeck/kernels/vector");
+    Set<String> methods = new TreeSet<>();
+    int classes = 0;
+    try (Stream<Path> files = Files.list(vector)) {
+      for (Path file : files.toList()) {
+        String name = file.getFileName().toString().replace(".java", "");
+        if (!name.equals("package-info")) {
+          collectVectorMethods(Class.forName("org.limbeck.kernels.vector." + name), methods);
+          classes++;
+        }
+      }
+    }
+    assertTrue(classes >= 20, () -> "few classes in " + vector);
+    assertEquals(Set.of(), methods);
+  }
+
+  private static void collectVectorMethods(Class<?> type, Set<String> methods) {
+    for (Method method : type.getDeclaredMethods()) {
+      Stream.concat(Stream.of(method.getReturnType()), Stream.of(method.getParameterTypes()))
+          .filter(t -> t.getName().startsWith("jdk.incubator.vector."))
+          .forEach(t -> methods.add(method.toString()));
+    }
+    for (Class<?> nested : type.getDeclaredClasses()) {
+      collectVectorMethods(nested, methods);
     }
   }
 

@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.limbeck.experiments.report.MachineFacts;
 import org.limbeck.formats.AtomicFiles;
 import org.limbeck.kernels.backend.Backend;

@@ -2,8 +2,8 @@
 package org.limbeck.experiments;
 
 import java.io.PrintWriter;
-import org.limbeck.formats.BadInputException;
 import org.limbeck.experiments.qatkd.QatKdCommand;
+import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.backend.BackendUnavailableException;
 import org.limbeck.vectors.VectorFormatException;
 import picocli.CommandLine;

@@ -3,11 +3,16 @@ package org.limbeck.experiments.qatkd;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
@@ -72,25 +77,44 @@ record AttentionAnalysis(
     double[] divergence,
     int[] tokens) {
   private static final Gson JSON = new GsonBuilder().serializeSpecialFloatingPointValues().create();
-  private static final int CLS = 101;
-  private static final int SEP = 102;
-  private static final int COMMA = 1010;
-  private static final int PERIOD = 1012;
 
   /** Returns this as JSON. */
   String json() {
     return JSON.toJson(this) + "\n";
   }
 
-  /** Reads what {@link #json} wrote. */
-  static AttentionAnalysis ofJson(String text) {
-    return JSON.fromJson(text, AttentionAnalysis.class);
+  /**
+   * Reads what {@link #json} wrote.
+   *
+   * @param file the file
+   * @throws BadInputException if it cannot be read
+   */
+  static AttentionAnalysis read(Path file) {
+    try {
+      AttentionAnalysis analysis = JSON.fromJson(Files.readString(file), AttentionAnalysis.class);
+      if (analysis != null && analysis.tokens() != null && analysis.divergence() != null) {
+        return analysis;
+      }
+    } catch (IOException e) {
+      throw BadInputException.reading(file, e);
+    } catch (JsonParseException e) {
+      throw new BadInputException(file + " does not hold an analysis", e);
+    }
+    throw new BadInputException(file + " lacks measures, expected a whole analysis");
+  }
+
+  /** Returns the examples of the development set that have enough tokens to rank. */
+  static List<Encoded> examples(TokenizedTask data, int limit) {
+    return data.dev().stream()
+        .filter(e -> e.length() > Math.max(RankingRatio.TOP, CoverLengthRatio.LOGGING_K))
+        .limit(limit)
+        .toList();
   }
 
   /**
    * Compares two networks; the teacher with itself gives the teacher's own ranges and maps.
    *
-   * @param limit the greatest number of examples
+   * @param limit the greatest number of examples; {@link #examples} of it must not be empty
    */
   static AttentionAnalysis of(
       Compute compute,
@@ -98,15 +122,9 @@ record AttentionAnalysis(
       BertClassifier teacher,
       TokenizedTask data,
       int limit) {
-    // Examples of fewer tokens than the measures need have nothing to rank.
-    List<Encoded> chosen =
-        data.dev().stream()
-            .filter(e -> e.length() > Math.max(RankingRatio.TOP, CoverLengthRatio.LOGGING_K))
-            .limit(limit)
-            .toList();
     try (HostMemory host = new HostMemory()) {
-      Collector collector = new Collector(compute, host, student, teacher, data.length());
-      for (Encoded example : chosen) {
+      Collector collector = new Collector(compute, host, student, teacher, data);
+      for (Encoded example : examples(data, limit)) {
         collector.add(example);
       }
       return collector.result();
@@ -123,6 +141,7 @@ record AttentionAnalysis(
     private final Activations teacherActivations;
     private final BatchUpload upload;
     private final BertConfig config;
+    private final TokenizedTask.Marks marks;
     private final double[] ranking;
     private final double[] normalised;
     private final double[] cover;
@@ -144,15 +163,16 @@ record AttentionAnalysis(
         HostMemory host,
         BertClassifier student,
         BertClassifier teacher,
-        int length) {
+        TokenizedTask data) {
       this.memory = compute.memory();
       this.host = host;
       this.student = student;
       this.teacher = teacher;
       this.config = teacher.config();
-      this.studentActivations = student.newActivations(compute, 1, length, false);
-      this.teacherActivations = teacher.newActivations(compute, 1, length, false);
-      this.upload = new BatchUpload(memory, 1, length);
+      this.marks = data.marks();
+      this.studentActivations = student.newActivations(compute, 1, data.length(), false);
+      this.teacherActivations = teacher.newActivations(compute, 1, data.length(), false);
+      this.upload = new BatchUpload(memory, 1, data.length());
       int all = config.layers() * config.heads();
       ranking = new double[all];
       normalised = new double[all];
@@ -170,7 +190,11 @@ record AttentionAnalysis(
     void add(Encoded example) {
       TokenBatch batch = batch(example);
       TokenClass[] classes =
-          TokenClass.classify(example.ids(), CLS, SEP, piece -> piece == COMMA || piece == PERIOD);
+          TokenClass.classify(
+              example.ids(),
+              marks.cls(),
+              marks.sep(),
+              piece -> piece == marks.comma() || piece == marks.period());
       boolean first = examples == 0;
       if (first) {
         tokens = example.ids();

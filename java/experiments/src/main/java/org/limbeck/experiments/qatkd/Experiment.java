@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.experiments.qatkd;
 
-import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +13,6 @@ import org.limbeck.experiments.qatkd.TrainingLoop.Plan;
 import org.limbeck.experiments.report.Progress;
 import org.limbeck.experiments.report.RunResult;
 import org.limbeck.formats.AtomicFiles;
-import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.training.bert.BertClassifier;
@@ -51,7 +49,16 @@ final class Experiment {
   private final Settings settings;
   private final OutputDirectory out;
   private final PrintWriter log;
-  private final boolean quiet;
+  private final Conduct conduct;
+
+  /**
+   * How a run goes, which has no influence on its numbers.
+   *
+   * @param checkpointSeconds the least time between checkpoints
+   * @param export whether trained networks are written in Hugging Face's layout too
+   * @param quiet whether plain lines are wanted instead of a bar
+   */
+  record Conduct(double checkpointSeconds, boolean export, boolean quiet) {}
 
   /** What a task's runs left: results and, by configuration, the analyses of the first seed. */
   record Outcome(
@@ -67,13 +74,13 @@ final class Experiment {
       Settings settings,
       OutputDirectory out,
       PrintWriter log,
-      boolean quiet) {
+      Conduct conduct) {
     this.limbeck = limbeck;
     this.model = model;
     this.settings = settings;
     this.out = out;
     this.log = log;
-    this.quiet = quiet;
+    this.conduct = conduct;
   }
 
   /** Runs the recipe on a task. */
@@ -126,7 +133,7 @@ final class Experiment {
         settings.evaluations() > 0
             ? Math.max(1, (steps + settings.evaluations() - 1) / settings.evaluations())
             : data.task().evaluationSteps();
-    return new Plan(steps, every, seed);
+    return new Plan(steps, every, seed, conduct.checkpointSeconds());
   }
 
   private void teacher(
@@ -136,11 +143,13 @@ final class Experiment {
     TrainingState state = TrainingLoop.finishedState(folder);
     Plan plan = plan(data, settings.teacherEpochs(), settings.teacherSeed());
     if (state == null) {
-      teacher.load(model, settings.teacherSeed());
+      // A classifier that comes with the encoder is of another task.
+      teacher.load(model.encoder(), settings.teacherSeed());
       try (Compute training = new Compute(limbeck);
           HostMemory host = new HostMemory();
           Supervised supervised = new Supervised(training, teacher, data.batch(), data.length());
-          Progress progress = Progress.start(task + ", teacher", "steps", plan.steps(), quiet)) {
+          Progress progress =
+              Progress.start(task + ", teacher", "steps", plan.steps(), conduct.quiet())) {
         Optimizer optimizer =
             Optimizer.bertAdam(
                 training,
@@ -163,6 +172,9 @@ final class Experiment {
       }
     }
     restoreBest(teacher, folder);
+    if (conduct.export()) {
+      ModelExport.write(folder, model, teacher);
+    }
     ModelSize size = ModelSize.of(teacher);
     outcome.curves().put(TEACHER, state);
     outcome.results().add(result(data, TEACHER, settings.teacherSeed(), state, plan, size));
@@ -206,12 +218,16 @@ final class Experiment {
       outcome
           .results()
           .add(fixed(data, UNTRAINED, result.value(), size.fullBytes(), size.packedBytes()));
-      if (settings.analysed() > 0) {
+      if (analyses(data)) {
         outcome.analyses().put(TEACHER, analyse(compute, teacher, teacher, data));
         outcome.analyses().put(UNTRAINED, analyse(compute, student, teacher, data));
       }
       say("%s: %s %.2f", data.task().id(), UNTRAINED, result.value());
     }
+  }
+
+  private boolean analyses(TokenizedTask data) {
+    return !AttentionAnalysis.examples(data, settings.analysed()).isEmpty();
   }
 
   private AttentionAnalysis analyse(
@@ -231,8 +247,10 @@ final class Experiment {
     String task = data.task().id();
     Path folder = out.student(task, losses, seed);
     Path analysed = folder.resolve("analysis.json");
+    Path curvature = folder.resolve("hessian.json");
     boolean first = seed == settings.seeds().get(0);
-    boolean analyses = settings.analysed() > 0 && first;
+    boolean analyses = analyses(data) && first;
+    boolean hessians = settings.hessian() > 0 && first;
     TrainingState state = TrainingLoop.finishedState(folder);
     Plan plan = plan(data, settings.epochs(), seed);
     try (Compute compute = new Compute(limbeck);
@@ -250,7 +268,10 @@ final class Experiment {
                     data.length());
             Progress progress =
                 Progress.start(
-                    task + ", " + losses + ", seed " + seed, "steps", plan.steps(), quiet)) {
+                    task + ", " + losses + ", seed " + seed,
+                    "steps",
+                    plan.steps(),
+                    conduct.quiet())) {
           Optimizer optimizer =
               Optimizer.bertAdam(
                   compute,
@@ -272,49 +293,43 @@ final class Experiment {
                       progress);
         }
       }
-      if (analyses && !isComplete(analysed)) {
+      boolean missing = analyses && !Files.exists(analysed);
+      boolean unknown = hessians && !Files.exists(curvature);
+      if (missing || unknown || conduct.export()) {
         restoreBest(student, folder);
+      }
+      if (conduct.export()) {
+        ModelExport.write(folder, model, student);
+      }
+      if (missing) {
         AtomicFiles.write(analysed, analyse(compute, student, teacher, data).json());
       }
-      if (first && settings.hessian() > 0) {
-        outcome.hessians().put(losses, hessian(compute, student, data, losses, folder));
+      if (unknown) {
+        AtomicFiles.write(curvature, hessians(compute, student, data, losses).json());
       }
       outcome.results().add(result(data, losses, seed, state, plan, ModelSize.of(student)));
     }
     if (analyses) {
-      outcome.analyses().put(losses, readAnalysis(analysed));
+      outcome.analyses().put(losses, AttentionAnalysis.read(analysed));
+    }
+    if (hessians) {
+      outcome.hessians().put(losses, HessianAnalysis.read(curvature));
     }
     outcome.curves().putIfAbsent(losses, state);
     say("%s: %s, seed %d: %.2f", task, losses, seed, state.best().value());
   }
 
-  /** Returns whether a file holds an analysis with all measures of this version. */
-  private static boolean isComplete(Path analysed) {
-    return Files.exists(analysed) && readAnalysis(analysed).divergence() != null;
-  }
-
-  private HessianAnalysis hessian(
-      Compute compute, BertClassifier student, TokenizedTask data, String losses, Path folder) {
-    Path file = folder.resolve("hessian.json");
-    if (!Files.exists(file)) {
-      restoreBest(student, folder);
-      int examples = Math.min(settings.hessian(), data.dev().size());
-      int size = Math.min(settings.hessianBatch(), examples);
-      String name = data.task().id() + ", " + losses + ", Hessians";
-      try (Progress progress =
-          Progress.start(name, "batches", (examples + size - 1) / size, quiet)) {
-        AtomicFiles.write(
-            file, HessianAnalysis.of(compute, student, data, examples, size, progress).json());
-      }
-    }
-    return HessianAnalysis.read(file);
-  }
-
-  private static AttentionAnalysis readAnalysis(Path file) {
-    try {
-      return AttentionAnalysis.ofJson(Files.readString(file));
-    } catch (IOException e) {
-      throw BadInputException.reading(file, e);
+  private HessianAnalysis hessians(
+      Compute compute, BertClassifier student, TokenizedTask data, String losses) {
+    int examples = Math.min(settings.hessian(), data.dev().size());
+    int size = Math.min(settings.hessianBatch(), examples);
+    try (Progress progress =
+        Progress.start(
+            data.task().id() + ", " + losses + ", Hessians",
+            "batches",
+            (examples + size - 1) / size,
+            conduct.quiet())) {
+      return HessianAnalysis.of(compute, student, data, examples, size, progress);
     }
   }
 

@@ -53,6 +53,30 @@ final class OutputDirectory {
     return new OutputDirectory(root);
   }
 
+  /**
+   * Checks that a file can be written, before hours of work whose results go there.
+   *
+   * @param file the file, or null for none
+   * @throws BadInputException if it is a folder, or its folder is not there or not writable
+   */
+  static void requireWritable(Path file) {
+    if (file == null) {
+      return;
+    }
+    Path folder = file.toAbsolutePath().getParent();
+    String wrong = null;
+    if (Files.isDirectory(file)) {
+      wrong = "it is a directory";
+    } else if (!Files.isDirectory(folder)) {
+      wrong = folder + " is no directory";
+    } else if (!Files.isWritable(Files.exists(file) ? file : folder)) {
+      wrong = "permission denied";
+    }
+    if (wrong != null) {
+      throw new BadInputException(file + ": the file cannot be written: " + wrong);
+    }
+  }
+
   /** Returns the folder itself. */
   Path root() {
     return root;
@@ -76,11 +100,7 @@ final class OutputDirectory {
 
   /** Returns a configuration's name as a file's name. */
   static String fileName(String losses) {
-    return losses
-        .replace("^2", "-squared")
-        .replace('@', '-')
-        .replace('*', 'x')
-        .replace(':', '-');
+    return losses.replace("^2", "-squared").replace('@', '-').replace('*', 'x').replace(':', '-');
   }
 
   private static Path made(Path folder) {

@@ -31,17 +31,24 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     showDefaultValues = true,
     description = {
-      "Fine-tunes a pretrained encoder, then trains ternary students of it by quantization-aware",
-      "training with the losses of Kim et al., EMNLP 2022, and prints the comparison."
-    })
+      "Fine-tunes a pretrained encoder, then trains ternary students of it by"
+          + " quantization-aware training with the losses of Kim et al., EMNLP 2022, and prints the"
+          + " comparison."
+    },
+    sortOptions = false,
+    usageHelpWidth = 100,
+    abbreviateSynopsis = true)
 public final class QatKdCommand implements Callable<Integer> {
+  private static final double GREATEST = 1e6;
+
   @Spec private CommandSpec spec;
 
   @Option(
       names = "--model",
       paramLabel = "NAME|DIR",
       defaultValue = "minilm",
-      description = "minilm, e5-small, bge-small, bert-base, or a directory of Hugging Face.")
+      description =
+          "minilm, e5-small, bge-small, bert-base, or a directory in Hugging Face's layout.")
   private String model;
 
   @Option(
@@ -64,65 +71,97 @@ public final class QatKdCommand implements Callable<Integer> {
       paramLabel = "LOSS",
       defaultValue = "baseline,map,output,map+output",
       description = {
-        "Loss configurations: baseline, map, output, context, self_output, none, joined by +;",
-        "map@5 has temperature 5, map@5^2 its square as a factor, map*0.5 a coefficient,",
-        "layers:12.10 compares those hidden states alone."
+        "Loss configurations: baseline, map, output, context, self_output, none, joined by +;"
+            + " map@5 has temperature 5, map@5^2 its square as a factor, map*0.5 a coefficient,"
+            + " layers:12.10 compares those hidden states alone. The first is the baseline of the"
+            + " table."
       })
   private List<String> losses;
 
-  @Option(names = "--seeds", split = ",", defaultValue = "42", description = "Students' seeds.")
+  @Option(
+      names = "--seeds",
+      split = ",",
+      paramLabel = "SEED",
+      defaultValue = "42",
+      description = "Students' seeds.")
   private List<Long> seeds;
 
-  @Option(names = "--epochs", defaultValue = "0.5", description = "Students' epochs.")
+  @Option(
+      names = "--epochs",
+      paramLabel = "N",
+      defaultValue = "0.5",
+      description = "Students' epochs.")
   private double epochs;
 
-  @Option(names = "--lr", defaultValue = "1e-4", description = "Students' peak learning rate.")
+  @Option(
+      names = "--lr",
+      paramLabel = "RATE",
+      defaultValue = "5e-5",
+      description = "Students' peak learning rate.")
   private double learningRate;
 
-  @Option(names = "--teacher-epochs", defaultValue = "1", description = "The teacher's epochs.")
+  @Option(
+      names = "--teacher-epochs",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "The teacher's epochs.")
   private double teacherEpochs;
 
   @Option(
       names = "--teacher-lr",
-      defaultValue = "1e-4",
+      paramLabel = "RATE",
+      defaultValue = "5e-5",
       description = "The teacher's peak learning rate.")
   private double teacherLearningRate;
 
-  @Option(names = "--teacher-seed", defaultValue = "42", description = "The teacher's seed.")
+  @Option(
+      names = "--teacher-seed",
+      paramLabel = "SEED",
+      defaultValue = "42",
+      description = "The teacher's seed.")
   private long teacherSeed;
 
-  @Option(names = "--batch", defaultValue = "0", description = "Examples a step; 0: the task's.")
+  @Option(
+      names = "--batch",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Examples a step; 0: the task's.")
   private int batch;
 
   @Option(
       names = "--length",
+      paramLabel = "N",
       defaultValue = "0",
       description = "The most word pieces of an example; 0: the task's.")
   private int length;
 
   @Option(
       names = "--padding",
+      paramLabel = "KIND",
       defaultValue = "longest",
       description = {
-        "longest: of the batch; maximum: always the full length, as in the paper, whose losses",
-        "count padded positions."
+        "longest: of the batch; maximum: always the full length, as in the paper, whose losses"
+            + " count padded positions."
       })
   private String padding;
 
   @Option(
       names = "--train-examples",
+      paramLabel = "N",
       defaultValue = "0",
       description = "How many training examples are used; 0: all.")
   private int trainExamples;
 
   @Option(
       names = "--evaluations",
+      paramLabel = "N",
       defaultValue = "5",
       description = "Evaluations a run, evenly spaced; 0: the paper's interval.")
   private int evaluations;
 
   @Option(
       names = "--analysed",
+      paramLabel = "N",
       defaultValue = "16",
       description = "Examples of the development set that the analyses look at; 0: none.")
   private int analysed;
@@ -132,26 +171,54 @@ public final class QatKdCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "0",
       description = {
-        "Examples of the development set from which the leading eigenvalues of the loss's Hessian",
-        "are found, for the first seed of each configuration; 0: none. Up to 600 forward and",
-        "backward passes a mini-batch."
+        "Examples of the development set from which the leading eigenvalues of the loss's Hessian"
+            + " are found, for the first seed of each configuration; 0: none. Up to 600 forward"
+            + " and backward passes a mini-batch."
       })
   private int hessian;
 
   @Option(
       names = "--hessian-batch",
+      paramLabel = "N",
       defaultValue = "1",
-      description = "Examples of a mini-batch there.")
+      description = "Examples of a mini-batch of --hessian.")
   private int hessianBatch;
 
-  @Option(names = "--device", defaultValue = "host", description = "host, or cuda.")
+  @Option(
+      names = "--device",
+      paramLabel = "NAME",
+      defaultValue = "host",
+      description = "host, or cuda.")
   private String device;
 
-  @Option(names = "--threads", defaultValue = "0", description = "Threads; 0: all processors.")
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Threads; 0: all processors.")
   private int threads;
 
-  @Option(names = "--out", paramLabel = "DIR", defaultValue = "qat-kd-out")
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      defaultValue = "qat-kd-out",
+      description = "Where results, networks, plots and report.html go.")
   private Path out;
+
+  @Option(
+      names = "--checkpoint",
+      paramLabel = "SECONDS",
+      defaultValue = "30",
+      description = "The time between checkpoints, from which --resume goes on.")
+  private double checkpointSeconds;
+
+  @Option(
+      names = "--export",
+      description = {
+        "Write each trained network in Hugging Face's layout too, in a folder"
+            + " hugging-face beside its best.safetensors; a student's values are the latent ones."
+      })
+  private boolean export;
 
   @Option(names = "--resume", description = "Go on with the run in --out.")
   private boolean resume;
@@ -174,24 +241,35 @@ public final class QatKdCommand implements Callable<Integer> {
     Settings settings = settings();
     // Everything that can be refused is looked at before anything is written.
     List<Task> chosen = settings.tasks().stream().map(Task::of).toList();
+    OutputDirectory.requireWritable(csv);
+    OutputDirectory.requireWritable(json);
     try (HostMemory host = new HostMemory();
         Limbeck limbeck = open()) {
       PretrainedModel pretrained = ModelCatalog.standard().load(model, host);
+      requireLayers(settings, pretrained.config().layers());
       try (WordPieceTokenizer tokenizer = new WordPieceTokenizer(pretrained.vocabulary())) {
         List<TokenizedTask> read = new ArrayList<>();
         for (Task task : chosen) {
-          read.add(
-              TokenizedTask.read(task, data, settings, tokenizer, pretrained.config().positions()));
+          read.add(TokenizedTask.read(task, data, settings, tokenizer, pretrained.config()));
         }
         OutputDirectory directory = OutputDirectory.open(out, settings, resume);
         Experiment experiment =
-            new Experiment(limbeck, pretrained, settings, directory, terminal, quiet);
+            new Experiment(
+                limbeck,
+                pretrained,
+                settings,
+                directory,
+                terminal,
+                new Experiment.Conduct(checkpointSeconds, export, quiet));
         List<Experiment.Outcome> outcomes = new ArrayList<>();
         for (TokenizedTask task : read) {
           outcomes.add(experiment.run(task));
         }
         finish(terminal, settings, pretrained, tokenizer, directory, outcomes);
       }
+    } catch (OutOfMemoryError e) {
+      throw new BadInputException(
+          "this run needs more memory than there is: give a smaller --batch or --length", e);
     }
     return 0;
   }
@@ -207,7 +285,7 @@ public final class QatKdCommand implements Callable<Integer> {
         outcomes.stream().flatMap(outcome -> outcome.results().stream()).toList();
     ResultTable table = new ResultTable(results, settings.losses().get(0), Experiment.TEACHER);
     terminal.println();
-    terminal.print(table.overview().plainText());
+    terminal.print(table.plainText());
     terminal.flush();
     AtomicFiles.write(directory.root().resolve("results.csv"), table.csv());
     AtomicFiles.write(directory.root().resolve("results.json"), table.json());
@@ -236,17 +314,19 @@ public final class QatKdCommand implements Callable<Integer> {
   }
 
   private Settings settings() {
-    for (String written : losses) {
+    List<String> names = losses.stream().map(String::strip).toList();
+    for (String written : names) {
       try {
         LossConfiguration.parse(written);
       } catch (IllegalArgumentException e) {
         throw new BadInputException(e.getMessage(), e);
       }
     }
-    require(epochs > 0, "--epochs", epochs, "a number above 0");
-    require(teacherEpochs > 0, "--teacher-epochs", teacherEpochs, "a number above 0");
-    require(learningRate > 0, "--lr", learningRate, "a number above 0");
-    require(teacherLearningRate > 0, "--teacher-lr", teacherLearningRate, "a number above 0");
+    requirePositive("--epochs", epochs);
+    requirePositive("--teacher-epochs", teacherEpochs);
+    requirePositive("--lr", learningRate);
+    requirePositive("--teacher-lr", teacherLearningRate);
+    require(checkpointSeconds >= 0, "--checkpoint", checkpointSeconds, "0 or more");
     require(batch >= 0, "--batch", batch, "0 or more");
     require(length == 0 || length >= 3, "--length", length, "0, or 3 or more");
     require(trainExamples >= 0, "--train-examples", trainExamples, "0 or more");
@@ -262,8 +342,8 @@ public final class QatKdCommand implements Callable<Integer> {
         "longest or maximum");
     return new Settings(
         model,
-        List.copyOf(new LinkedHashSet<>(tasks)),
-        List.copyOf(new LinkedHashSet<>(losses)),
+        List.copyOf(new LinkedHashSet<>(tasks.stream().map(String::strip).toList())),
+        List.copyOf(new LinkedHashSet<>(names)),
         List.copyOf(new LinkedHashSet<>(seeds)),
         learningRate,
         epochs,
@@ -279,6 +359,19 @@ public final class QatKdCommand implements Callable<Integer> {
         hessian,
         hessianBatch,
         device);
+  }
+
+  private static void requireLayers(Settings settings, int layers) {
+    for (String losses : settings.losses()) {
+      for (int index : LossConfiguration.parse(losses).hiddenLayers()) {
+        require(
+            index >= 0 && index <= layers, "--losses " + losses, index, "layers 0 to " + layers);
+      }
+    }
+  }
+
+  private static void requirePositive(String option, double given) {
+    require(given > 0 && given < GREATEST, option, given, "a number above 0");
   }
 
   private static void require(boolean holds, String option, Object given, String expected) {

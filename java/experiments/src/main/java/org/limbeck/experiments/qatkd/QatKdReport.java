@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import org.limbeck.experiments.report.HeatMap;
 import org.limbeck.experiments.report.MachineFacts;
 import org.limbeck.experiments.report.Picture;
@@ -191,34 +192,13 @@ final class QatKdReport {
         students.put(losses, outcome.hessians().get(losses));
       }
     }
-    if (students.isEmpty()) {
-      return;
-    }
-    HessianAnalysis any = students.values().iterator().next();
-    String what =
-        String.format(
-            Locale.ROOT,
-            "The three leading eigenvalues of the Hessian of the loss on labels in each of %d"
-                + " mini-batches of %d, with 0.01 times the sum of the lengths of the parameters;"
-                + " quantizers are frozen at the student's parameters (section 3.1, Fig. 3b).",
-            any.spectrum().batches().size(),
-            any.batch());
-    report.table(HessianAnalysis.table(students), what + " Smaller ones mean a smoother loss.");
-    for (boolean positive : new boolean[] {true, false}) {
-      String sign = positive ? "positive" : "negative";
-      XyPlot plot =
-          HessianAnalysis.densities(
-              "Density of " + sign + " eigenvalues of Hessians, " + task, students, positive);
-      if (plot != null) {
-        figure(
-            task,
-            "hessian-" + sign,
-            plot.picture(),
-            "density of " + sign + " eigenvalues",
-            "The "
-                + sign
-                + " ones among them, a Gaussian kernel density of Silverman's bandwidth.");
-      }
+    if (!students.isEmpty()) {
+      HessianFigures.add(
+          report,
+          (file, picture, alternative, caption) ->
+              figure(task, file, picture, alternative, caption),
+          task,
+          students);
     }
   }
 
@@ -244,10 +224,13 @@ final class QatKdReport {
   private void distances(String task, Map<String, AttentionAnalysis> students) {
     String[] names = {"SA-GEN", "SA-PROP, transformed", "SA-PROP, weighted"};
     for (int measure = 0; measure < names.length; measure += 2) {
-      XyPlot plot = new XyPlot(names[measure] + " distance of [SEP], " + task, "layer", "distance");
-      for (Map.Entry<String, AttentionAnalysis> student : students.entrySet()) {
-        byLayer(plot, student.getKey(), student.getValue().distances().get("SEP")[measure]);
-      }
+      int row = measure;
+      XyPlot plot =
+          byLayer(
+              names[measure] + " distance of [SEP], " + task,
+              "distance",
+              students,
+              analysis -> analysis.distances().get("SEP")[row]);
       figure(
           task,
           names[measure].toLowerCase(Locale.ROOT).replace(", ", "-"),
@@ -261,12 +244,17 @@ final class QatKdReport {
     }
   }
 
-  private static void byLayer(XyPlot plot, String name, double[] y) {
-    double[] x = new double[y.length];
-    for (int l = 0; l < x.length; l++) {
-      x[l] = l + 1;
-    }
-    plot.markedLine(name, x, y);
+  /** Returns a plot of one value a layer for each network. */
+  private XyPlot byLayer(
+      String title,
+      String unit,
+      Map<String, AttentionAnalysis> networks,
+      Function<AttentionAnalysis, double[]> measure) {
+    int layers = model.config().layers();
+    double[] x = IntStream.range(0, layers).asDoubleStream().toArray();
+    XyPlot plot = new XyPlot(title, "layer", unit);
+    networks.forEach((name, analysis) -> plot.markedLine(name, x, measure.apply(analysis)));
+    return plot.xNames(IntStream.rangeClosed(1, layers).mapToObj(Integer::toString).toList());
   }
 
   private void attention(
@@ -274,8 +262,8 @@ final class QatKdReport {
       String token,
       Map<String, AttentionAnalysis> networks,
       Function<AttentionAnalysis, double[]> measure) {
-    XyPlot plot = new XyPlot("Attention to the " + token + ", " + task, "layer", "probability");
-    networks.forEach((name, analysis) -> byLayer(plot, name, measure.apply(analysis)));
+    XyPlot plot =
+        byLayer("Attention to the " + token + ", " + task, "probability", networks, measure);
     figure(
         task,
         "attention-" + token.substring(0, token.indexOf(' ')),
@@ -291,7 +279,7 @@ final class QatKdReport {
       String task, Map<String, AttentionAnalysis> students, AttentionAnalysis teacher) {
     int layers = teacher.minimum().length;
     // The middle and the last layer; all of them are in analysis.json.
-    for (int l : new int[] {layers / 2, layers - 1}) {
+    for (int l : IntStream.of(layers / 2, layers - 1).distinct().toArray()) {
       XyPlot plot =
           new XyPlot(
               "Range of the attention output, layer " + (l + 1) + ", " + task,

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.memory.HostMemory;
+import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.data.Batches;
 import org.limbeck.training.data.Dataset;
 import org.limbeck.training.data.Encoded;
@@ -26,7 +27,7 @@ import org.limbeck.training.data.WordPieceTokenizer;
  * @param batch the number of examples of a batch
  * @param length the greatest number of word pieces
  * @param padding to which length batches are padded
- * @param pad the number of the padding word piece
+ * @param marks the word pieces of a role of their own
  */
 record TokenizedTask(
     Dataset dataset,
@@ -35,7 +36,27 @@ record TokenizedTask(
     int batch,
     int length,
     Padding padding,
-    int pad) {
+    Marks marks) {
+
+  /**
+   * The numbers of word pieces of a role of their own; -1 for one that the vocabulary lacks.
+   *
+   * @param pad the padding
+   * @param cls the first of an example
+   * @param sep the one behind a sentence
+   * @param comma the comma
+   * @param period the period
+   */
+  record Marks(int pad, int cls, int sep, int comma, int period) {
+    static Marks of(WordPieceTokenizer tokenizer) {
+      return new Marks(
+          tokenizer.pad(),
+          tokenizer.cls(),
+          tokenizer.sep(),
+          tokenizer.number(","),
+          tokenizer.number("."));
+    }
+  }
 
   /**
    * Reads and tokenizes a task.
@@ -43,10 +64,12 @@ record TokenizedTask(
    * @param task the task
    * @param data the folder of GLUE's tasks; not used by tasks that have no files
    * @param settings batch, length, padding and number of training examples
-   * @param positions the longest sequence that the encoder takes
+   * @param tokenizer the encoder's tokenizer
+   * @param model the sizes of the encoder
+   * @throws BadInputException if the data cannot be read, or the encoder does not take them
    */
   static TokenizedTask read(
-      Task task, Path data, Settings settings, WordPieceTokenizer tokenizer, int positions) {
+      Task task, Path data, Settings settings, WordPieceTokenizer tokenizer, BertConfig model) {
     Dataset dataset;
     if (!task.isGlue()) {
       dataset = LanguageToolCorpus.read();
@@ -60,22 +83,48 @@ record TokenizedTask(
       dataset = dataset.withTrainingSubset(settings.trainExamples(), settings.teacherSeed());
     }
     int length = settings.length() > 0 ? settings.length() : task.maximumLength();
-    if (length > positions) {
+    if (length > model.positions()) {
       throw new BadInputException(
           "sequences of "
               + length
               + " word pieces are longer than the "
-              + positions
+              + model.positions()
               + " positions of the model: give a smaller --length");
     }
+    if (task.isPair() && model.types() < 2) {
+      throw new BadInputException(
+          "task "
+              + task.id()
+              + " is about pairs of sentences, but the model knows only one type of token");
+    }
+    List<Encoded> train = tokenizer.encodeAll(dataset.train(), length);
+    List<Encoded> dev = tokenizer.encodeAll(dataset.dev(), length);
+    requireKnown(train, model.vocabulary());
+    requireKnown(dev, model.vocabulary());
+    int batch = settings.batch() > 0 ? settings.batch() : task.batchSize();
     return new TokenizedTask(
         dataset,
-        tokenizer.encodeAll(dataset.train(), length),
-        tokenizer.encodeAll(dataset.dev(), length),
-        settings.batch() > 0 ? settings.batch() : task.batchSize(),
+        train,
+        dev,
+        Math.min(batch, Math.max(train.size(), dev.size())),
         length,
         Padding.valueOf(settings.padding().toUpperCase(Locale.ROOT)),
-        tokenizer.pad());
+        Marks.of(tokenizer));
+  }
+
+  private static void requireKnown(List<Encoded> examples, int vocabulary) {
+    for (Encoded example : examples) {
+      for (int piece : example.ids()) {
+        if (piece >= vocabulary) {
+          throw new BadInputException(
+              "the model's tokenizer gives word piece "
+                  + piece
+                  + ", but the model has embeddings for "
+                  + vocabulary
+                  + " only: they are not of one model");
+        }
+      }
+    }
   }
 
   Task task() {
@@ -91,7 +140,7 @@ record TokenizedTask(
   }
 
   private Batches batches(HostMemory memory, List<Example> examples, List<Encoded> encoded) {
-    return new Batches(memory, examples, encoded, batch, length, padding, pad);
+    return new Batches(memory, examples, encoded, batch, length, padding, marks.pad());
   }
 
   /**
@@ -103,7 +152,13 @@ record TokenizedTask(
   Batches firstDevBatches(HostMemory memory, int limit, int size) {
     int count = Math.min(limit, dev.size());
     return new Batches(
-        memory, dataset.dev().subList(0, count), dev.subList(0, count), size, length, padding, pad);
+        memory,
+        dataset.dev().subList(0, count),
+        dev.subList(0, count),
+        size,
+        length,
+        padding,
+        marks.pad());
   }
 
   /** Returns the number of steps of a number of passes over the training examples. */

@@ -17,7 +17,6 @@ import org.limbeck.training.checkpoint.Checkpoint;
 import org.limbeck.training.data.Batch;
 import org.limbeck.training.data.Batches;
 import org.limbeck.training.data.MetricResult;
-
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Pass;
 import org.limbeck.training.nn.TokenBatch;
@@ -34,7 +33,6 @@ final class TrainingLoop {
   /** The part of the steps in which the learning rate rises. */
   static final double WARMUP = 0.1;
 
-  private static final double CHECKPOINT_SECONDS = 30;
   private static final double NANOS = 1e9;
 
   /** One step of training: forward and backward, gradients added. */
@@ -57,8 +55,9 @@ final class TrainingLoop {
    * @param steps the number of optimizer steps
    * @param evaluateEvery the number of steps between evaluations; there is one after the last too
    * @param seed the seed of batches and dropout
+   * @param checkpointSeconds the least time between checkpoints; 0 for one after each step
    */
-  record Plan(long steps, long evaluateEvery, long seed) {}
+  record Plan(long steps, long evaluateEvery, long seed, double checkpointSeconds) {}
 
   private final Compute compute;
   private final BertClassifier network;
@@ -109,7 +108,11 @@ final class TrainingLoop {
       return null;
     }
     try {
-      return TrainingState.ofJson(file.toString(), Files.readString(file));
+      TrainingState state = TrainingState.ofJson(file.toString(), Files.readString(file));
+      if (state.bestStep() < 0) {
+        throw new BadInputException(file + " has no evaluation, expected one at least");
+      }
+      return state;
     } catch (IOException e) {
       throw BadInputException.reading(file, e);
     }
@@ -140,8 +143,7 @@ final class TrainingLoop {
       Batch batch = batches.training(plan.seed(), number);
       network.parameters().zeroGradients();
       Map<String, Double> losses =
-          step.run(
-              upload.run(batch), batch.labels(), new Pass(DROPOUT, plan.seed(), number));
+          step.run(upload.run(batch), batch.labels(), new Pass(DROPOUT, plan.seed(), number));
       optimizer.step();
       network.refreshWeights();
       losses.forEach((term, value) -> sums.merge(term, value, Double::sum));
@@ -154,13 +156,12 @@ final class TrainingLoop {
         count = 0;
         if (bestStep < 0 || result.selection() > bestSelection(curve, bestStep)) {
           bestStep = done;
-          Checkpoint.save(
-              best(folder), compute.memory(), network.parameters(), null, Map.of());
+          Checkpoint.save(best(folder), compute.memory(), network.parameters(), null, Map.of());
         }
       }
       double seconds = (System.nanoTime() - begin) / NANOS;
       state = new TrainingState(curve, sums, count, bestStep, seconds);
-      if (done < plan.steps() && seconds - saved > CHECKPOINT_SECONDS) {
+      if (done < plan.steps() && seconds - saved >= plan.checkpointSeconds()) {
         Checkpoint.save(
             checkpoint(), compute.memory(), network.parameters(), optimizer, state.notes());
         saved = seconds;

@@ -3,10 +3,10 @@ package org.limbeck.experiments.qatkd;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
-import com.google.gson.JsonParseException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.limbeck.formats.BadInputException;
 
 /**
@@ -25,8 +25,7 @@ record TrainingState(
     long bestStep,
     double seconds) {
   private static final String NOTE = "limbeck.training";
-  private static final Gson JSON =
-      new GsonBuilder().serializeSpecialFloatingPointValues().create();
+  private static final Gson JSON = new GsonBuilder().serializeSpecialFloatingPointValues().create();
 
   /** The state before the first step. */
   static final TrainingState START = new TrainingState(List.of(), Map.of(), 0, -1, 0);
@@ -49,7 +48,11 @@ record TrainingState(
 
   /** Returns the best evaluation. */
   Point best() {
-    return curve.stream().filter(p -> p.step() == bestStep).findFirst().orElseThrow();
+    return evaluation(bestStep).orElseThrow();
+  }
+
+  private Optional<Point> evaluation(long step) {
+    return curve.stream().filter(p -> p.step() == step).findFirst();
   }
 
   /** Returns the last evaluation. */
@@ -66,13 +69,14 @@ record TrainingState(
   static TrainingState ofJson(String where, String text) {
     try {
       TrainingState state = JSON.fromJson(text, TrainingState.class);
-      if (state != null) {
+      if (state != null && (state.bestStep < 0 || state.evaluation(state.bestStep).isPresent())) {
         return state;
       }
-    } catch (JsonParseException | NullPointerException e) {
+    } catch (RuntimeException e) {
+      // Gson wraps what a record's constructor refuses in plain RuntimeExceptions.
       throw new BadInputException(where + " does not hold the state of a training run", e);
     }
-    throw new BadInputException(where + " is empty, expected the state of a training run");
+    throw new BadInputException(where + " is incomplete, expected the state of a training run");
   }
 
   /** Returns this as the notes of a checkpoint. */

@@ -10,13 +10,14 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Matrices as coloured cells, side by side on one colour scale: attention maps of teacher and
- * student, or a score over two swept parameters.
+ * Matrices as coloured cells, in rows side by side on one colour scale: attention maps of teacher
+ * and student, or a score over two swept parameters.
  *
  * <p>Dark is high. A cell that is not finite is grey.
  */
 public final class HeatMap {
   private static final int MARGIN = 18;
+  private static final int PAGE_WIDTH = 1040;
   private static final int GAP = 28;
   private static final int PANEL_SIDE = 380;
   private static final int SMALLEST_CELL = 3;
@@ -80,7 +81,7 @@ public final class HeatMap {
   }
 
   /**
-   * Adds a matrix, to the right of those before.
+   * Adds a matrix, to the right of those before or, where the width of a page ends, below them.
    *
    * @param name what the matrix is
    * @param values [rows][columns]
@@ -144,6 +145,8 @@ public final class HeatMap {
     private final int panelWidth;
     private final int panelHeight;
     private final int pitch;
+    private final int perRow;
+    private final int rowPitch;
     private final int barLeft;
     private final int width;
     private final int height;
@@ -167,15 +170,19 @@ public final class HeatMap {
         titleWidth = Math.max(titleWidth, large.stringWidth(panel.title));
       }
       pitch = Math.max(panelWidth, titleWidth) + GAP;
-      barLeft = left + pitch * panels.size();
       double[] bounds = bounds();
       low = bounds[0];
       high = bounds[1];
       int barText = Math.max(large.stringWidth(number(low)), large.stringWidth(number(high)));
+      int bar = BAR_WIDTH + 8 + barText + 26 + MARGIN;
+      perRow = Math.max(1, Math.min(panels.size(), (PAGE_WIDTH - left - bar) / pitch));
+      barLeft = left + pitch * perRow;
       int titled = MARGIN * 2 + graphics.getFontMetrics(Palette.TITLE).stringWidth(title);
-      width = Math.max(titled, barLeft + BAR_WIDTH + 8 + barText + 26 + MARGIN);
+      width = Math.max(titled, barLeft + bar);
       int below = upright ? 20 : widest(metrics, columnLabels) + 8;
-      height = top + Math.max(panelHeight, 150) + below + 24 + MARGIN;
+      int panelRows = (panels.size() + perRow - 1) / perRow;
+      rowPitch = panelHeight + below + 24 + 26 + GAP;
+      height = top + (panelRows - 1) * rowPitch + Math.max(panelHeight, 150) + below + 24 + MARGIN;
     }
 
     private int widest(FontMetrics metrics, List<String> labels) {
@@ -189,31 +196,37 @@ public final class HeatMap {
       graphics.setFont(Palette.TITLE);
       graphics.drawString(title, MARGIN, MARGIN + 14);
       for (int p = 0; p < panels.size(); p++) {
-        paintPanel(graphics, panels.get(p), left + p * pitch);
+        paintPanel(graphics, panels.get(p), left + p % perRow * pitch, top + p / perRow * rowPitch);
       }
+      for (int p = 0; p < panels.size(); p += perRow) {
+        paintRowLabels(graphics, top + p / perRow * rowPitch);
+      }
+      paintBar(graphics);
+    }
+
+    private void paintRowLabels(Graphics2D graphics, int y) {
       graphics.setFont(labelFont);
       graphics.setColor(Palette.INK);
       FontMetrics metrics = graphics.getFontMetrics();
       for (int row = 0; row < rowLabels.size(); row += labelStep) {
         String label = Labels.shortened(rowLabels.get(row), LONGEST_LABEL);
-        float base = top + (row + 0.5f) * cell + metrics.getAscent() / 2f - 1;
+        float base = y + (row + 0.5f) * cell + metrics.getAscent() / 2f - 1;
         graphics.drawString(label, left - 6 - metrics.stringWidth(label), base);
       }
       graphics.setFont(Palette.LABEL);
-      Labels.upwards(graphics, rowAxis, MARGIN + 12, top + panelHeight / 2f);
-      paintBar(graphics);
+      Labels.upwards(graphics, rowAxis, MARGIN + 12, y + panelHeight / 2f);
     }
 
-    private void paintPanel(Graphics2D graphics, Panel panel, int x) {
+    private void paintPanel(Graphics2D graphics, Panel panel, int x, int y) {
       graphics.setColor(Palette.INK);
       graphics.setFont(Palette.LABEL);
-      graphics.drawString(panel.title, x, top - 9);
+      graphics.drawString(panel.title, x, y - 9);
       for (int row = 0; row < rowLabels.size(); row++) {
         for (int column = 0; column < columnLabels.size(); column++) {
           double value = panel.values[row][column];
           double share = Double.isFinite(value) ? share(value) : Double.NaN;
           graphics.setColor(Palette.sequential(share));
-          graphics.fillRect(x + column * cell, top + row * cell, cell, cell);
+          graphics.fillRect(x + column * cell, y + row * cell, cell, cell);
           if (decimals >= 0) {
             graphics.setColor(share > 0.55 ? Color.WHITE : Palette.INK);
             graphics.setFont(labelFont);
@@ -222,12 +235,12 @@ public final class HeatMap {
                     ? String.format(Locale.ROOT, "%." + decimals + "f", value)
                     : "n/a";
             int offset = (cell - graphics.getFontMetrics().stringWidth(text)) / 2;
-            graphics.drawString(text, x + column * cell + offset, top + row * cell + cell / 2 + 4);
+            graphics.drawString(text, x + column * cell + offset, y + row * cell + cell / 2 + 4);
           }
         }
       }
       graphics.setColor(Palette.MUTED);
-      graphics.drawRect(x, top, panelWidth, panelHeight);
+      graphics.drawRect(x, y, panelWidth, panelHeight);
       graphics.setColor(Palette.INK);
       graphics.setFont(labelFont);
       FontMetrics metrics = graphics.getFontMetrics();
@@ -237,21 +250,21 @@ public final class HeatMap {
         int length = metrics.stringWidth(label);
         float centre = x + (column + 0.5f) * cell;
         if (upright) {
-          graphics.drawString(label, centre - length / 2f, top + panelHeight + 16);
+          graphics.drawString(label, centre - length / 2f, y + panelHeight + 16);
           lowest = Math.max(lowest, 20);
         } else {
           Labels.upwards(
               graphics,
               label,
               centre + metrics.getAscent() / 2f - 1,
-              top + panelHeight + 6 + length / 2f);
+              y + panelHeight + 6 + length / 2f);
           lowest = Math.max(lowest, length + 8);
         }
       }
       graphics.setFont(Palette.LABEL);
       int axisWidth = graphics.getFontMetrics().stringWidth(columnAxis);
       graphics.drawString(
-          columnAxis, x + (panelWidth - axisWidth) / 2f, top + panelHeight + lowest + 18f);
+          columnAxis, x + (panelWidth - axisWidth) / 2f, y + panelHeight + lowest + 18f);
     }
 
     private void paintBar(Graphics2D graphics) {

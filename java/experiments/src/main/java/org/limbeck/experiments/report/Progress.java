@@ -2,6 +2,7 @@
 package org.limbeck.experiments.report;
 
 import java.io.PrintStream;
+import java.text.DecimalFormat;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.function.LongSupplier;
@@ -64,7 +65,7 @@ public final class Progress implements AutoCloseable {
             .setStyle(ProgressBarStyle.ASCII)
             .setUnit(" " + unit, 1)
             .setUpdateIntervalMillis(BAR_UPDATE_MILLIS)
-            .showSpeed()
+            .showSpeed(new DecimalFormat("0.0"))
             .build();
     return new Progress(task, unit, total, bar, System.err, System::nanoTime);
   }

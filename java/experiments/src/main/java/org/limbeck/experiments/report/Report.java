@@ -28,7 +28,7 @@ public final class Report {
       nav ol { margin: 0; padding-left: 1.3rem; }
       a { color: #0b509d; }
       .wide { overflow-x: auto; margin: 1.2rem 0; }
-      table { border-collapse: collapse; font-size: .88rem; line-height: 1.4;
+      table { min-width: min(100%, 40rem); border-collapse: collapse; font-size: .88rem; line-height: 1.4;
         font-variant-numeric: tabular-nums; }
       caption, figcaption { color: #444; font-size: .9rem; text-align: left; max-width: 46rem; }
       caption { padding-bottom: .5rem; }

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import org.limbeck.experiments.report.TextTable.Column;
 
@@ -222,44 +223,69 @@ public final class ResultTable {
         + (Double.isNaN(summary.deviation()) ? "" : " (" + points(summary.deviation()) + ")");
   }
 
+  /** A column of a table of summaries; brief tables leave some out. */
+  private record Field(boolean brief, Column column, Function<Summary, String> cell) {}
+
+  private List<Field> fields() {
+    return List.of(
+        new Field(false, Column.text("task"), Summary::task),
+        new Field(true, Column.text("configuration"), Summary::configuration),
+        new Field(false, Column.text("metric"), Summary::metric),
+        new Field(true, Column.number("runs"), s -> Integer.toString(s.runs())),
+        new Field(true, Column.number("mean"), s -> points(s.mean())),
+        new Field(true, Column.number("std. dev."), s -> points(s.deviation())),
+        new Field(false, Column.number("last"), s -> points(s.last())),
+        new Field(
+            true,
+            Column.number("to " + baseline),
+            s -> s.configuration().equals(baseline) ? NONE : signed(s.toBaseline())),
+        new Field(
+            true,
+            Column.number("to " + teacher),
+            s -> s.configuration().equals(teacher) ? NONE : signed(s.toTeacher())),
+        new Field(
+            true, Column.number("time a run"), s -> s.steps() > 0 ? duration(s.seconds()) : NONE),
+        new Field(true, Column.number("full size"), s -> size(s.fullBytes())),
+        new Field(true, Column.number("packed"), s -> size(s.packedBytes())),
+        new Field(
+            false,
+            Column.number("ratio"),
+            s ->
+                s.packedBytes() > 0
+                    ? String.format(Locale.ROOT, "%.1fx", (double) s.fullBytes() / s.packedBytes())
+                    : NONE));
+  }
+
+  private static TextTable table(List<Field> fields, List<Summary> summaries) {
+    return new TextTable(
+        fields.stream().map(Field::column).toList(),
+        summaries.stream()
+            .map(s -> fields.stream().map(field -> field.cell().apply(s)).toList())
+            .toList());
+  }
+
   /** Returns one row for each configuration of each task with everything that is known. */
   public TextTable details() {
-    List<Column> columns =
-        List.of(
-            Column.text("task"),
-            Column.text("configuration"),
-            Column.text("metric"),
-            Column.number("runs"),
-            Column.number("mean"),
-            Column.number("std. dev."),
-            Column.number("last"),
-            Column.number("to " + baseline),
-            Column.number("to " + teacher),
-            Column.number("time a run"),
-            Column.number("full size"),
-            Column.number("packed"),
-            Column.number("ratio"));
-    List<List<String>> rows = new ArrayList<>();
-    for (Summary s : summaries()) {
-      rows.add(
-          List.of(
-              s.task(),
-              s.configuration(),
-              s.metric(),
-              Integer.toString(s.runs()),
-              points(s.mean()),
-              points(s.deviation()),
-              points(s.last()),
-              s.configuration().equals(baseline) ? NONE : signed(s.toBaseline()),
-              s.configuration().equals(teacher) ? NONE : signed(s.toTeacher()),
-              duration(s.seconds()),
-              megabytes(s.fullBytes()),
-              megabytes(s.packedBytes()),
-              s.packedBytes() > 0
-                  ? String.format(Locale.ROOT, "%.1fx", (double) s.fullBytes() / s.packedBytes())
-                  : NONE));
+    return table(fields(), summaries());
+  }
+
+  /**
+   * Returns what a terminal shows: a table for each task below a line with its name and metric, and
+   * the overview if there are several.
+   */
+  public String plainText() {
+    List<Field> brief = fields().stream().filter(Field::brief).toList();
+    StringBuilder out = new StringBuilder();
+    for (String task : distinct(true)) {
+      List<Summary> own = summaries().stream().filter(s -> s.task().equals(task)).toList();
+      out.append(out.isEmpty() ? "" : "\n");
+      out.append(task).append(", ").append(own.get(0).metric()).append(", points\n");
+      out.append(table(brief, own).plainText());
     }
-    return new TextTable(columns, rows);
+    if (distinct(true).size() > 1) {
+      out.append("\nall tasks, mean (standard deviation)\n").append(overview().plainText());
+    }
+    return out.toString();
   }
 
   /** Returns runs and summaries as JSON; a number that is not finite becomes null. */
@@ -317,8 +343,13 @@ public final class ResultTable {
     return Double.isNaN(value) ? NONE : String.format(Locale.ROOT, "%+.2f", value);
   }
 
-  private static String megabytes(long bytes) {
-    return String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
+  private static String size(long bytes) {
+    if (bytes == 0) {
+      return NONE;
+    }
+    return bytes < 1e5
+        ? String.format(Locale.ROOT, "%.1f kB", bytes / 1e3)
+        : String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
   }
 
   /**

@@ -406,6 +406,7 @@ public final class XyPlot {
     styler.setPlotGridLinesColor(Palette.GRID);
     styler.setPlotGridLinesStroke(new BasicStroke(1));
     styler.setChartTitleVisible(false);
+    styler.setYAxisDecimalPattern("0.######");
     styler.setChartPadding(PADDING);
     styler.setLegendPosition(Styler.LegendPosition.OutsideE);
     styler.setLegendBorderColor(Color.WHITE);

@@ -14,9 +14,9 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Exponentials of a row of logits relative to a shift, and their sum. The loop that most blocks
- * take has no comparison: a first look at the block says whether a logit is above the shift or so
- * far below that its exponential is 0, and only then are the logits clamped into a copy first.
+ * Exponentials of a row of logits relative to a shift, and their sum. The loop clamps nothing; it
+ * keeps the largest and the smallest difference, and where these say that a logit was above the
+ * shift or so far below that its exponential is 0, the block is clamped into a copy and done again.
  *
  * <p>The exponentials go into an array: C2 cannot take the checks of a segment out of a loop that
  * stores to segments, and there are fifty instructions of them for each vector.
@@ -72,9 +72,8 @@ final class ExpSum {
     for (long o = 0; o < bytes; o += BLOCK_BYTES) {
       long length = Math.min(BLOCK_BYTES, bytes - o);
       int count = (int) (length / Float.BYTES);
-      long range = range(xs, xo + o, length);
       long to = keep ? yo + o : yo;
-      sum += block(xs, xo + o, buffer, 0, count, range, shift, factor, ys, to, scratch, 0);
+      sum += block(xs, xo + o, buffer, 0, count, shift, factor, ys, to, scratch, 0);
       MemorySegment.copy(buffer, 0, ys, ValueLayout.JAVA_FLOAT, to, count);
     }
     return sum;
@@ -86,7 +85,6 @@ final class ExpSum {
    * @param es where the exponentials go
    * @param eo the index of the first
    * @param count a multiple of a vector's elements
-   * @param range what {@link #range} says of the block
    * @param clamped memory for as many floats, in case that logits have to be clamped
    * @param co its byte offset
    * @param slot the byte offset in scratch of a vector's bytes that are overwritten
@@ -97,28 +95,50 @@ final class ExpSum {
       float[] es,
       int eo,
       int count,
-      long range,
       float shift,
       float factor,
       MemorySegment clamped,
       long co,
       MemorySegment scratch,
       long slot) {
-    float binary = (float) (factor * LOG2_E);
-    if (largest(range) <= shift && (smallest(range) - shift) * factor >= LOWEST) {
-      return powers(xs, xo, es, eo, count, shift, binary, scratch, slot);
+    if (attempt(xs, xo, es, eo, count, shift, factor, 0, scratch, slot)) {
+      return scratch.get(ValueLayout.JAVA_FLOAT, slot);
     }
     clamp(xs, xo, clamped, co, (long) count * Float.BYTES, shift, LOWEST / factor, 0);
-    powers(clamped, co, es, eo, count, 0, binary, scratch, slot);
+    powers(clamped, co, es, eo, count, 0, (float) (factor * LOG2_E), scratch, slot);
     return dropTiny(es, eo, count, scratch, slot);
   }
 
   /**
-   * Stores 2^((x - shift) factor), none of them below 2^-126, and returns the sum. Error below 2
-   * ulp: the exponent is n + f, n an integer, |f| at most 1/2; 2^f by a polynomial of degree 6 (the
-   * best of those with 1 at 0, 1.6e-8); 2^n by adding n to the exponent bits.
+   * Stores exp((x - shift) factor) and leaves the sum in the slot. Returns whether that is what it
+   * says: no x is NaN or above shift + most, and no result below the smallest of normal numbers.
    */
-  private static float powers(
+  static boolean attempt(
+      MemorySegment xs,
+      long xo,
+      float[] es,
+      int eo,
+      int count,
+      float shift,
+      float factor,
+      float most,
+      MemorySegment scratch,
+      long slot) {
+    float binary = (float) (factor * LOG2_E);
+    long range = powers(xs, xo, es, eo, count, shift, binary, scratch, slot);
+    Lanes.sum(scratch, slot);
+    // Each is the other's where all signs are alike.
+    return largest(range) <= most && smallest(range) * factor >= LOWEST;
+  }
+
+  /**
+   * Stores 2^((x - shift) factor), none of them below 2^-126, and leaves the lanes of the sum in
+   * the slot. Error below 2 ulp: the exponent is n + f, n an integer, |f| at most 1/2; 2^f by a
+   * polynomial of degree 6 (the best of those with 1 at 0, 1.6e-8); 2^n by adding n to the exponent
+   * bits. Returns the bits of the largest x - shift and of the smallest, high and low; where all
+   * have one sign, the one nearer to 0 may stand for the other. NaN shows in one of them.
+   */
+  private static long powers(
       MemorySegment xs,
       long xo,
       float[] es,
@@ -129,9 +149,14 @@ final class ExpSum {
       MemorySegment scratch,
       long slot) {
     FloatVector sum = FloatVector.zero(F32);
+    // In the order of signed integers the largest is last, in that of unsigned ones the smallest.
+    IntVector last = IntVector.broadcast(I32, Integer.MIN_VALUE);
+    IntVector lastUnsigned = IntVector.zero(I32);
     for (int i = 0; i < count; i += FLOATS) {
       FloatVector t =
           FloatVector.fromMemorySegment(F32, xs, xo + i * (long) Float.BYTES, ORDER).sub(shift);
+      last = last.max(t.reinterpretAsInts());
+      lastUnsigned = lastUnsigned.lanewise(VectorOperators.UMAX, t.reinterpretAsInts());
       FloatVector n = t.fma(FloatVector.broadcast(F32, factor), FloatVector.broadcast(F32, ROUND));
       FloatVector f =
           t.fma(FloatVector.broadcast(F32, factor), FloatVector.broadcast(F32, ROUND).sub(n));
@@ -151,7 +176,12 @@ final class ExpSum {
       sum = sum.add(e);
     }
     sum.intoMemorySegment(scratch, slot, ORDER);
-    return Lanes.sum(scratch, slot);
+    int largest = last.reduceLanes(VectorOperators.MAX);
+    int smallest =
+        lastUnsigned
+            .lanewise(VectorOperators.XOR, Integer.MIN_VALUE)
+            .reduceLanes(VectorOperators.MAX);
+    return (long) largest << 32 | (smallest ^ Integer.MIN_VALUE) & 0xFFFF_FFFFL;
   }
 
   /** Stores x - shift, brought into bounds. Not by min and max: they spend more on NaN and -0. */

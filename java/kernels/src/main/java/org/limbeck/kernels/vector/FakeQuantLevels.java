@@ -15,6 +15,7 @@ import jdk.incubator.vector.VectorOperators;
 /**
  * fake_quant: the loops that turn whole vectors of values into quantized values or, as floats, into
  * codes. The arithmetic of the reference in its order, so that equal statistics give equal bits.
+ * Bounds by comparisons, so that NaN stays; no loop calls a method of ours, as in {@link ExpSum}.
  */
 final class FakeQuantLevels {
   // 1.5 * 2^23: adding and subtracting it rounds half to even and turns -0 into +0, for
@@ -22,20 +23,6 @@ final class FakeQuantLevels {
   private static final float ROUND = 12_582_912f;
 
   private FakeQuantLevels() {}
-
-  private static FloatVector load(MemorySegment s, long offset) {
-    return FloatVector.fromMemorySegment(F32, s, offset, ORDER);
-  }
-
-  private static FloatVector round(FloatVector v) {
-    return v.add(ROUND).sub(ROUND);
-  }
-
-  /** Returns v between two bounds; NaN stays. */
-  private static FloatVector bound(FloatVector v, float low, float high) {
-    v = v.blend(high, v.compare(VectorOperators.GT, high));
-    return v.blend(low, v.compare(VectorOperators.LT, low));
-  }
 
   /** Codes 1, 0, -1 times alpha by |x| above the threshold; alpha 1 gives the codes. */
   static void ternary(
@@ -49,7 +36,7 @@ final class FakeQuantLevels {
     // A NaN alpha belongs to a group of NaN, where 0 becomes NaN too.
     FloatVector zero = FloatVector.broadcast(F32, 0 * alpha);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector x = load(xs, xo + i);
+      FloatVector x = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER);
       zero.blend(alpha, x.compare(VectorOperators.GT, threshold))
           .blend(-alpha, x.compare(VectorOperators.LT, -threshold))
           .intoMemorySegment(out, oo + i, ORDER);
@@ -67,7 +54,10 @@ final class FakeQuantLevels {
       float factor,
       boolean codes) {
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector code = round(bound(load(xs, xo + i), -clip, clip).mul(factor));
+      FloatVector x = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER);
+      x = x.blend(clip, x.compare(VectorOperators.GT, clip));
+      x = x.blend(-clip, x.compare(VectorOperators.LT, -clip));
+      FloatVector code = x.mul(factor).add(ROUND).sub(ROUND);
       if (codes) {
         code.intoMemorySegment(out, oo + i, ORDER);
       } else {
@@ -89,8 +79,10 @@ final class FakeQuantLevels {
       float levels,
       boolean codes) {
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector v = bound(load(xs, xo + i), -clip, clip);
-      FloatVector code = round(v.sub(low).div(range).mul(levels));
+      FloatVector x = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER);
+      x = x.blend(clip, x.compare(VectorOperators.GT, clip));
+      x = x.blend(-clip, x.compare(VectorOperators.LT, -clip));
+      FloatVector code = x.sub(low).div(range).mul(levels).add(ROUND).sub(ROUND);
       if (codes) {
         code.intoMemorySegment(out, oo + i, ORDER);
       } else {
@@ -110,7 +102,10 @@ final class FakeQuantLevels {
       float qp,
       boolean codes) {
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector code = round(bound(load(xs, xo + i).div(step), -qp - 1, qp));
+      FloatVector v = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).div(step);
+      v = v.blend(qp, v.compare(VectorOperators.GT, qp));
+      v = v.blend(-qp - 1, v.compare(VectorOperators.LT, -qp - 1));
+      FloatVector code = v.add(ROUND).sub(ROUND);
       if (codes) {
         code.intoMemorySegment(out, oo + i, ORDER);
       } else {
@@ -141,7 +136,9 @@ final class FakeQuantLevels {
       float level2,
       float level3) {
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector x = bound(load(xs, xo + i), -clip, clip);
+      FloatVector x = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER);
+      x = x.blend(clip, x.compare(VectorOperators.GT, clip));
+      x = x.blend(-clip, x.compare(VectorOperators.LT, -clip));
       FloatVector.broadcast(F32, level2)
           .blend(level3, x.compare(VectorOperators.GT, limit))
           .blend(level1, x.compare(VectorOperators.LT, 0f))
@@ -161,7 +158,9 @@ final class FakeQuantLevels {
       float positive) {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector.broadcast(F32, positive)
-          .blend(negative, load(xs, xo + i).compare(VectorOperators.LT, 0f))
+          .blend(
+              negative,
+              FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).compare(VectorOperators.LT, 0f))
           .intoMemorySegment(out, oo + i, ORDER);
     }
   }
@@ -178,8 +177,12 @@ final class FakeQuantLevels {
       float bound) {
     FloatVector zero = FloatVector.zero(F32);
     for (long i = 0; i < bytes; i += BYTES) {
-      VectorMask<Float> passes = load(xs, xo + i).abs().compare(VectorOperators.LT, bound);
-      zero.blend(load(gs, go + i), passes).intoMemorySegment(out, oo + i, ORDER);
+      VectorMask<Float> passes =
+          FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER)
+              .abs()
+              .compare(VectorOperators.LT, bound);
+      zero.blend(FloatVector.fromMemorySegment(F32, gs, go + i, ORDER), passes)
+          .intoMemorySegment(out, oo + i, ORDER);
     }
   }
 
@@ -204,11 +207,12 @@ final class FakeQuantLevels {
     DoubleVector low = DoubleVector.zero(F64);
     DoubleVector high = DoubleVector.zero(F64);
     for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector v = load(xs, xo + i).div(step);
-      FloatVector g = load(gs, go + i);
-      FloatVector bounded = bound(v, -qp - 1, qp);
+      FloatVector v = FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).div(step);
+      FloatVector g = FloatVector.fromMemorySegment(F32, gs, go + i, ORDER);
+      FloatVector bounded = v.blend(qp, v.compare(VectorOperators.GT, qp));
+      bounded = bounded.blend(-qp - 1, v.compare(VectorOperators.LT, -qp - 1));
       VectorMask<Float> inside = v.compare(VectorOperators.EQ, bounded);
-      FloatVector slope = bounded.blend(round(v).sub(v), inside);
+      FloatVector slope = bounded.blend(v.add(ROUND).sub(ROUND).sub(v), inside);
       low =
           (DoubleVector)
               g.convertShape(VectorOperators.F2D, F64, 0)

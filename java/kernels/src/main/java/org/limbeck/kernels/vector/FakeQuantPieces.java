@@ -54,11 +54,15 @@ final class FakeQuantPieces {
 
   /** Returns the number of elements of a piece. */
   long length(long piece) {
-    return Math.min(LENGTH, lineLength - piece % perLine * LENGTH);
+    return perLine == 1 ? lineLength : Math.min(LENGTH, lineLength - piece % perLine * LENGTH);
   }
 
   /** Returns the byte offset of a piece of a group in a matrix. */
   long offset(Matrix m, long group, long piece) {
+    if (across == 1 && perLine == 1) {
+      // The divisions would take as long as a short row.
+      return m.rowOffsetBytes(group * rows + piece);
+    }
     long row = group / across * rows + piece / perLine;
     long col = group % across * cols + piece % perLine * LENGTH;
     return m.rowOffsetBytes(row) + col * m.type().bytes();

@@ -13,7 +13,7 @@ import org.limbeck.kernels.op.GemmF32;
 /** What a product applies to finished rows, block by block, while they are in the cache. */
 final class GemmEpilogue {
   /** The scratch that {@link #apply} needs. */
-  static final long SCRATCH_BYTES = 2 * Tail.SLOT_BYTES;
+  static final long SCRATCH_BYTES = VectorGelu.ERF_SCRATCH_BYTES;
 
   private GemmEpilogue() {}
 
@@ -50,7 +50,7 @@ final class GemmEpilogue {
         add(bias, biasOffset, c, at, bytes);
       }
       if (epilogue == GemmF32.Epilogue.BIAS_GELU) {
-        VectorGelu.applyErf(c, at, c, at, bytes, scratch);
+        VectorGelu.applyErf(c, at, bytes, scratch);
       }
     }
   }

@@ -34,14 +34,13 @@ final class KlLeaves {
   static final float FLOOR = -1e30f;
 
   /** Below this |x| the series holds. */
-  static final float SMALL = 0.5f;
+  static final float SMALL = 0.3f;
 
-  // (exp(x) - 1 - x) / x^2 = 1/2 + x/6 + ..., the best polynomial of degree 5 in that range: 3e-8.
-  private static final float SERIES_3 = 1.66666657e-1f;
-  private static final float SERIES_4 = 4.16660011e-2f;
-  private static final float SERIES_5 = 8.33347999e-3f;
-  private static final float SERIES_6 = 1.39753311e-3f;
-  private static final float SERIES_7 = 1.98633512e-4f;
+  // (exp(x) - 1 - x) / x^2 = 1/2 + x/6 + ..., the best polynomial of degree 4 in that range: 6e-8.
+  private static final float SERIES_3 = 1.66666180e-1f;
+  private static final float SERIES_4 = 4.16667201e-2f;
+  private static final float SERIES_5 = 8.35552532e-3f;
+  private static final float SERIES_6 = 1.39013818e-3f;
 
   private KlLeaves() {}
 
@@ -50,8 +49,7 @@ final class KlLeaves {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector x = FloatVector.fromMemorySegment(F32, s, from + i, ORDER);
       FloatVector t =
-          x.fma(FloatVector.broadcast(F32, SERIES_7), FloatVector.broadcast(F32, SERIES_6));
-      t = t.fma(x, FloatVector.broadcast(F32, SERIES_5));
+          x.fma(FloatVector.broadcast(F32, SERIES_6), FloatVector.broadcast(F32, SERIES_5));
       t = t.fma(x, FloatVector.broadcast(F32, SERIES_4));
       t = t.fma(x, FloatVector.broadcast(F32, SERIES_3));
       t = t.fma(x, FloatVector.broadcast(F32, 0.5f));
@@ -95,7 +93,10 @@ final class KlLeaves {
 
   /**
    * The whole of a forward divergence, from logits and stored exponentials: stores factor * (q - p)
-   * over those of the teacher and returns the sum of p (expm1(x) - x).
+   * and returns the sum of factor * p (expm1(x) - x), where x = (z - u) inverse - offset.
+   *
+   * @param minusScaleU what turns exponentials of the teacher into - factor * p
+   * @param scaleZ what turns exponentials of the student into factor * q
    */
   static float forward(
       MemorySegment zs,
@@ -105,45 +106,63 @@ final class KlLeaves {
       float[] ez,
       float[] eu,
       int at,
+      float[] ds,
       int count,
+      float inverse,
+      float offset,
+      float scaleZ,
+      float minusScaleU,
+      MemorySegment scratch,
+      long lanes) {
+    // With y = -x and -p no sign has to be turned. The series is written out: in registers here.
+    FloatVector loss = FloatVector.zero(F32);
+    for (int i = 0; i < count; i += FLOATS) {
+      FloatVector y =
+          FloatVector.fromMemorySegment(F32, us, uo + i * (long) Float.BYTES, ORDER)
+              .sub(FloatVector.fromMemorySegment(F32, zs, zo + i * (long) Float.BYTES, ORDER))
+              .fma(FloatVector.broadcast(F32, inverse), FloatVector.broadcast(F32, offset));
+      FloatVector p = FloatVector.fromArray(F32, eu, at + i).mul(minusScaleU);
+      FloatVector d =
+          FloatVector.fromArray(F32, ez, at + i).fma(FloatVector.broadcast(F32, scaleZ), p);
+      FloatVector px = p.mul(y);
+      FloatVector t =
+          y.fma(FloatVector.broadcast(F32, -SERIES_6), FloatVector.broadcast(F32, SERIES_5));
+      t = t.fma(y, FloatVector.broadcast(F32, -SERIES_4));
+      t = t.fma(y, FloatVector.broadcast(F32, SERIES_3));
+      t = t.fma(y, FloatVector.broadcast(F32, -0.5f));
+      FloatVector small = t.mul(y).mul(px);
+      VectorMask<Float> near = y.abs().compare(VectorOperators.LT, SMALL);
+      loss = loss.add(d.sub(px).blend(small, near));
+      d.blend(px.add(small), near).intoArray(ds, i);
+    }
+    loss.intoMemorySegment(scratch, lanes, ORDER);
+    return Lanes.sum(scratch, lanes);
+  }
+
+  /** Stores -x, for logits far apart or under two temperatures. */
+  static void ratios(
+      MemorySegment zs,
+      long zo,
+      MemorySegment us,
+      long uo,
+      long bytes,
       float inverse,
       float change,
       float maxU,
       float shift,
       float offset,
-      float factor,
-      float scaleZ,
-      float scaleU,
-      MemorySegment scratch,
-      long lanes) {
-    // The series is written out: its operands are in registers here.
-    FloatVector loss = FloatVector.zero(F32);
-    for (int i = 0; i < count; i += FLOATS) {
-      FloatVector u = FloatVector.fromMemorySegment(F32, us, uo + i * (long) Float.BYTES, ORDER);
+      MemorySegment ys,
+      long yo) {
+    for (long i = 0; i < bytes; i += BYTES) {
+      FloatVector u = FloatVector.fromMemorySegment(F32, us, uo + i, ORDER);
       FloatVector rest =
-          u.sub(maxU).fma(FloatVector.broadcast(F32, change), FloatVector.broadcast(F32, -offset));
-      FloatVector x =
-          FloatVector.fromMemorySegment(F32, zs, zo + i * (long) Float.BYTES, ORDER)
-              .sub(shift)
-              .sub(u)
-              .fma(FloatVector.broadcast(F32, inverse), rest);
-      FloatVector p = FloatVector.fromArray(F32, eu, at + i).mul(scaleU);
-      FloatVector d = FloatVector.fromArray(F32, ez, at + i).mul(scaleZ).sub(p);
-      FloatVector t =
-          x.fma(FloatVector.broadcast(F32, SERIES_7), FloatVector.broadcast(F32, SERIES_6));
-      t = t.fma(x, FloatVector.broadcast(F32, SERIES_5));
-      t = t.fma(x, FloatVector.broadcast(F32, SERIES_4));
-      t = t.fma(x, FloatVector.broadcast(F32, SERIES_3));
-      t = t.fma(x, FloatVector.broadcast(F32, 0.5f));
-      FloatVector square = x.mul(x);
-      FloatVector px = p.mul(x);
-      FloatVector small = t.mul(px).mul(x);
-      VectorMask<Float> near = square.compare(VectorOperators.LT, SMALL * SMALL);
-      loss = loss.add(d.sub(px).blend(small, near));
-      d.blend(px.add(small), near).mul(factor).intoArray(eu, at + i);
+          u.sub(maxU).fma(FloatVector.broadcast(F32, -change), FloatVector.broadcast(F32, offset));
+      FloatVector.fromMemorySegment(F32, zs, zo + i, ORDER)
+          .sub(shift)
+          .sub(u)
+          .fma(FloatVector.broadcast(F32, -inverse), rest)
+          .intoMemorySegment(ys, yo + i, ORDER);
     }
-    loss.intoMemorySegment(scratch, lanes, ORDER);
-    return Lanes.sum(scratch, lanes);
   }
 
   /** Stores P, Q and X, each {@code block} bytes after the one before. */

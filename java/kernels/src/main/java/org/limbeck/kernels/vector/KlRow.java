@@ -15,8 +15,10 @@ final class KlRow {
   /** Of a row at once where seven arrays of scratch are filled. */
   private static final long SMALL_BLOCK = 1024L * Float.BYTES;
 
-  // Offsets in scratch. CLAMPED is a block for logits brought into bounds. The distance of the arrays
-  // is no multiple of 4096: stores to one and loads from another would be taken for the same address.
+  // Offsets in scratch. CLAMPED is a block for logits brought into bounds. The distance of the
+  // arrays
+  // is no multiple of 4096: stores to one and loads from another would be taken for the same
+  // address.
   private static final long LANES = 0;
   private static final long TAIL_Z = 4 * Tail.SLOT_BYTES;
   private static final long TAIL_U = 5 * Tail.SLOT_BYTES;
@@ -24,12 +26,17 @@ final class KlRow {
   private static final long CLAMPED = 8 * Tail.SLOT_BYTES;
   private static final long ARRAYS = CLAMPED + RowExps.BLOCK;
   private static final long STEP = SMALL_BLOCK + 2 * Tail.SLOT_BYTES;
-  private static final long STAGED = ARRAYS + 7 * STEP;
+  // Of a forward divergence the arrays hold x and zeros.
+  private static final long ZEROS = ARRAYS + RowExps.BLOCK;
+  private static final long STAGED = ZEROS + RowExps.BLOCK;
+
+  /** Gradients of another size than this are not made from products in float. */
+  private static final double LARGEST_FACTOR = 1e12;
 
   /** Squares of larger differences would overflow. */
   private static final float LARGEST_SQUARED = 1e15f;
 
-  /** Beyond this difference of the maxima the logits are brought together before subtracting. */
+  /** Beyond this difference of the tops the logits are brought together before subtracting. */
   private static final float SHIFTED = 16;
 
   private final Spec spec;
@@ -42,6 +49,9 @@ final class KlRow {
   private final RowExps student;
   private final RowExps teacher;
   private final RowExps hardStudent;
+
+  // A block of gradients on their way to a segment.
+  private final float[] result = new float[(int) (RowExps.BLOCK / Float.BYTES)];
 
   // Of the call.
   private Arguments a;
@@ -113,13 +123,16 @@ final class KlRow {
     boolean hard = spec.hardWeight() != 0 && label != spec.ignoreIndex();
     float weight = a.rowWeight() == null ? 1 : a.rowWeight().getFloat(0, r);
     boolean soft = weight != 0 && spec.softWeight() != 0 && kept > 0;
+    double softFactor = spec.softWeight() * spec.scale() * weight;
+    if (soft && forwardOnly && !foldable(softFactor * factor)) {
+      return reference.row(a, r, factor);
+    }
     if (soft || hard) {
       place(r, soft, hard);
       if ((soft && !statistics(hard)) || (hard && !hardStatistics(soft))) {
         return reference.row(a, r, factor);
       }
     }
-    double softFactor = spec.softWeight() * spec.scale() * weight;
     double divergence = 0;
     if (soft) {
       divergence = divergence(r, softFactor * factor);
@@ -137,6 +150,12 @@ final class KlRow {
           .setDouble(0, r, spec.softWeight() * divergence + spec.hardWeight() * crossEntropy);
     }
     return (soft ? softFactor * divergence : 0) + spec.hardWeight() * crossEntropy;
+  }
+
+  /** Whether a divergence times this factor loses nothing in float. */
+  private boolean foldable(double coefficient) {
+    double by = Math.abs(coefficient / spec.temperature());
+    return by == 0 || (by >= 1 / LARGEST_FACTOR && by <= LARGEST_FACTOR);
   }
 
   private void clear(Matrix gradient, long r) {
@@ -194,9 +213,9 @@ final class KlRow {
       }
       raiseToFloor();
     }
-    float apart = student.max() - teacher.max();
+    float apart = student.top() - teacher.top();
     shift = Math.abs(apart) <= SHIFTED ? 0 : apart;
-    double rest = (double) student.max() - teacher.max() - shift;
+    double rest = (double) student.top() - teacher.top() - shift;
     offset = (float) (rest * inverseZ + (student.logSum() - teacher.logSum()));
     entropy = spec.mode() == Mode.SOFT_CE ? entropy() : 0;
     return true;
@@ -233,7 +252,7 @@ final class KlRow {
       long n = Math.min(RowExps.BLOCK, whole - i);
       float dot =
           KlLeaves.dot(
-              us, uo + i, count(n), teacher.max(), teacher.exps(), RowExps.at(i), scratch, LANES);
+              us, uo + i, count(n), teacher.top(), teacher.exps(), RowExps.at(i), scratch, LANES);
       mean += (double) dot * teacher.scale(i, inverseU);
     }
     if (whole < bytes) {
@@ -241,7 +260,7 @@ final class KlRow {
       int exps = RowExps.at(whole);
       float dot =
           KlLeaves.dot(
-              scratch, TAIL_U, Lanes.FLOATS, teacher.max(), teacher.exps(), exps, scratch, LANES);
+              scratch, TAIL_U, Lanes.FLOATS, teacher.top(), teacher.exps(), exps, scratch, LANES);
       mean += (double) dot * teacher.scale(whole, inverseU);
     }
     return teacher.logSum() - mean;
@@ -286,8 +305,12 @@ final class KlRow {
     long go = a.gradStudent() == null ? 0 : a.gradStudent().rowOffsetBytes(r);
     loss = 0;
     if (forwardOnly || squares) {
-      double by = squares ? 2 : 1 / spec.temperature();
-      onePass(gs, go, (float) (coefficient * by));
+      double by = coefficient * (squares ? 2 : 1 / spec.temperature());
+      if (by == 0) {
+        clear(a.gradStudent(), r);
+        gs = null;
+      }
+      onePass(gs, go, (float) by);
       return spec.mode() == Mode.SOFT_CE ? loss + entropy : loss;
     }
     sumH = 0;
@@ -340,35 +363,42 @@ final class KlRow {
       long n,
       long kept,
       float by) {
-    // Over the teacher's exponentials: the student's may serve the hard term after this.
-    float[] result = teacher.exps();
     int at = RowExps.at(i);
+    int count = count(n);
     if (squares) {
-      loss += KlLeaves.squares(z, zAt, u, uAt, result, at, count(n), by, scratch, LANES);
+      loss += KlLeaves.squares(z, zAt, u, uAt, result, 0, count, by, scratch, LANES);
     } else {
-      loss +=
-          KlLeaves.forward(
-              z,
-              zAt,
-              u,
-              uAt,
-              student.exps(),
-              result,
-              at,
-              count(n),
-              inverseZ,
-              inverseZ - inverseU,
-              teacher.max(),
-              shift,
-              offset,
-              by,
-              student.scale(i, 1),
-              teacher.scale(i, 1),
-              scratch,
-              LANES);
+      // Without a gradient the loss still has a factor, which is taken out again.
+      double fold = g == null ? 1 : by;
+      float q = student.scale(i, fold);
+      float p = -teacher.scale(i, fold);
+      float[] ez = student.exps();
+      float[] eu = teacher.exps();
+      float sum;
+      if (shift == 0 && inverseZ == inverseU) {
+        sum =
+            KlLeaves.forward(
+                z, zAt, u, uAt, ez, eu, at, result, count, inverseZ, offset, q, p, scratch, LANES);
+      } else {
+        ratios(z, zAt, u, uAt, n);
+        MemorySegment m = scratch;
+        sum =
+            KlLeaves.forward(m, ZEROS, m, ARRAYS, ez, eu, at, result, count, 1, 0, q, p, m, LANES);
+      }
+      loss += sum / fold;
     }
     if (g != null) {
-      MemorySegment.copy(result, at, g, ValueLayout.JAVA_FLOAT, gAt, count(kept));
+      MemorySegment.copy(result, 0, g, ValueLayout.JAVA_FLOAT, gAt, count(kept));
+    }
+  }
+
+  /** Fills two blocks of scratch with -x and with zeros. */
+  private void ratios(MemorySegment z, long zAt, MemorySegment u, long uAt, long n) {
+    float change = inverseZ - inverseU;
+    KlLeaves.ratios(
+        z, zAt, u, uAt, n, inverseZ, change, teacher.top(), shift, offset, scratch, ARRAYS);
+    for (long i = 0; i < n; i += Float.BYTES) {
+      scratch.set(ValueLayout.JAVA_FLOAT, ZEROS + i, 0f);
     }
   }
 
@@ -431,7 +461,7 @@ final class KlRow {
         count(n),
         inverseZ,
         inverseZ - inverseU,
-        teacher.max(),
+        teacher.top(),
         shift,
         offset,
         student.scale(at, 1),
@@ -507,7 +537,7 @@ final class KlRow {
 
   /** Returns the cross-entropy with the label and adds its gradient. */
   private double hard(long r, long label) {
-    float top = hardStudent.max();
+    float top = hardStudent.top();
     double smoothing = spec.labelSmoothing();
     double logSum = hardStudent.logSum();
     float gold = zs.get(ValueLayout.JAVA_FLOAT, zo + label * Float.BYTES);

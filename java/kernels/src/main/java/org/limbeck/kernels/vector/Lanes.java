@@ -67,18 +67,23 @@ final class Lanes {
     return scratch.get(ValueLayout.JAVA_FLOAT, offset);
   }
 
-  /** Returns the sum of the doubles of a vector as {@link #sum} does that of floats. */
+  /** Returns the sum of the doubles of a vector, in the order of {@link #sum}; leaves scratch. */
   static double sumDoubles(MemorySegment scratch, long offset) {
-    for (long half = BYTES / 2; half >= Double.BYTES; half /= 2) {
-      for (long i = offset; i < offset + half; i += Double.BYTES) {
-        scratch.set(
-            ValueLayout.JAVA_DOUBLE,
-            i,
-            scratch.get(ValueLayout.JAVA_DOUBLE, i)
-                + scratch.get(ValueLayout.JAVA_DOUBLE, i + half));
-      }
+    return sumOfHalf(scratch, offset) + sumOfHalf(scratch, offset + 8);
+  }
+
+  /** Returns the sum of every second double, of up to four. */
+  private static double sumOfHalf(MemorySegment scratch, long offset) {
+    double sum = scratch.get(ValueLayout.JAVA_DOUBLE, offset);
+    if (BYTES == 32) {
+      sum += scratch.get(ValueLayout.JAVA_DOUBLE, offset + 16);
+    } else if (BYTES == 64) {
+      sum += scratch.get(ValueLayout.JAVA_DOUBLE, offset + 32);
+      sum +=
+          scratch.get(ValueLayout.JAVA_DOUBLE, offset + 16)
+              + scratch.get(ValueLayout.JAVA_DOUBLE, offset + 48);
     }
-    return scratch.get(ValueLayout.JAVA_DOUBLE, offset);
+    return sum;
   }
 
   /**

@@ -2,30 +2,35 @@
 package org.limbeck.kernels.vector;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /**
  * The exponentials of a row of logits under a temperature, kept in an array, and their sum. Found
- * in one reading: each block of them is relative to the maximum so far, and the sum is brought to
- * each new maximum.
+ * in one reading: each block of them is relative to a top, the largest logit of an earlier block.
+ * Only a block that reaches more than a temperature above it is looked at for its maximum and done
+ * again, and the sum is brought to the new top.
  */
 final class RowExps {
-  /** Of a row at once: it stays in the first cache level between the two looks at it. */
+  /** Of a row at once: it stays in the first cache level if it has to be looked at again. */
   static final long BLOCK = 4096L * Float.BYTES;
 
   private final float inverse;
+  private final float above;
 
-  // The exponentials, and the maximum that each block is relative to.
+  // The exponentials, and the top that each block is relative to.
   private float[] exps = new float[0];
   private float[] tops = new float[0];
 
   private long whole;
-  private float max;
+  private float top;
+  private boolean careful;
   private double sum;
   private boolean floored;
 
   /** Takes exponentials of logits times the inverse of a temperature. */
   RowExps(double temperature) {
     inverse = (float) (1 / temperature);
+    above = (float) temperature;
   }
 
   /** Makes room for rows of {@code bytes}. */
@@ -55,7 +60,8 @@ final class RowExps {
       long tail,
       long lanes) {
     whole = Lanes.wholeBytes(bytes);
-    max = Float.NEGATIVE_INFINITY;
+    top = Float.NEGATIVE_INFINITY;
+    careful = true;
     sum = 0;
     floored = false;
     for (long i = 0; i < whole; i += BLOCK) {
@@ -63,7 +69,7 @@ final class RowExps {
       if (!scanBlock(s, offset + i, n, i, scratch, block, lanes)) {
         return false;
       }
-      tops[(int) (i / BLOCK)] = max;
+      tops[(int) (i / BLOCK)] = top;
     }
     if (whole < bytes) {
       Tail.pad(s, offset + whole, bytes - whole, scratch, tail, KlLeaves.FLOOR);
@@ -72,11 +78,17 @@ final class RowExps {
       }
     }
     // Far above the floor, or what stands for removed columns would have a part.
-    return max > 0.1f * KlLeaves.FLOOR;
+    return top > 0.1f * KlLeaves.FLOOR;
   }
 
   private boolean scanBlock(
       MemorySegment s, long offset, long n, long i, MemorySegment scratch, long block, long lanes) {
+    int count = (int) (n / Float.BYTES);
+    if (!careful
+        && ExpSum.attempt(s, offset, exps, at(i), count, top, inverse, above, scratch, lanes)) {
+      sum += scratch.get(ValueLayout.JAVA_FLOAT, lanes);
+      return true;
+    }
     long range = ExpSum.range(s, offset, n);
     float largest = ExpSum.largest(range);
     float smallest = ExpSum.smallest(range);
@@ -85,15 +97,15 @@ final class RowExps {
       return false;
     }
     floored |= smallest < KlLeaves.FLOOR;
-    float top = Math.max(max, Math.max(largest, KlLeaves.FLOOR));
-    if (top > max) {
-      sum *= Math.exp(((double) max - top) * inverse);
-      max = top;
+    float newTop = Math.max(top, Math.max(largest, KlLeaves.FLOOR));
+    if (newTop > top) {
+      sum *= Math.exp(((double) top - newTop) * inverse);
+      top = newTop;
     }
-    int count = (int) (n / Float.BYTES);
+    // Where one block is too wide for the quick way, the next mostly is too.
+    careful = (smallest - top) * inverse < ExpSum.LOWEST;
     sum +=
-        ExpSum.block(
-            s, offset, exps, at(i), count, range, max, inverse, scratch, block, scratch, lanes);
+        ExpSum.block(s, offset, exps, at(i), count, top, inverse, scratch, block, scratch, lanes);
     return true;
   }
 
@@ -109,12 +121,12 @@ final class RowExps {
 
   /**
    * Returns what turns the exponentials of the block at byte i of the row into factor times
-   * probabilities. A tail is relative to the maximum of the whole row.
+   * probabilities. A tail is relative to the last top.
    */
   float scale(long i, double factor) {
-    float then = i < whole ? tops[(int) (i / BLOCK)] : max;
+    float then = i < whole ? tops[(int) (i / BLOCK)] : top;
     double scale = factor / sum;
-    return (float) (then == max ? scale : scale * Math.exp(((double) then - max) * inverse));
+    return (float) (then == top ? scale : scale * Math.exp(((double) then - top) * inverse));
   }
 
   /** Returns the inverse of the temperature. */
@@ -122,12 +134,12 @@ final class RowExps {
     return inverse;
   }
 
-  /** Returns the largest logit. */
-  float max() {
-    return max;
+  /** Returns what the exponentials are relative to: the largest logit, or less by a temperature. */
+  float top() {
+    return top;
   }
 
-  /** Returns the logarithm of the sum of exp((z - max) / temperature). */
+  /** Returns the logarithm of the sum of exp((z - top) / temperature). */
   double logSum() {
     return Math.log(sum);
   }

@@ -10,9 +10,8 @@ import java.lang.foreign.ValueLayout;
  * copies the results back.
  *
  * <p>Why not masks: a masked load or store that reaches past the end of a segment makes objects on
- * every call. Why not a second body for the tail: two copies of a formula like {@link
- * VectorMath#exp} in one method pass C2's limit on nodes, calls are no longer inlined, and every
- * vector becomes an object.
+ * every call. Why not a second body for the tail: it would be a copy of the formula, and in long
+ * methods two copies pass C2's limit on nodes, from where on every vector is an object.
  */
 final class Tail {
   /** The bytes of scratch that a slot takes: the widest vector. */

@@ -19,11 +19,11 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * dy_k y_k).
  *
  * <p>x, y, gradX, gradY f32 [rows, cols], any row stride, 4-byte aligned; y may be x, gradX may be
- * gradY. A row of -infinity gives 0; NaN or +infinity makes its row NaN. Sums in float lanes, one
- * for each lane, reduced in halves. Rows are split over threads. Three passes over a row that stays
- * in the first cache levels: maximum, exp and sum (stored in y), scaling. 3 rows cols flops and an
- * exp each; reads rows cols, writes rows cols floats from and to memory. Tails by masked loads and
- * stores.
+ * gradY. A row of -infinity gives 0; NaN or +infinity makes its row NaN. Sums in float lanes, of a
+ * block reduced in halves, of blocks in double. Rows are split over threads. Three passes over a
+ * row that stays in the first cache levels: maximum, exp and sum (stored in y), scaling. 3 rows
+ * cols flops and an exp each; reads rows cols, writes rows cols floats from and to memory. Tails
+ * padded to a vector with -infinity, or in scalar loops.
  */
 final class VectorSoftmax {
   /** The scratch that the rows take. */
@@ -73,13 +73,14 @@ final class VectorSoftmax {
       fill(ys, yo, bytes, max == Float.NEGATIVE_INFINITY ? 0f : Float.NaN);
       return max;
     }
-    float sum = expSum(xs, xo, ys, yo, whole, max, scratch);
+    double sum = ExpSum.store(xs, xo, ys, yo, true, whole, max, 1, scratch);
     if (rest > 0) {
       Tail.pad(xs, xo + whole, rest, scratch, Tail.SLOT_BYTES, Float.NEGATIVE_INFINITY);
-      sum += expSum(scratch, Tail.SLOT_BYTES, scratch, Tail.SLOT_BYTES, Lanes.BYTES, max, scratch);
+      long slot = Tail.SLOT_BYTES;
+      sum += ExpSum.store(scratch, slot, scratch, slot, true, BYTES, max, 1, scratch);
       Tail.unpad(scratch, Tail.SLOT_BYTES, ys, yo + whole, rest);
     }
-    scale(ys, yo, bytes, 1f / sum);
+    scale(ys, yo, bytes, (float) (1 / sum));
     return max;
   }
 
@@ -96,26 +97,6 @@ final class VectorSoftmax {
       result = Math.max(result, get(s, offset + i));
     }
     return result;
-  }
-
-  /** Stores exp(x - max) of whole vectors and returns their sum. */
-  private static float expSum(
-      MemorySegment xs,
-      long xo,
-      MemorySegment ys,
-      long yo,
-      long bytes,
-      float max,
-      MemorySegment scratch) {
-    FloatVector sum = FloatVector.zero(F32);
-    for (long i = 0; i < bytes; i += BYTES) {
-      FloatVector e =
-          VectorMath.exp(FloatVector.fromMemorySegment(F32, xs, xo + i, ORDER).sub(max));
-      e.intoMemorySegment(ys, yo + i, ORDER);
-      sum = sum.add(e);
-    }
-    sum.intoMemorySegment(scratch, 0, ORDER);
-    return Lanes.sum(scratch, 0);
   }
 
   /** Multiplies the elements in place. */

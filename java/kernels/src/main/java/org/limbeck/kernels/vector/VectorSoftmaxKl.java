@@ -22,14 +22,15 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * NaN, infinities (other than -infinity on both sides) or logits beyond 1e30 go to the reference.
  *
  * <p>exp to 2 ulp, sums in float lanes within a block and in double over blocks, divergences from
- * terms of one sign, with a series for |x| below 0.5. Rows are split over threads; row losses are
+ * terms of one sign, with a series for |x| below 0.3. Rows are split over threads; row losses are
  * added in the order of the rows by the caller.
  *
  * <p>Forward: the exponentials of both rows, found block by block in one reading, stay in arrays of
  * the thread, 8 bytes an element; loss and gradient come from them and the logits. 2 exps and about
- * 60 flops an element; 8 bytes read, 4 written, more where a row pair leaves the second cache
- * level. The other modes: two passes over the exponentials, one for the sum of h; with a mixture 2
- * exps more. Tails: padded to a vector in scratch.
+ * 50 flops an element; 8 bytes read, 4 written, more where a row pair leaves the second cache
+ * level. Factors of the gradient beyond 1e12 or its inverse: the reference. The other modes: two
+ * passes over the exponentials, one for the sum of h; with a mixture 2 exps more. Tails: padded to
+ * a vector in scratch.
  */
 final class VectorSoftmaxKl implements Kernel<Arguments> {
   private static final RangeBody<VectorSoftmaxKl, Arguments> ROWS =

@@ -3,6 +3,7 @@ package org.limbeck.kernels.vector;
 
 import static org.limbeck.kernels.vector.Lanes.BYTES;
 import static org.limbeck.kernels.vector.Lanes.F32;
+import static org.limbeck.kernels.vector.Lanes.I32;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
 
 import java.lang.foreign.MemorySegment;
@@ -17,24 +18,26 @@ import org.limbeck.kernels.parallel.WorkerPool;
 
 /**
  * tanh, Vector API. Of t = |x|: below 0.625 the odd polynomial t + t^3 p(t^2) (Cephes), which loses
- * no digit near 0; from there on 1 - 2 / (exp(2 t) + 1); then the sign of x. gradX = gradY (1 - y)
- * (1 + y), from the outputs.
+ * no digit near 0; from there on 1 - 2 e / (1 + e), e = exp(-2 t); then the sign of x. gradX =
+ * gradY (1 - y) (1 + y), from the outputs.
  *
  * <p>x, y, gradY, gradX f32 [rows, cols], any row stride, 4-byte aligned; y of the forward
  * operation may be x, gradX may be gradY. +-infinity gives +-1 with slope 0, NaN gives NaN, -0
  * gives -0; tanh(-x) is -tanh(x) to the bit. Error of y below 2e-7 relative, of gradX four
- * roundings. No sums. Rows are split over threads. One pass, 30 flops with one exp and one division
- * an element (backward four flops); reads rows cols (backward twice that), writes rows cols floats.
- * Tails in scratch, padded with 0; backward one element at a time.
+ * roundings. No sums. Rows are split over threads. Three passes over blocks in the first cache
+ * level, 30 flops with one exp and one division an element (backward four flops); reads rows cols
+ * (backward twice that), writes rows cols floats. Tails in scratch, padded with 0; backward one
+ * element at a time.
  */
 final class VectorTanh {
-  private static final long SCRATCH_BYTES = 2 * Tail.SLOT_BYTES;
+  // Scratch: a slot of the exponentials' sum; x and result of a tail; a block.
+  private static final long X = Tail.SLOT_BYTES;
+  private static final long RESULT = 2 * Tail.SLOT_BYTES;
+  private static final long BLOCK = 3 * Tail.SLOT_BYTES;
+  private static final long SCRATCH_BYTES = BLOCK + ExpSum.BLOCK_BYTES;
 
   /** Below this |x| the polynomial serves. */
   private static final float SMALL = 0.625f;
-
-  /** From this |x| on, tanh is 1 in float; a finite bound, so that exp does not overflow. */
-  private static final float LIMIT = 10f;
 
   private static final RangeBody<Void, Elementwise.Forward> FORWARD =
       (none, a, scratch, from, to) -> forwardRows(a, scratch.reserve(SCRATCH_BYTES), from, to);
@@ -62,11 +65,13 @@ final class VectorTanh {
     for (long r = from; r < to; r++) {
       long xo = a.x().rowOffsetBytes(r);
       long yo = a.y().rowOffsetBytes(r);
-      apply(xs, xo, ys, yo, whole);
+      for (long i = 0; i < whole; i += ExpSum.BLOCK_BYTES) {
+        block(xs, xo + i, ys, yo + i, Math.min(ExpSum.BLOCK_BYTES, whole - i), scratch);
+      }
       if (rest > 0) {
-        Tail.pad(xs, xo + whole, rest, scratch, 0, 0f);
-        apply(scratch, 0, scratch, Tail.SLOT_BYTES, BYTES);
-        Tail.unpad(scratch, Tail.SLOT_BYTES, ys, yo + whole, rest);
+        Tail.pad(xs, xo + whole, rest, scratch, X, 0f);
+        block(scratch, X, scratch, RESULT, BYTES, scratch);
+        Tail.unpad(scratch, RESULT, ys, yo + whole, rest);
       }
     }
   }
@@ -85,8 +90,32 @@ final class VectorTanh {
     }
   }
 
-  /** Stores tanh(x) of whole vectors. */
-  private static void apply(MemorySegment in, long io, MemorySegment out, long oo, long bytes) {
+  private static void block(
+      MemorySegment in, long io, MemorySegment out, long oo, long bytes, MemorySegment scratch) {
+    magnitudes(in, io, scratch, BLOCK, bytes);
+    ExpSum.store(scratch, BLOCK, scratch, BLOCK, true, bytes, 0, 2, scratch);
+    apply(in, io, scratch, BLOCK, out, oo, bytes);
+  }
+
+  /** Stores -|x| of whole vectors. */
+  private static void magnitudes(
+      MemorySegment in, long io, MemorySegment out, long oo, long bytes) {
+    for (long i = 0; i < bytes; i += BYTES) {
+      IntVector.fromMemorySegment(I32, in, io + i, ORDER)
+          .or(Integer.MIN_VALUE)
+          .intoMemorySegment(out, oo + i, ORDER);
+    }
+  }
+
+  /** Stores tanh(x) of whole vectors, exp(-2 |x|) given; the latter is undefined for NaN. */
+  private static void apply(
+      MemorySegment in,
+      long io,
+      MemorySegment es,
+      long eo,
+      MemorySegment out,
+      long oo,
+      long bytes) {
     for (long i = 0; i < bytes; i += BYTES) {
       FloatVector x = FloatVector.fromMemorySegment(F32, in, io + i, ORDER);
       FloatVector t = x.abs();
@@ -99,9 +128,9 @@ final class VectorTanh {
       p = p.fma(s, FloatVector.broadcast(F32, 1.33314422036e-1f));
       p = p.fma(s, FloatVector.broadcast(F32, -3.33332819422e-1f));
       FloatVector small = p.mul(s).fma(t, t);
-      FloatVector e = VectorMath.exp(t.add(t).min(2 * LIMIT));
+      FloatVector e = FloatVector.fromMemorySegment(F32, es, eo + i, ORDER);
       FloatVector one = FloatVector.broadcast(F32, 1f);
-      FloatVector large = one.sub(FloatVector.broadcast(F32, 2f).div(e.add(one)));
+      FloatVector large = one.sub(e.add(e).div(e.add(one)));
       // NaN is not above SMALL, and stays NaN in the polynomial.
       IntVector y = small.blend(large, t.compare(VectorOperators.GE, SMALL)).reinterpretAsInts();
       x.reinterpretAsInts()

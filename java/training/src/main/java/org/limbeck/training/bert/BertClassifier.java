@@ -76,7 +76,7 @@ public final class BertClassifier {
   }
 
   /**
-   * Takes the values of a pretrained encoder. A pooler that it lacks and the classifier get normal
+   * Takes the values of a pretrained encoder. A pooler or a classifier that it lacks gets normal
    * weights of deviation 0.02 and biases of 0.
    *
    * @param model the encoder
@@ -86,13 +86,8 @@ public final class BertClassifier {
   public void load(PretrainedModel model, long seed) {
     long stream = 0;
     for (Parameter parameter : parameters.all()) {
-      Matrix source = model.tensors().get(parameter.name());
-      if (source != null) {
-        requireShape(model, parameter, source);
-        compute.memory().upload(source, parameter.value());
-      } else if (!isNew(parameter.name())) {
-        throw new IllegalArgumentException(
-            model.name() + ": given no tensor " + parameter + ", expected one");
+      if (model.tensors().containsKey(parameter.name()) || !isNew(parameter.name())) {
+        model.copyInto(parameter, compute.memory());
       } else if (parameter.name().endsWith(".weight")) {
         RandomNormal.fill(compute.memory(), parameter.value(), INITIAL_DEVIATION, seed, stream++);
       } else {
@@ -104,24 +99,6 @@ public final class BertClassifier {
 
   private static boolean isNew(String name) {
     return name.startsWith("pooler.") || name.startsWith("classifier.");
-  }
-
-  private static void requireShape(PretrainedModel model, Parameter parameter, Matrix source) {
-    if (source.rows() != parameter.value().rows() || source.cols() != parameter.value().cols()) {
-      throw new IllegalArgumentException(
-          model.name()
-              + ": tensor "
-              + parameter.name()
-              + ": given shape ["
-              + source.rows()
-              + ", "
-              + source.cols()
-              + "], expected ["
-              + parameter.value().rows()
-              + ", "
-              + parameter.value().cols()
-              + "]");
-    }
   }
 
   /**

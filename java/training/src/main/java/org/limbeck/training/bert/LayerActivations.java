@@ -49,8 +49,7 @@ final class LayerActivations {
   private final Map<Tap, Slot> gradients = new EnumMap<>(Tap.class);
   private final Set<Tap> injected = EnumSet.noneOf(Tap.class);
 
-  LayerActivations(
-      Compute compute, BertConfig config, long batch, long length, boolean quantized) {
+  LayerActivations(Compute compute, BertConfig config, long batch, long length, boolean quantized) {
     memory = compute.memory();
     long rows = batch * length;
     hiddenCapacity = rows * config.hidden();

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.training.bert;
 
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.memory.Memory;
+import org.limbeck.training.nn.Parameter;
 
 /**
  * A pretrained encoder as it comes from disk: sizes, tensors on the host, vocabulary.
@@ -27,6 +30,45 @@ public record PretrainedModel(
     Objects.requireNonNull(config, "config");
     tensors = Map.copyOf(tensors);
     Objects.requireNonNull(vocabulary, "vocabulary");
+  }
+
+  /** Returns the model without a classifier that it may have. */
+  public PretrainedModel encoder() {
+    Map<String, Matrix> encoder = new HashMap<>(tensors);
+    encoder.keySet().removeIf(tensor -> tensor.startsWith("classifier."));
+    return new PretrainedModel(name, config, encoder, vocabulary);
+  }
+
+  /**
+   * Copies the tensor of a parameter's name into its value.
+   *
+   * @param parameter what takes the values
+   * @param memory the memory of its device
+   * @throws IllegalArgumentException if there is no such tensor, or its shape differs
+   */
+  void copyInto(Parameter parameter, Memory memory) {
+    Matrix source = tensors.get(parameter.name());
+    if (source == null) {
+      throw new IllegalArgumentException(
+          name + ": given no tensor " + parameter + ", expected one");
+    }
+    Matrix target = parameter.value();
+    if (source.rows() != target.rows() || source.cols() != target.cols()) {
+      throw new IllegalArgumentException(
+          name
+              + ": tensor "
+              + parameter.name()
+              + ": given shape ["
+              + source.rows()
+              + ", "
+              + source.cols()
+              + "], expected ["
+              + target.rows()
+              + ", "
+              + target.cols()
+              + "]");
+    }
+    memory.upload(source, target);
   }
 
   /** What a tokenizer is made from. */

@@ -147,10 +147,14 @@ public final class Checkpoint {
 
   private static long steps(Path file, Map<String, String> metadata) {
     try {
-      return Long.parseLong(metadata.getOrDefault(STEPS, ""));
+      long steps = Long.parseLong(metadata.getOrDefault(STEPS, ""));
+      if (steps >= 0) {
+        return steps;
+      }
     } catch (NumberFormatException e) {
-      throw new BadInputException(
-          file + " does not say after how many steps it was written: it is not a checkpoint", e);
+      // Reported below, with the numbers below 0.
     }
+    throw new BadInputException(
+        file + " does not say after how many steps it was written: it is not a checkpoint");
   }
 }

@@ -39,6 +39,7 @@ public final class WordPieceTokenizer implements AutoCloseable {
 
   private final TokenizerLibrary library;
   private final Map<Integer, String> pieces = new HashMap<>();
+  private final Map<String, Integer> numbers = new HashMap<>();
   private final int cls;
   private final int sep;
   private final int pad;
@@ -62,7 +63,11 @@ public final class WordPieceTokenizer implements AutoCloseable {
       throw new AssertionError("Vocabulary is sealed");
     }
     Map<String, JsonElement> ids = pieces(json);
-    ids.forEach((piece, id) -> pieces.put(id.getAsInt(), piece));
+    ids.forEach(
+        (piece, id) -> {
+          pieces.put(id.getAsInt(), piece);
+          numbers.put(piece, id.getAsInt());
+        });
     cls = special(ids, CLS);
     sep = special(ids, SEP);
     pad = special(ids, PAD);
@@ -172,9 +177,29 @@ public final class WordPieceTokenizer implements AutoCloseable {
     return pieces.getOrDefault(id, UNK);
   }
 
+  /**
+   * Returns the number of a word piece.
+   *
+   * @param piece its text, with ## before a continuation
+   * @return its number, or -1 if the vocabulary lacks it
+   */
+  public int number(String piece) {
+    return numbers.getOrDefault(piece, -1);
+  }
+
   /** Returns the number of [PAD]. */
   public int pad() {
     return pad;
+  }
+
+  /** Returns the number of [CLS]. */
+  public int cls() {
+    return cls;
+  }
+
+  /** Returns the number of [SEP]. */
+  public int sep() {
+    return sep;
   }
 
   /**

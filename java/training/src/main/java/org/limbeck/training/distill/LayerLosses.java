@@ -98,8 +98,7 @@ final class LayerLosses {
     // The mean over the rows, times the coefficient.
     Normaliser normaliser = Normaliser.of(s.rows() / losses.coefficient(term));
     Mse.Spec spec =
-        new Mse.Spec(
-            normaliser, tap == Tap.SCORES ? MASKED_SCORES : Float.NEGATIVE_INFINITY);
+        new Mse.Spec(normaliser, tap == Tap.SCORES ? MASKED_SCORES : Float.NEGATIVE_INFINITY);
     compute
         .operation(Mse.OP, spec)
         .run(
@@ -125,8 +124,7 @@ final class LayerLosses {
         .operation(AttentionKl.OP, spec)
         .run(
             new AttentionKl.Arguments(
-                new AttentionShape(
-                    batch.batch(), config.heads(), batch.length(), batch.length()),
+                new AttentionShape(batch.batch(), config.heads(), batch.length(), batch.length()),
                 student.tensor(Tap.SCORES, l),
                 teacher.tensor(Tap.SCORES, l),
                 batch.lengths(),
@@ -153,8 +151,7 @@ final class LayerLosses {
             .build();
     compute
         .operation(SoftmaxKl.OP, spec)
-        .run(
-            SoftmaxKl.Arguments.of(s, t).gradStudent(student.gradLogits()).loss(loss).build());
+        .run(SoftmaxKl.Arguments.of(s, t).gradStudent(student.gradLogits()).loss(loss).build());
   }
 
   /** Reads the losses of the step, the one time that it waits for the device. */

@@ -88,6 +88,10 @@ public record LossConfiguration(
         temperature = number(text, matcher.group(2));
         tauSquared = matcher.group(3) != null;
       }
+      if (term == null && matcher.group(4) != null) {
+        throw new IllegalArgumentException(
+            "loss " + text + ": given a factor for " + part + ", expected one for a term only");
+      }
       if (term != null) {
         double factor = matcher.group(4) == null ? 1 : number(text, matcher.group(4));
         if (coefficients.put(term, factor) != null) {
@@ -111,14 +115,14 @@ public record LossConfiguration(
   private static double number(String text, String digits) {
     try {
       double value = Double.parseDouble(digits);
-      if (value > 0) {
+      if (value > 0 && value < Double.POSITIVE_INFINITY) {
         return value;
       }
     } catch (NumberFormatException e) {
       // Reported below, with the numbers that are not above 0.
     }
     throw new IllegalArgumentException(
-        "loss " + text + ": given the number " + digits + ", expected one above 0");
+        "loss " + text + ": given the number " + digits + ", expected a finite one above 0");
   }
 
   private static IllegalArgumentException unknown(String text, String part) {

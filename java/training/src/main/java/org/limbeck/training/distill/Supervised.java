@@ -21,11 +21,7 @@ import org.limbeck.training.nn.TokenBatch;
  */
 public final class Supervised implements AutoCloseable {
   private static final SoftmaxKl.Spec CROSS_ENTROPY =
-      SoftmaxKl.Spec.builder()
-          .hardWeight(1)
-          .softWeight(0)
-          .normaliser(Normaliser.MEAN_ROWS)
-          .build();
+      SoftmaxKl.Spec.builder().hardWeight(1).softWeight(0).normaliser(Normaliser.MEAN_ROWS).build();
 
   private final Compute compute;
   private final BertClassifier network;

@@ -48,9 +48,7 @@ public final class Linear {
   public void forward(Matrix x, Matrix y) {
     compute
         .operation(GemmF32.OP, FORWARD)
-        .run(
-            new GemmF32.Arguments(
-                x, weight.effective(), y, bias.value(), GemmF32.Batch.SINGLE));
+        .run(new GemmF32.Arguments(x, weight.effective(), y, bias.value(), GemmF32.Batch.SINGLE));
   }
 
   /**

@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SequencedMap;
+import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.memory.Memory;
 
 /** The parameters of a network by name, in the order in which its layers made them. */
@@ -46,6 +47,16 @@ public final class ParameterSet {
   /** Returns all parameters by name, in order. */
   public Map<String, Parameter> byName() {
     return Collections.unmodifiableMap(byName);
+  }
+
+  /**
+   * Copies the values of a parameter to the host.
+   *
+   * @param parameter one of this set
+   * @param target F32 on the host, of its shape, written
+   */
+  public void download(Parameter parameter, Matrix target) {
+    memory.download(parameter.value(), target);
   }
 
   /** Returns the number of trained values. */

@@ -32,8 +32,7 @@ public final class RandomNormal {
    * @param seed the seed
    * @param stream the stream
    */
-  public static void fill(
-      Memory memory, Matrix target, double deviation, long seed, long stream) {
+  public static void fill(Memory memory, Matrix target, double deviation, long seed, long stream) {
     Tensors.upload(memory, target, i -> (float) (deviation * at(seed, stream, i)));
   }
 }

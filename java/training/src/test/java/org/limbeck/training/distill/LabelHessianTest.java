@@ -32,7 +32,7 @@ import org.limbeck.training.analysis.PowerIteration.Eigenvalue;
 import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.bert.Quantization;
-import org.limbeck.training.distill.Twins.Inputs;
+import org.limbeck.training.bert.RandomBert;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
 import org.limbeck.training.nn.Pass;
@@ -77,7 +77,7 @@ class LabelHessianTest {
   private final class Case {
     final BertClassifier network;
     final TorchBert twin;
-    final Inputs inputs;
+    final RandomBert.Tokens inputs;
     final float[] labels;
     // Owns its elements, so it must live as long as they are used.
     private TensorVector gradients;
@@ -87,7 +87,7 @@ class LabelHessianTest {
           new BertClassifier(
               compute, config, classes, quantized ? Quantization.TERNARY : Quantization.NONE);
       twin = Twins.randomise(compute, network, 3, new TorchBert(config, quantized));
-      inputs = Inputs.random(config.vocabulary(), lengths, length);
+      inputs = RandomBert.Tokens.random(lengths, length, config.vocabulary(), 7);
       labels = new float[lengths.length];
       for (int i = 0; i < labels.length; i++) {
         labels[i] = classes == 1 ? 0.7f * i - 1 : i % classes;
@@ -102,13 +102,13 @@ class LabelHessianTest {
               LabelHessian.PAPER_PENALTY,
               inputs.lengths().length,
               inputs.length());
-      hessian.at(inputs.batch(host), labels);
+      hessian.at(inputs.on(host), labels);
       return hessian;
     }
 
     /** Differentiates once, and returns the loss. */
     Tensor differentiate() {
-      inputs.forward(twin);
+      Twins.forward(twin, inputs);
       Tensor loss = labelled();
       Tensor total = loss;
       for (Tensor parameter : twin.parameters.values()) {
@@ -294,7 +294,7 @@ class LabelHessianTest {
     List<float[]> before = values(given.network);
     double loss = given.differentiate().item_double();
     try (LabelHessian hessian = given.hessian()) {
-      assertEquals(loss, hessian.at(given.inputs.batch(host), given.labels), 2e-2 * Math.abs(loss));
+      assertEquals(loss, hessian.at(given.inputs.on(host), given.labels), 2e-2 * Math.abs(loss));
       List<Matrix> v = random(hessian.shapes(), 5, 1);
       hessian.multiply(v, like(v));
     }
@@ -303,7 +303,7 @@ class LabelHessianTest {
       assertArrayEquals(before.get(i), after.get(i));
     }
     try (Supervised supervised = new Supervised(compute, given.network, 4, 9)) {
-      double again = supervised.step(given.inputs.batch(host), given.labels, Pass.EVALUATION);
+      double again = supervised.step(given.inputs.on(host), given.labels, Pass.EVALUATION);
       assertEquals(loss, again, 2e-2 * Math.abs(loss));
     }
   }
@@ -325,7 +325,7 @@ class LabelHessianTest {
       List<Matrix> out = random(hessian.shapes(), 1, 1);
       Exception e = assertThrows(IllegalStateException.class, () -> hessian.multiply(v, out));
       assertTrue(e.getMessage().contains("mini-batch"), e.getMessage());
-      hessian.at(given.inputs.batch(host), given.labels);
+      hessian.at(given.inputs.on(host), given.labels);
       hessian.multiply(v, out);
       assertEquals(0, dot(out, out));
     }

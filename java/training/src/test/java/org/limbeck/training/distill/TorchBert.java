@@ -123,10 +123,13 @@ final class TorchBert {
   void forward(long[] tokens, long[] types, long[] positions, int[] lengths, int length) {
     int batch = lengths.length;
     Tensor x =
-        embedding(weight("embeddings.word_embeddings.weight", true), Tensor.create(tokens), 0, false, false)
-            .add(
-                embedding(
-                    of("embeddings.position_embeddings.weight"), Tensor.create(positions)))
+        embedding(
+                weight("embeddings.word_embeddings.weight", true),
+                Tensor.create(tokens),
+                0,
+                false,
+                false)
+            .add(embedding(of("embeddings.position_embeddings.weight"), Tensor.create(positions)))
             .add(embedding(of("embeddings.token_type_embeddings.weight"), Tensor.create(types)));
     x = norm(x, "embeddings.LayerNorm");
     hidden.add(x);
@@ -204,8 +207,7 @@ final class TorchBert {
       List<Tensor> theirs,
       int l) {
     return losses.has(term)
-        ? total.add(
-            meanSquares(mine.get(l), theirs.get(l)).mul(number(losses.coefficient(term))))
+        ? total.add(meanSquares(mine.get(l), theirs.get(l)).mul(number(losses.coefficient(term))))
         : total;
   }
 
@@ -217,10 +219,7 @@ final class TorchBert {
     if (s.size(1) == 1) {
       return meanSquares(s, t);
     }
-    return softmax(t, 1, SAME_TYPE)
-        .mul(s.log_softmax(1))
-        .sum()
-        .mul(number(-1.0 / s.size(0)));
+    return softmax(t, 1, SAME_TYPE).mul(s.log_softmax(1)).sum().mul(number(-1.0 / s.size(0)));
   }
 
   private static Tensor unmasked(Tensor a) {

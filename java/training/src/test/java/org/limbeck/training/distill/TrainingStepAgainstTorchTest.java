@@ -14,7 +14,7 @@ import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.bert.Quantization;
-import org.limbeck.training.distill.Twins.Inputs;
+import org.limbeck.training.bert.RandomBert;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
 import org.limbeck.training.nn.Pass;
@@ -66,14 +66,14 @@ class TrainingStepAgainstTorchTest {
       TorchBert torchTeacher = Twins.randomise(compute, teacher, 1, new TorchBert(CONFIG, false));
       TorchBert torchStudent =
           Twins.randomise(compute, student, 2, new TorchBert(CONFIG, quantized));
-      Inputs inputs = Inputs.random(CONFIG.vocabulary(), LENGTHS, LENGTH);
+      RandomBert.Tokens tokens = RandomBert.Tokens.random(LENGTHS, LENGTH, CONFIG.vocabulary(), 7);
       try (Distillation distillation =
           new Distillation(compute, student, teacher, losses, LENGTHS.length, LENGTH)) {
         student.parameters().zeroGradients();
-        LossValues values = distillation.step(inputs.batch(host), Pass.EVALUATION);
+        LossValues values = distillation.step(tokens.on(host), Pass.EVALUATION);
 
-        inputs.forward(torchTeacher);
-        inputs.forward(torchStudent);
+        Twins.forward(torchTeacher, tokens);
+        Twins.forward(torchStudent, tokens);
         Tensor loss = torchStudent.loss(torchTeacher, losses, LENGTHS, LENGTH);
         loss.backward();
 

@@ -7,16 +7,13 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.limbeck.kernels.memory.HostMemory;
-import org.limbeck.kernels.random.Philox;
 import org.limbeck.training.bert.BertClassifier;
+import org.limbeck.training.bert.RandomBert;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
-import org.limbeck.training.nn.RandomNormal;
 import org.limbeck.training.nn.Tensors;
-import org.limbeck.training.nn.TokenBatch;
 
-/** Random networks and batches that are the same here and in libtorch. */
+/** Random networks that are the same here and in libtorch. */
 final class Twins {
   private Twins() {}
 
@@ -34,56 +31,21 @@ final class Twins {
 
   /** Gives a network and its twin the same random values, and returns the twin. */
   static TorchBert randomise(Compute compute, BertClassifier network, long seed, TorchBert torch) {
-    long stream = 0;
+    RandomBert.randomise(compute, network, seed);
     for (Parameter parameter : network.parameters().all()) {
-      String name = parameter.name();
-      boolean scale = name.endsWith("LayerNorm.weight");
-      boolean shift = name.endsWith("bias");
-      double deviation = scale || shift ? 0.1 : name.startsWith("embeddings") ? 0.5 : 0.3;
-      long s = stream++;
-      Tensors.upload(
-          compute.memory(),
-          parameter.value(),
-          i -> (float) ((scale ? 1 : 0) + deviation * RandomNormal.at(seed, s, i)));
       torch.parameter(
-          name,
+          parameter.name(),
           Tensors.download(compute.memory(), parameter.value()),
           parameter.value().rows(),
           parameter.value().cols());
     }
-    network.refreshWeights();
     return torch;
   }
 
-  /** A batch of random tokens, padded with zeros. */
-  record Inputs(long[] tokens, long[] types, long[] positions, int[] lengths, int length) {
-    static Inputs random(int vocabulary, int[] lengths, int length) {
-      long[] tokens = new long[lengths.length * length];
-      long[] types = new long[tokens.length];
-      long[] positions = new long[tokens.length];
-      for (int i = 0; i < tokens.length; i++) {
-        boolean real = i % length < lengths[i / length];
-        tokens[i] =
-            real ? 1 + Integer.remainderUnsigned(Philox.word(7, 0, i, 0), vocabulary - 1) : 0;
-        types[i] = real && i % 3 == 0 ? 1 : 0;
-        positions[i] = i % length;
-      }
-      return new Inputs(tokens, types, positions, lengths, length);
-    }
-
-    TokenBatch batch(HostMemory host) {
-      return new TokenBatch(
-          lengths.length,
-          length,
-          host.copyOf(tokens),
-          host.copyOf(types),
-          host.copyOf(positions),
-          host.copyOf(lengths));
-    }
-
-    void forward(TorchBert network) {
-      network.forward(tokens, types, positions, lengths, length);
-    }
+  /** Takes a batch through a twin. */
+  static void forward(TorchBert network, RandomBert.Tokens batch) {
+    network.forward(
+        batch.tokens(), batch.types(), batch.positions(), batch.lengths(), batch.length());
   }
 
   /** Returns the elements of a tensor of doubles; zeros for one that is not defined. */

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.training.nn;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import org.junit.jupiter.api.Test;
+import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.memory.DType;
+import org.limbeck.kernels.memory.Matrix;
+
+class SharedParameterTest {
+  private static final int WIDTH = 7;
+  private static final int ROWS = 5;
+
+  /** Runs y = second(first(x)) and its backward from a gradient of y. */
+  private static void run(Compute compute, Linear first, Linear second) {
+    Matrix x = compute.memory().matrix(DType.F32, ROWS, WIDTH);
+    Matrix between = compute.memory().matrix(DType.F32, ROWS, WIDTH);
+    Matrix y = compute.memory().matrix(DType.F32, ROWS, WIDTH);
+    Matrix gradY = compute.memory().matrix(DType.F32, ROWS, WIDTH);
+    Matrix gradBetween = compute.memory().matrix(DType.F32, ROWS, WIDTH);
+    RandomNormal.fill(compute.memory(), x, 1, 5, 0);
+    RandomNormal.fill(compute.memory(), gradY, 1, 5, 1);
+    first.forward(x, between);
+    second.forward(between, y);
+    second.backwardParameters(between, gradY);
+    second.backwardInput(gradY, gradBetween, false);
+    first.backwardParameters(x, gradBetween);
+  }
+
+  private static Parameter random(ParameterSet set, String name, long rows, Compute compute) {
+    Parameter parameter = set.add(name, rows, WIDTH);
+    // The same numbers for parameters of the same shape.
+    RandomNormal.fill(compute.memory(), parameter.value(), 0.5, 6, rows);
+    return parameter;
+  }
+
+  private static Linear layer(Compute compute, Parameter weight, Parameter bias) {
+    return new Linear(compute, new Weight(compute, weight, null), bias);
+  }
+
+  private static float[] gradient(Compute compute, Parameter parameter) {
+    return Tensors.download(compute.memory(), parameter.gradient());
+  }
+
+  private static float[] sum(float[] a, float[] b) {
+    float[] sum = new float[a.length];
+    for (int i = 0; i < a.length; i++) {
+      sum[i] = a[i] + b[i];
+    }
+    return sum;
+  }
+
+  @Test
+  void gradientsOfASharedParameterAddUp() {
+    try (Limbeck limbeck = Limbeck.open();
+        Compute compute = new Compute(limbeck)) {
+      ParameterSet set = new ParameterSet(compute.memory());
+      Parameter shared = random(set, "shared.weight", WIDTH, compute);
+      Parameter sharedBias = random(set, "shared.bias", 1, compute);
+      run(compute, layer(compute, shared, sharedBias), layer(compute, shared, sharedBias));
+      Parameter w1 = random(set, "1.weight", WIDTH, compute);
+      Parameter b1 = random(set, "1.bias", 1, compute);
+      Parameter w2 = random(set, "2.weight", WIDTH, compute);
+      Parameter b2 = random(set, "2.bias", 1, compute);
+      run(compute, layer(compute, w1, b1), layer(compute, w2, b2));
+      assertArrayEquals(
+          sum(gradient(compute, w1), gradient(compute, w2)), gradient(compute, shared), 1e-5f);
+      assertArrayEquals(
+          sum(gradient(compute, b1), gradient(compute, b2)), gradient(compute, sharedBias), 1e-5f);
+    }
+  }
+
+  @Test
+  void aNameIsUsedOnce() {
+    try (Limbeck limbeck = Limbeck.open();
+        Compute compute = new Compute(limbeck)) {
+      ParameterSet set = new ParameterSet(compute.memory());
+      set.add("w", 1, 2);
+      assertThrows(IllegalArgumentException.class, () -> set.add("w", 1, 2));
+    }
+  }
+}
