@@ -40,12 +40,26 @@ public final class LabelHessian implements HessianVectorProduct, AutoCloseable {
   public static final double PAPER_PENALTY = 0.01;
 
   /**
-   * The length of the step between the two gradients and w, relative to that of w. The cube root of
-   * the precision of float32, about 4e-3, balances rounding and curvature for a function that
-   * changes over the whole length of w; along the leading eigenvectors networks change much faster,
-   * so it is less.
+   * The length of the step between w and each of the two points of the gradients, relative to that
+   * of w.
+   *
+   * <p>Measured in networks of 2 layers of width 24, along leading eigenvectors and what three
+   * products make of a random vector, the error relative to libtorch's double backward in float64,
+   * the worst of 6 networks: 1e-2: 99 %, 3e-3: 125 %, 1e-3: 40 %, 3e-4: 4 %, 1e-4: 4e-3, 3e-5:
+   * 4e-4, 1e-5: 2e-4, 3e-6: 5e-4.
+   *
+   * <p>Measured in MiniLM fine-tuned on two classes and its ternary student, one sentence with
+   * either label, along what two and ten products with 1e-3 make of a random vector, the asymmetry
+   * |u . Hv - v . Hu| / |u . Hv| and the change of Hv from the next larger step of this row, the
+   * worst of 4: 1e-3: 53 % and 384 %, 3e-4: 17 % and 232 %, 1e-4: 2 % and 29 %, 3e-5: 2e-3 and 3 %,
+   * 1e-5: 3e-4 and 3e-3, 3e-6: 3e-4 and 8e-4.
+   *
+   * <p>The cube root of float32's precision, 4e-3, which balances rounding and curvature for a
+   * function that changes over the whole length of w, is thus far too long. Along random vectors,
+   * where there is less curvature, rounding shows earlier: in the small networks 1e-5 is off by up
+   * to 8e-3, 1e-3 by up to 2e-4.
    */
-  static final double STEP = 1e-4;
+  static final double STEP = 1e-5;
 
   private final Compute compute;
   private final BertClassifier network;
