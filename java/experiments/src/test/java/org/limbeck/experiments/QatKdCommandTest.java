@@ -15,8 +15,10 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
@@ -106,7 +108,9 @@ class QatKdCommandTest {
     try (Stream<Path> files = Files.walk(out)) {
       for (Path file : files.filter(Files::isRegularFile).toList()) {
         String name = out.relativize(file).toString();
-        if (name.endsWith(".safetensors") || name.endsWith("analysis.json")) {
+        if (name.endsWith(".safetensors")
+            || name.endsWith("analysis.json")
+            || name.endsWith("hessian.json")) {
           contents.put(name, hex(file));
         } else if (name.equals("results.json") || name.endsWith("training.json")) {
           JsonElement json = JsonParser.parseString(Files.readString(file));
@@ -182,6 +186,45 @@ class QatKdCommandTest {
   }
 
   @Test
+  void eigenvaluesOfHessiansAreReportedAndKept() throws IOException {
+    Path out = directory.resolve("out");
+    String[] shape = {"--hessian", "1", "--analysed", "0", "--resume"};
+    assertFine(run("cola", out, shape));
+    Path students = out.resolve("students/cola");
+    String report = Files.readString(out.resolve("report.html"));
+    assertTrue(report.contains("in each of 1 mini-batches of 1"), "caption");
+    FileTime early = FileTime.fromMillis(0);
+    for (String losses : List.of("baseline", "map+output")) {
+      Path file = students.resolve(losses).resolve("seed-1/hessian.json");
+      JsonObject json = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+      assertEquals(1, json.get("examples").getAsInt());
+      JsonArray batches = json.getAsJsonObject("spectrum").getAsJsonArray("batches");
+      assertEquals(1, batches.size());
+      JsonArray eigenvalues = batches.get(0).getAsJsonArray();
+      assertEquals(3, eigenvalues.size());
+      double largest = 0;
+      for (JsonElement eigenvalue : eigenvalues) {
+        double value = eigenvalue.getAsJsonObject().get("value").getAsDouble();
+        assertTrue(Double.isFinite(value) && value != 0, json.toString());
+        largest = Math.abs(value) > Math.abs(largest) ? value : largest;
+      }
+      String written = String.format(Locale.ROOT, "%.4g", largest);
+      assertTrue(report.contains(">" + written + "<"), written);
+      assertFalse(Files.exists(students.resolve(losses).resolve("seed-2/hessian.json")));
+      Files.setLastModifiedTime(file, early);
+    }
+    Map<String, String> before = results(out);
+    assertFine(run("cola", out, shape));
+    assertEquals(before, results(out));
+    Path kept = students.resolve("baseline/seed-1/hessian.json");
+    assertEquals(early, Files.getLastModifiedTime(kept));
+    // One that is not there is found again, with the same bits.
+    Files.delete(kept);
+    assertFine(run("cola", out, shape));
+    assertEquals(before, results(out));
+  }
+
+  @Test
   void equalSettingsGiveEqualBitsWhateverTheThreads() throws IOException {
     Path first = directory.resolve("first");
     Path second = directory.resolve("second");
@@ -243,7 +286,7 @@ class QatKdCommandTest {
   @Test
   void damagedFilesOfAnEarlierRunAreNamed() throws IOException {
     Path out = directory.resolve("out");
-    String[] shape = {"--losses", "map", "--seeds", "1", "--resume"};
+    String[] shape = {"--losses", "map", "--seeds", "1", "--hessian", "1", "--resume"};
     assertFine(run("cola", out, shape));
     Path student = out.resolve("students/cola/map/seed-1");
     for (Path file :
@@ -252,7 +295,8 @@ class QatKdCommandTest {
             out.resolve("teachers/cola/best.safetensors"),
             out.resolve("teachers/cola/training.json"),
             student.resolve("training.json"),
-            student.resolve("analysis.json"))) {
+            student.resolve("analysis.json"),
+            student.resolve("hessian.json"))) {
       byte[] content = Files.readAllBytes(file);
       Files.write(file, java.util.Arrays.copyOf(content, content.length / 2));
       assertBadInput(file.toString(), run("cola", out, shape));
@@ -283,6 +327,8 @@ class QatKdCommandTest {
     assertRefused("--device disk is unknown", "cola", "--device", "disk");
     assertRefused("cuda", "cola", "--device", "cuda");
     assertRefused("--threads", "cola", "--threads", "-1");
+    assertRefused("--hessian", "cola", "--hessian", "-1");
+    assertRefused("--hessian-batch", "cola", "--hessian-batch", "0");
     assertRefused("--epochs", "cola", "--epochs", "0");
     assertRefused("--epochs", "cola", "--epochs", "Infinity");
     assertRefused("--lr", "cola", "--lr", "NaN");

@@ -19,10 +19,12 @@ import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.memory.Memory;
 import org.limbeck.training.analysis.CoverLengthRatio;
 import org.limbeck.training.analysis.HeadMaps;
+import org.limbeck.training.analysis.MapDivergence;
 import org.limbeck.training.analysis.MinMaxRange;
 import org.limbeck.training.analysis.RankingLoss;
 import org.limbeck.training.analysis.RankingRatio;
 import org.limbeck.training.analysis.SelfAttentionDistance;
+import org.limbeck.training.analysis.TokenAttention;
 import org.limbeck.training.analysis.TokenClass;
 import org.limbeck.training.analysis.TokenContributions;
 import org.limbeck.training.bert.Activations;
@@ -54,6 +56,9 @@ import org.limbeck.training.nn.TokenBatch;
  * @param minimum for the first example the least channel of Y_l by layer and token; [L][n]
  * @param maximum for the first example the greatest channel; [L][n]
  * @param maps for the first example the attention maps averaged over heads; [L][n][n]
+ * @param firstAttention the mean attention to the first token by layer; [L]
+ * @param lastAttention the mean attention to the last token, [SEP], by layer; [L]
+ * @param divergence the mean over the examples of KL(teacher || student) of the maps; [L * H]
  * @param tokens the word piece numbers of the first example
  */
 record AttentionAnalysis(
@@ -67,6 +72,9 @@ record AttentionAnalysis(
     float[][] minimum,
     float[][] maximum,
     double[][][] maps,
+    double[] firstAttention,
+    double[] lastAttention,
+    double[] divergence,
     int[] tokens) {
   private static final Gson JSON = new GsonBuilder().serializeSpecialFloatingPointValues().create();
 
@@ -84,7 +92,7 @@ record AttentionAnalysis(
   static AttentionAnalysis read(Path file) {
     try {
       AttentionAnalysis analysis = JSON.fromJson(Files.readString(file), AttentionAnalysis.class);
-      if (analysis != null && analysis.tokens() != null) {
+      if (analysis != null && analysis.tokens() != null && analysis.divergence() != null) {
         return analysis;
       }
     } catch (IOException e) {
@@ -92,7 +100,7 @@ record AttentionAnalysis(
     } catch (JsonParseException e) {
       throw new BadInputException(file + " does not hold an analysis", e);
     }
-    throw new BadInputException(file + " is empty, expected an analysis");
+    throw new BadInputException(file + " lacks measures, expected a whole analysis");
   }
 
   /** Returns the examples of the development set that have enough tokens to rank. */
@@ -137,6 +145,9 @@ record AttentionAnalysis(
     private final double[] ranking;
     private final double[] normalised;
     private final double[] cover;
+    private final double[] divergence;
+    private final double[] firstAttention;
+    private final double[] lastAttention;
     private final double[][] ratio;
     private final Map<TokenClass, double[][]> sums = new TreeMap<>();
     private final Map<TokenClass, long[]> counts = new TreeMap<>();
@@ -166,6 +177,9 @@ record AttentionAnalysis(
       ranking = new double[all];
       normalised = new double[all];
       cover = new double[all];
+      divergence = new double[all];
+      firstAttention = new double[config.layers()];
+      lastAttention = new double[config.layers()];
       ratio = new double[all][];
       for (TokenClass tokenClass : TokenClass.values()) {
         sums.put(tokenClass, new double[3][config.layers()]);
@@ -239,7 +253,11 @@ record AttentionAnalysis(
       double[] literal = RankingLoss.literal(own, wanted);
       double[] mean = RankingLoss.normalised(own, wanted);
       double[] covered = CoverLengthRatio.logging(own, wanted, CoverLengthRatio.LOGGING_K);
+      double[] kl = MapDivergence.of(own, wanted);
+      firstAttention[l] += TokenAttention.of(own, 0);
+      lastAttention[l] += TokenAttention.of(own, own.tokens() - 1);
       for (int h = 0; h < config.heads(); h++) {
+        divergence[l * config.heads() + h] += kl[h];
         ranking[l * config.heads() + h] += literal[h];
         normalised[l * config.heads() + h] += mean[h];
         cover[l * config.heads() + h] += covered[h];
@@ -318,6 +336,9 @@ record AttentionAnalysis(
           minimum.toArray(float[][]::new),
           maximum.toArray(float[][]::new),
           maps.toArray(double[][][]::new),
+          divided(firstAttention),
+          divided(lastAttention),
+          divided(divergence),
           tokens);
     }
 

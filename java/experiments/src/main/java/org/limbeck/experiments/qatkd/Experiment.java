@@ -60,12 +60,13 @@ final class Experiment {
    */
   record Conduct(double checkpointSeconds, boolean export, boolean quiet) {}
 
-  /** What a task's runs left: results and, by configuration, the analysis of the first seed. */
+  /** What a task's runs left: results and, by configuration, the analyses of the first seed. */
   record Outcome(
       TokenizedTask data,
       List<RunResult> results,
       Map<String, TrainingState> curves,
-      Map<String, AttentionAnalysis> analyses) {}
+      Map<String, AttentionAnalysis> analyses,
+      Map<String, HessianAnalysis> hessians) {}
 
   Experiment(
       Limbeck limbeck,
@@ -84,7 +85,8 @@ final class Experiment {
 
   /** Runs the recipe on a task. */
   Outcome run(TokenizedTask data) {
-    Outcome outcome = new Outcome(data, new ArrayList<>(), new TreeMap<>(), new TreeMap<>());
+    Outcome outcome =
+        new Outcome(data, new ArrayList<>(), new TreeMap<>(), new TreeMap<>(), new TreeMap<>());
     say(
         "%s: %d training and %d development examples, up to %d word pieces, batches of %d",
         data.task().id(), data.train().size(), data.dev().size(), data.length(), data.batch());
@@ -245,7 +247,10 @@ final class Experiment {
     String task = data.task().id();
     Path folder = out.student(task, losses, seed);
     Path analysed = folder.resolve("analysis.json");
-    boolean analyses = analyses(data) && seed == settings.seeds().get(0);
+    Path curvature = folder.resolve("hessian.json");
+    boolean first = seed == settings.seeds().get(0);
+    boolean analyses = analyses(data) && first;
+    boolean hessians = settings.hessian() > 0 && first;
     TrainingState state = TrainingLoop.finishedState(folder);
     Plan plan = plan(data, settings.epochs(), seed);
     try (Compute compute = new Compute(limbeck);
@@ -289,7 +294,8 @@ final class Experiment {
         }
       }
       boolean missing = analyses && !Files.exists(analysed);
-      if (missing || conduct.export()) {
+      boolean unknown = hessians && !Files.exists(curvature);
+      if (missing || unknown || conduct.export()) {
         restoreBest(student, folder);
       }
       if (conduct.export()) {
@@ -298,13 +304,33 @@ final class Experiment {
       if (missing) {
         AtomicFiles.write(analysed, analyse(compute, student, teacher, data).json());
       }
+      if (unknown) {
+        AtomicFiles.write(curvature, hessians(compute, student, data, losses).json());
+      }
       outcome.results().add(result(data, losses, seed, state, plan, ModelSize.of(student)));
     }
     if (analyses) {
       outcome.analyses().put(losses, AttentionAnalysis.read(analysed));
     }
+    if (hessians) {
+      outcome.hessians().put(losses, HessianAnalysis.read(curvature));
+    }
     outcome.curves().putIfAbsent(losses, state);
     say("%s: %s, seed %d: %.2f", task, losses, seed, state.best().value());
+  }
+
+  private HessianAnalysis hessians(
+      Compute compute, BertClassifier student, TokenizedTask data, String losses) {
+    int examples = Math.min(settings.hessian(), data.dev().size());
+    int size = Math.min(settings.hessianBatch(), examples);
+    try (Progress progress =
+        Progress.start(
+            data.task().id() + ", " + losses + ", Hessians",
+            "batches",
+            (examples + size - 1) / size,
+            conduct.quiet())) {
+      return HessianAnalysis.of(compute, student, data, examples, size, progress);
+    }
   }
 
   private static Map<String, Double> named(LossValues values) {

@@ -167,6 +167,24 @@ public final class QatKdCommand implements Callable<Integer> {
   private int analysed;
 
   @Option(
+      names = "--hessian",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = {
+        "Examples of the development set from which the leading eigenvalues of the loss's Hessian"
+            + " are found, for the first seed of each configuration; 0: none. Up to 600 forward"
+            + " and backward passes a mini-batch."
+      })
+  private int hessian;
+
+  @Option(
+      names = "--hessian-batch",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Examples of a mini-batch of --hessian.")
+  private int hessianBatch;
+
+  @Option(
       names = "--device",
       paramLabel = "NAME",
       defaultValue = "host",
@@ -314,6 +332,8 @@ public final class QatKdCommand implements Callable<Integer> {
     require(trainExamples >= 0, "--train-examples", trainExamples, "0 or more");
     require(evaluations >= 0, "--evaluations", evaluations, "0 or more");
     require(analysed >= 0, "--analysed", analysed, "0 or more");
+    require(hessian >= 0, "--hessian", hessian, "0 or more");
+    require(hessianBatch >= 1, "--hessian-batch", hessianBatch, "1 or more");
     require(threads >= 0, "--threads", threads, "0 or more");
     require(
         padding.equals("longest") || padding.equals("maximum"),
@@ -336,6 +356,8 @@ public final class QatKdCommand implements Callable<Integer> {
         trainExamples,
         evaluations,
         analysed,
+        hessian,
+        hessianBatch,
         device);
   }
 

@@ -92,6 +92,7 @@ final class QatKdReport {
     String task = outcome.data().task().id();
     report.section("Task " + task);
     learning(task, outcome);
+    hessians(task, outcome);
     if (outcome.analyses().isEmpty()) {
       return;
     }
@@ -127,8 +128,23 @@ final class QatKdReport {
             "How deep in the student's order of tokens the teacher's three most attended ones lie;"
                 + " the smallest possible mean is %.3f. Lower is better (section 3.2, Fig. 4).",
             any.coverFloor()));
+    perHead(
+        task,
+        "map-divergence",
+        "Divergence of attention maps",
+        "KL, nats",
+        heads,
+        students,
+        AttentionAnalysis::divergence,
+        "KL(teacher || student) of the attention maps, mean over query rows and examples. Lower is"
+            + " better.");
     distances(task, students);
     AttentionAnalysis teacher = outcome.analyses().get(Experiment.TEACHER);
+    Map<String, AttentionAnalysis> withTeacher = new LinkedHashMap<>();
+    withTeacher.put(Experiment.TEACHER, teacher);
+    withTeacher.putAll(students);
+    attention(task, "first token, [CLS]", withTeacher, AttentionAnalysis::firstAttention);
+    attention(task, "last token, [SEP]", withTeacher, AttentionAnalysis::lastAttention);
     ranges(task, students, teacher);
     maps(task, students, teacher);
   }
@@ -169,6 +185,23 @@ final class QatKdReport {
             + " the teacher's best.");
   }
 
+  private void hessians(String task, Experiment.Outcome outcome) {
+    Map<String, HessianAnalysis> students = new LinkedHashMap<>();
+    for (String losses : settings.losses()) {
+      if (outcome.hessians().containsKey(losses)) {
+        students.put(losses, outcome.hessians().get(losses));
+      }
+    }
+    if (!students.isEmpty()) {
+      HessianFigures.add(
+          report,
+          (file, picture, alternative, caption) ->
+              figure(task, file, picture, alternative, caption),
+          task,
+          students);
+    }
+  }
+
   private void perHead(
       String task,
       String file,
@@ -191,17 +224,13 @@ final class QatKdReport {
   private void distances(String task, Map<String, AttentionAnalysis> students) {
     String[] names = {"SA-GEN", "SA-PROP, transformed", "SA-PROP, weighted"};
     for (int measure = 0; measure < names.length; measure += 2) {
-      XyPlot plot = new XyPlot(names[measure] + " distance of [SEP], " + task, "layer", "distance");
-      for (Map.Entry<String, AttentionAnalysis> student : students.entrySet()) {
-        double[] y = student.getValue().distances().get("SEP")[measure];
-        double[] x = new double[y.length];
-        for (int l = 0; l < x.length; l++) {
-          x[l] = l;
-        }
-        plot.markedLine(student.getKey(), x, y);
-      }
-      plot.xNames(
-          IntStream.rangeClosed(1, model.config().layers()).mapToObj(Integer::toString).toList());
+      int row = measure;
+      XyPlot plot =
+          byLayer(
+              names[measure] + " distance of [SEP], " + task,
+              "distance",
+              students,
+              analysis -> analysis.distances().get("SEP")[row]);
       figure(
           task,
           names[measure].toLowerCase(Locale.ROOT).replace(", ", "-"),
@@ -213,6 +242,37 @@ final class QatKdReport {
               : "How far what arrives from [SEP] is from the teacher's (self-attention propagation,"
                   + " section 4.2, Fig. 6).");
     }
+  }
+
+  /** Returns a plot of one value a layer for each network. */
+  private XyPlot byLayer(
+      String title,
+      String unit,
+      Map<String, AttentionAnalysis> networks,
+      Function<AttentionAnalysis, double[]> measure) {
+    int layers = model.config().layers();
+    double[] x = IntStream.range(0, layers).asDoubleStream().toArray();
+    XyPlot plot = new XyPlot(title, "layer", unit);
+    networks.forEach((name, analysis) -> plot.markedLine(name, x, measure.apply(analysis)));
+    return plot.xNames(IntStream.rangeClosed(1, layers).mapToObj(Integer::toString).toList());
+  }
+
+  private void attention(
+      String task,
+      String token,
+      Map<String, AttentionAnalysis> networks,
+      Function<AttentionAnalysis, double[]> measure) {
+    XyPlot plot =
+        byLayer("Attention to the " + token + ", " + task, "probability", networks, measure);
+    figure(
+        task,
+        "attention-" + token.substring(0, token.indexOf(' ')),
+        plot.picture(),
+        "attention to the " + token,
+        "The attention that the "
+            + token
+            + ", gets, mean over query rows, heads and examples"
+            + " (section 3.1, Fig. 2).");
   }
 
   private void ranges(

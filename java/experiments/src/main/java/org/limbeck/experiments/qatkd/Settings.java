@@ -29,6 +29,8 @@ import org.limbeck.formats.BadInputException;
  * @param evaluations how often a run is evaluated, evenly spaced, the end included; 0 for the
  *     paper's interval of the task
  * @param analysed how many examples of the development set the analyses look at
+ * @param hessian how many examples of the development set the eigenvalues of Hessians come from
+ * @param hessianBatch the number of examples of a mini-batch there
  * @param device where the models live
  */
 record Settings(
@@ -47,6 +49,8 @@ record Settings(
     int trainExamples,
     int evaluations,
     int analysed,
+    int hessian,
+    int hessianBatch,
     String device) {
   private static final Gson JSON = new GsonBuilder().setPrettyPrinting().create();
 

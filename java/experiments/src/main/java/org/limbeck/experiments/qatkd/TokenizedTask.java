@@ -143,6 +143,24 @@ record TokenizedTask(
     return new Batches(memory, examples, encoded, batch, length, padding, marks.pad());
   }
 
+  /**
+   * Returns the first development examples, in their order.
+   *
+   * @param limit the greatest number of examples
+   * @param size the number of examples of a batch
+   */
+  Batches firstDevBatches(HostMemory memory, int limit, int size) {
+    int count = Math.min(limit, dev.size());
+    return new Batches(
+        memory,
+        dataset.dev().subList(0, count),
+        dev.subList(0, count),
+        size,
+        length,
+        padding,
+        marks.pad());
+  }
+
   /** Returns the number of steps of a number of passes over the training examples. */
   long steps(double epochs) {
     long perEpoch = (train.size() + batch - 1) / batch;

@@ -61,6 +61,8 @@ class TrainingLoopTest {
         0,
         3,
         2,
+        0,
+        1,
         "host");
   }
 

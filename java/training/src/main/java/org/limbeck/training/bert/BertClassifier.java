@@ -5,6 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.memory.Memory;
+import org.limbeck.training.nn.ActivationQuantizer;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Linear;
 import org.limbeck.training.nn.Parameter;
@@ -38,6 +40,7 @@ public final class BertClassifier {
   private final EncoderLayer[] layers;
   private final ClassificationHead head;
   private final List<Weight> weights = new ArrayList<>();
+  private final List<ActivationQuantizer> quantizers = new ArrayList<>();
 
   /**
    * Makes a network of zeros.
@@ -62,12 +65,14 @@ public final class BertClassifier {
     layers = new EncoderLayer[config.layers()];
     for (int l = 0; l < layers.length; l++) {
       layers[l] = new EncoderLayer(compute, config, quantization, parameters, l);
+      quantizers.add(layers[l].quantizer());
       for (Linear linear : layers[l].linears()) {
         weights.add(linear.weight());
       }
     }
     head = new ClassificationHead(compute, config, labels, quantization, parameters);
     weights.add(head.pooler().weight());
+    quantizers.add(head.quantizer());
   }
 
   /**
@@ -164,6 +169,26 @@ public final class BertClassifier {
   /** Quantizes the weights anew from the parameters. */
   public void refreshWeights() {
     weights.forEach(Weight::refresh);
+  }
+
+  /**
+   * Freezes all quantizers for an analysis of the straight-through surrogate: those of weights at
+   * the parameters as they are, those of activations at what the next pass computes. Every pass
+   * until {@link #thaw} takes the same batch and activations, and no dropout; parameters may move,
+   * each time followed by {@link #refreshWeights}.
+   *
+   * @param memory where what is kept lives, on this network's device; open until {@link #thaw}
+   */
+  public void freeze(Memory memory) {
+    weights.forEach(weight -> weight.freeze(memory));
+    quantizers.forEach(quantizer -> quantizer.freeze(memory));
+  }
+
+  /** Ends what {@link #freeze} began, and quantizes the weights anew from the parameters. */
+  public void thaw() {
+    weights.forEach(Weight::thaw);
+    quantizers.forEach(ActivationQuantizer::thaw);
+    refreshWeights();
   }
 
   /** Runs a whole forward. */

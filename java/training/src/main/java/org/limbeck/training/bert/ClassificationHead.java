@@ -44,6 +44,11 @@ final class ClassificationHead {
     return pooler;
   }
 
+  /** Returns what quantizes the pooler's input. */
+  ActivationQuantizer quantizer() {
+    return quantizer;
+  }
+
   /** What a forward leaves for its backward. */
   static final class Saved {
     private final Slot firstQuantized;

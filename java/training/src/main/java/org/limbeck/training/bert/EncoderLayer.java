@@ -78,6 +78,11 @@ final class EncoderLayer {
     return List.of(query, key, value, selfOutput, intermediate, output);
   }
 
+  /** Returns what quantizes the activations. */
+  ActivationQuantizer quantizer() {
+    return quantizer;
+  }
+
   /** Returns the linear layer from the heads' context to O, whose weight analyses look at. */
   Linear selfOutput() {
     return selfOutput;

@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.training.nn;
 
+import java.util.HashMap;
+import java.util.Map;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.FakeQuant;
 
 /** Quantizes activations on their way into a product, or lets them through in full precision. */
 public final class ActivationQuantizer {
   private final Compute compute;
   private final FakeQuant.Spec spec;
+
+  // Of analyses. A use is known by where its values lie, which is the same in every pass over the
+  // same activations in the same shape.
+  private final Map<Matrix, FrozenQuantizer> frozen = new HashMap<>();
+  private Memory frozenMemory;
 
   /**
    * Makes a quantizer.
@@ -37,8 +45,34 @@ public final class ActivationQuantizer {
       return x;
     }
     Matrix y = slot.view(x.rows(), x.cols());
+    FrozenQuantizer use = frozen.get(x);
+    if (use != null) {
+      use.forward(x, y);
+      return y;
+    }
     compute.operation(FakeQuant.FORWARD, spec).run(FakeQuant.Forward.of(x, y));
+    if (frozenMemory != null) {
+      frozen.put(x, new FrozenQuantizer(compute, frozenMemory, spec, x, y));
+    }
     return y;
+  }
+
+  /**
+   * Freezes each use at the values that the next pass brings there: from the pass after it on,
+   * forward and backward are those of the straight-through surrogate around these values. All
+   * passes go over the same activations in the same shape and without dropout.
+   *
+   * @param memory where what is kept lives, on the same device; open until {@link #thaw}
+   */
+  public void freeze(Memory memory) {
+    thaw();
+    frozenMemory = memory;
+  }
+
+  /** Returns to quantizing the values at hand. */
+  public void thaw() {
+    frozen.clear();
+    frozenMemory = null;
   }
 
   /**
@@ -48,7 +82,10 @@ public final class ActivationQuantizer {
    * @param gradient F32 [rows, cols], changed in place
    */
   public void backward(Matrix x, Matrix gradient) {
-    if (spec != null) {
+    FrozenQuantizer use = frozen.get(x);
+    if (use != null) {
+      use.backward(gradient);
+    } else if (spec != null) {
       compute.operation(FakeQuant.BACKWARD, spec).run(FakeQuant.Backward.of(x, gradient, gradient));
     }
   }

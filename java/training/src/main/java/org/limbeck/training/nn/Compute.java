@@ -21,6 +21,7 @@ import org.limbeck.kernels.op.Op;
  */
 public final class Compute implements AutoCloseable {
   private static final GemmF32.Spec SUM_OF_ROWS = GemmF32.Spec.of(false, false).withBeta(1);
+  private static final GemmF32.Spec SUBTRACTION = SUM_OF_ROWS.withAlpha(-1);
   private static final Dropout.Spec KEEP_ALL = new Dropout.Spec(0);
 
   private final Limbeck limbeck;
@@ -74,22 +75,35 @@ public final class Compute implements AutoCloseable {
   }
 
   /**
+   * Subtracts one matrix from another.
+   *
+   * @param x F32 [rows, cols], contiguous
+   * @param difference F32 [rows, cols], contiguous, subtracted from
+   */
+  public void subtract(Matrix x, Matrix difference) {
+    // The product of the 1 x 1 matrix 1 and x as one row.
+    operation(GemmF32.OP, SUBTRACTION)
+        .run(
+            GemmF32.Arguments.of(
+                ones(1), x.reshape(1, x.elements()), difference.reshape(1, x.elements())));
+  }
+
+  /**
    * Adds the sum over the rows of a matrix to a vector: the gradient of a bias.
    *
    * @param x F32 [rows, cols]
    * @param sum F32 [1, cols], added to
    */
   public void addSumOfRows(Matrix x, Matrix sum) {
-    if (ones == null || ones.cols() < x.rows()) {
-      ones = ones(x.rows());
-    }
-    operation(GemmF32.OP, SUM_OF_ROWS).run(GemmF32.Arguments.of(ones.columns(0, x.rows()), x, sum));
+    operation(GemmF32.OP, SUM_OF_ROWS).run(GemmF32.Arguments.of(ones(x.rows()), x, sum));
   }
 
   private Matrix ones(long length) {
-    Matrix vector = memory.vector(DType.F32, length);
-    Tensors.upload(memory, vector, i -> 1f);
-    return vector;
+    if (ones == null || ones.cols() < length) {
+      ones = memory.vector(DType.F32, length);
+      Tensors.upload(memory, ones, i -> 1f);
+    }
+    return ones.columns(0, length);
   }
 
   /** Frees the memory; the library stays open. */

@@ -4,6 +4,7 @@ package org.limbeck.training.nn;
 import java.util.Objects;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.FakeQuant;
 
 /**
@@ -19,6 +20,7 @@ public final class Weight {
   private final Parameter latent;
   private final FakeQuant.Spec quantizer;
   private final Matrix effective;
+  private FrozenQuantizer frozen;
 
   /**
    * Makes a weight.
@@ -54,16 +56,39 @@ public final class Weight {
 
   /** Quantizes the latent values. */
   public void refresh() {
-    if (quantizer != null) {
+    if (frozen != null) {
+      frozen.forward(latent.value(), effective);
+    } else if (quantizer != null) {
       compute
           .operation(FakeQuant.FORWARD, quantizer)
           .run(FakeQuant.Forward.of(latent.value(), effective));
     }
   }
 
+  /**
+   * Freezes the quantizer at the latent values as they are: from now on {@link #refresh} and {@link
+   * #passStraightThrough} are those of the straight-through surrogate around them.
+   *
+   * @param memory where what is kept lives, on the same device; open until {@link #thaw}
+   */
+  public void freeze(Memory memory) {
+    thaw();
+    if (quantizer != null) {
+      refresh();
+      frozen = new FrozenQuantizer(compute, memory, quantizer, latent.value(), effective);
+    }
+  }
+
+  /** Returns to quantizing the latent values at hand; {@link #refresh} does so. */
+  public void thaw() {
+    frozen = null;
+  }
+
   /** Turns the gradient by the quantized values into that by the latent ones. */
   public void passStraightThrough() {
-    if (quantizer != null) {
+    if (frozen != null) {
+      frozen.backward(latent.gradient());
+    } else if (quantizer != null) {
       compute
           .operation(FakeQuant.BACKWARD, quantizer)
           .run(FakeQuant.Backward.of(latent.value(), latent.gradient(), latent.gradient()));

@@ -3,13 +3,9 @@ package org.limbeck.training.distill;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -23,7 +19,6 @@ import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
 import org.limbeck.training.nn.Pass;
 import org.limbeck.training.nn.Tensors;
-import org.limbeck.training.nn.TokenBatch;
 
 /**
  * A whole training step, loss and the gradient of every parameter, against libtorch.
@@ -39,14 +34,7 @@ class TrainingStepAgainstTorchTest {
 
   @BeforeAll
   static void loadTorch() {
-    boolean loaded;
-    try {
-      torch.set_num_threads(1);
-      loaded = true;
-    } catch (LinkageError e) {
-      loaded = false;
-    }
-    assumeTrue(loaded, "skipped: libtorch cannot be loaded on this platform");
+    Twins.assumeTorch();
   }
 
   @ParameterizedTest
@@ -75,17 +63,17 @@ class TrainingStepAgainstTorchTest {
         HostMemory host = new HostMemory()) {
       BertClassifier teacher = new BertClassifier(compute, CONFIG, labels, Quantization.NONE);
       BertClassifier student = new BertClassifier(compute, CONFIG, labels, quantization);
-      TorchBert torchTeacher = randomise(compute, teacher, 1, new TorchBert(CONFIG, false));
-      TorchBert torchStudent = randomise(compute, student, 2, new TorchBert(CONFIG, quantized));
+      TorchBert torchTeacher = Twins.randomise(compute, teacher, 1, new TorchBert(CONFIG, false));
+      TorchBert torchStudent =
+          Twins.randomise(compute, student, 2, new TorchBert(CONFIG, quantized));
       RandomBert.Tokens tokens = RandomBert.Tokens.random(LENGTHS, LENGTH, CONFIG.vocabulary(), 7);
-      TokenBatch batch = tokens.on(host);
       try (Distillation distillation =
           new Distillation(compute, student, teacher, losses, LENGTHS.length, LENGTH)) {
         student.parameters().zeroGradients();
-        LossValues values = distillation.step(batch, Pass.EVALUATION);
+        LossValues values = distillation.step(tokens.on(host), Pass.EVALUATION);
 
-        torchTeacher.forward(tokens.tokens(), tokens.types(), tokens.positions(), LENGTHS, LENGTH);
-        torchStudent.forward(tokens.tokens(), tokens.types(), tokens.positions(), LENGTHS, LENGTH);
+        Twins.forward(torchTeacher, tokens);
+        Twins.forward(torchStudent, tokens);
         Tensor loss = torchStudent.loss(torchTeacher, losses, LENGTHS, LENGTH);
         loss.backward();
 
@@ -98,27 +86,9 @@ class TrainingStepAgainstTorchTest {
     }
   }
 
-  private static TorchBert randomise(
-      Compute compute, BertClassifier network, long seed, TorchBert torch) {
-    RandomBert.randomise(compute, network, seed);
-    for (Parameter parameter : network.parameters().all()) {
-      torch.parameter(
-          parameter.name(),
-          Tensors.download(compute.memory(), parameter.value()),
-          parameter.value().rows(),
-          parameter.value().cols());
-    }
-    return torch;
-  }
-
   private static void compare(Compute compute, Parameter parameter, Tensor theirs, double bound) {
     float[] got = Tensors.download(compute.memory(), parameter.gradient());
-    double[] want = new double[got.length];
-    Tensor gradient = theirs.grad();
-    if (gradient.defined()) {
-      ByteBuffer bytes = gradient.contiguous().data_ptr().limit(8L * got.length).asByteBuffer();
-      bytes.order(ByteOrder.nativeOrder()).asDoubleBuffer().get(want);
-    }
+    double[] want = Twins.values(theirs.grad(), got.length);
     double difference = 0;
     double norm = 0;
     for (int i = 0; i < got.length; i++) {
