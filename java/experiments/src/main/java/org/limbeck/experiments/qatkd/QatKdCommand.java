@@ -89,7 +89,7 @@ public final class QatKdCommand implements Callable<Integer> {
   @Option(
       names = "--epochs",
       paramLabel = "N",
-      defaultValue = "0.2",
+      defaultValue = "0.35",
       description = "Students' epochs.")
   private double epochs;
 
@@ -103,7 +103,7 @@ public final class QatKdCommand implements Callable<Integer> {
   @Option(
       names = "--teacher-epochs",
       paramLabel = "N",
-      defaultValue = "0.6",
+      defaultValue = "1",
       description = "The teacher's epochs.")
   private double teacherEpochs;
 
@@ -155,7 +155,7 @@ public final class QatKdCommand implements Callable<Integer> {
   @Option(
       names = "--evaluations",
       paramLabel = "N",
-      defaultValue = "5",
+      defaultValue = "2",
       description = "Evaluations a run, evenly spaced; 0: the paper's interval.")
   private int evaluations;
 
