@@ -89,7 +89,7 @@ public final class QatKdCommand implements Callable<Integer> {
   @Option(
       names = "--epochs",
       paramLabel = "N",
-      defaultValue = "0.35",
+      defaultValue = "0.3",
       description = "Students' epochs.")
   private double epochs;
 
