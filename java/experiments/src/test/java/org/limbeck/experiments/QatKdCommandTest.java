@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
@@ -405,8 +406,7 @@ class QatKdCommandTest {
   @Test
   void aFullDiskIsOneSentence() throws IOException {
     Path full = Path.of("/dev/full");
-    org.junit.jupiter.api.Assumptions.assumeTrue(
-        Files.exists(full), "no /dev/full on this system, so no disk that is full");
+    assumeTrue(Files.exists(full), "no /dev/full on this system, so no disk that is full");
     Path out = directory.resolve("out");
     Path csv = Files.createSymbolicLink(directory.resolve("full.csv"), full);
     assertBadInput(

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.limbeck.experiments.report.Picture;
 import org.limbeck.experiments.report.Report;
 import org.limbeck.experiments.report.TextTable;
@@ -26,7 +27,7 @@ final class HessianFigures {
 
   /** Takes a figure into a report. */
   interface Figures {
-    void add(String file, Picture picture, String alternative, String caption);
+    void add(String file, Supplier<Picture> picture, String alternative, String caption);
   }
 
   /**
@@ -55,7 +56,7 @@ final class HessianFigures {
       if (plot != null) {
         figures.add(
             "hessian-" + sign,
-            plot.picture(),
+            plot::picture,
             "density of " + sign + " eigenvalues",
             "The "
                 + sign

@@ -7,7 +7,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.limbeck.experiments.report.HeatMap;
 import org.limbeck.experiments.report.MachineFacts;
@@ -32,6 +34,8 @@ final class QatKdReport {
   private final ResultTable table;
   private final Function<Integer, String> pieces;
   private final Report report;
+  // A run must not end without a report because the machine has no fonts.
+  private final Optional<String> obstacle = Picture.obstacle();
 
   /**
    * Begins a report.
@@ -65,6 +69,7 @@ final class QatKdReport {
             + Experiment.CONSTANT
             + "\" the same answer to every example.");
     report.table(table.details(), "Steps, times and sizes.");
+    obstacle.ifPresent(report::paragraph);
     for (Experiment.Outcome outcome : outcomes) {
       task(outcome);
     }
@@ -159,7 +164,11 @@ final class QatKdReport {
   }
 
   private void figure(
-      String task, String name, Picture picture, String alternative, String caption) {
+      String task, String name, Supplier<Picture> drawn, String alternative, String caption) {
+    if (obstacle.isPresent()) {
+      return;
+    }
+    Picture picture = drawn.get();
     AtomicFiles.write(out.plots().resolve(task + "-" + name + ".png"), picture.png());
     report.figure(picture, alternative, caption);
   }
@@ -179,7 +188,7 @@ final class QatKdReport {
     figure(
         task,
         "learning",
-        plot.picture(),
+        plot::picture,
         "learning curves",
         "The metric on the development set while the students of the first seed train; the line is"
             + " the teacher's best.");
@@ -216,7 +225,7 @@ final class QatKdReport {
     figure(
         task,
         file,
-        XyPlot.perHead(title + ", " + task, unit, heads, values).picture(),
+        XyPlot.perHead(title + ", " + task, unit, heads, values)::picture,
         title + " per head",
         caption);
   }
@@ -234,7 +243,7 @@ final class QatKdReport {
       figure(
           task,
           names[measure].toLowerCase(Locale.ROOT).replace(", ", "-"),
-          plot.picture(),
+          plot::picture,
           names[measure],
           measure == 0
               ? "How far the attention that [SEP] gets is from the teacher's (self-attention"
@@ -267,7 +276,7 @@ final class QatKdReport {
     figure(
         task,
         "attention-" + token.substring(0, token.indexOf(' ')),
-        plot.picture(),
+        plot::picture,
         "attention to the " + token,
         "The attention that the "
             + token
@@ -290,7 +299,7 @@ final class QatKdReport {
       figure(
           task,
           "range-layer-" + (l + 1),
-          plot.picture(),
+          plot::picture,
           "range curves",
           "The least and the greatest channel of the attention output after layer normalisation, token"
               + " by token (section 4.1, Fig. 5).");
@@ -325,7 +334,7 @@ final class QatKdReport {
     figure(
         task,
         "maps",
-        map.picture(),
+        map::picture,
         "attention maps of teacher and students",
         "The attention maps of the teacher and of each student on the first example.");
   }

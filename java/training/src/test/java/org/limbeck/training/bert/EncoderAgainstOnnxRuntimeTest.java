@@ -65,7 +65,7 @@ class EncoderAgainstOnnxRuntimeTest {
     } catch (LinkageError e) {
       loaded = false;
     }
-    assumeTrue(loaded, "skipped: ONNX Runtime cannot be loaded on this platform");
+    assumeTrue(loaded, "ONNX Runtime cannot be loaded on this platform");
     sentences = sentences();
     assertEquals(SENTENCES, sentences.size());
   }

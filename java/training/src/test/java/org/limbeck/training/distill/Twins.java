@@ -26,7 +26,7 @@ final class Twins {
     } catch (LinkageError e) {
       loaded = false;
     }
-    assumeTrue(loaded, "skipped: libtorch cannot be loaded on this platform");
+    assumeTrue(loaded, "libtorch cannot be loaded on this platform");
   }
 
   /** Gives a network and its twin the same random values, and returns the twin. */
