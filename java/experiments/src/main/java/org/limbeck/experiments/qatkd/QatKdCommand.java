@@ -138,10 +138,11 @@ public final class QatKdCommand implements Callable<Integer> {
   @Option(
       names = "--padding",
       paramLabel = "KIND",
-      defaultValue = "longest",
+      defaultValue = "grouped",
       description = {
-        "longest: of the batch; maximum: always the full length, as in the paper, whose losses"
-            + " count padded positions."
+        "longest: of the batch; grouped: the same with batches of examples of like length;"
+            + " maximum: always the full length, as in the paper, whose losses count padded"
+            + " positions."
       })
   private String padding;
 
@@ -336,10 +337,10 @@ public final class QatKdCommand implements Callable<Integer> {
     require(hessianBatch >= 1, "--hessian-batch", hessianBatch, "1 or more");
     require(threads >= 0, "--threads", threads, "0 or more");
     require(
-        padding.equals("longest") || padding.equals("maximum"),
+        List.of("longest", "grouped", "maximum").contains(padding),
         "--padding",
         padding,
-        "longest or maximum");
+        "longest, grouped or maximum");
     return new Settings(
         model,
         List.copyOf(new LinkedHashSet<>(tasks.stream().map(String::strip).toList())),

@@ -3,16 +3,19 @@ package org.limbeck.training.data;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
 
 /**
- * Makes batches of a split: shuffled each epoch to train, in order to evaluate.
+ * Makes batches of a split: shuffled each epoch to train, in a fixed order to evaluate.
  *
- * <p>Evaluation keeps the order of the split, since quantizers that scale a whole tensor make
- * predictions depend, a little, on the neighbours in a batch.
+ * <p>Evaluation keeps the order of the split, or goes from the shortest example to the longest with
+ * {@link Padding#GROUPED}. The order matters a little, since quantizers that scale a whole tensor
+ * make predictions depend on the neighbours in a batch.
  *
  * <p>Its matrices are allocated once, for the largest batch, and filled again by each call: a batch
  * holds until the next one. Not thread-safe by design.
@@ -21,6 +24,12 @@ import org.limbeck.kernels.memory.Matrix;
  * can be taken up at any step.
  */
 public final class Batches {
+  /**
+   * How many batches of a shuffled epoch are sorted by length together: the more, the less padding,
+   * and the less chance decides who shares a batch.
+   */
+  private static final int GROUP = 16;
+
   private final List<Encoded> encoded;
   private final float[] labels;
   private final int batchSize;
@@ -31,6 +40,7 @@ public final class Batches {
   private final Matrix types;
   private final Matrix positions;
   private final Matrix lengths;
+  private final int[] evaluationOrder;
   private int positionsLength;
   private int[] order;
   private long orderSeed;
@@ -85,6 +95,11 @@ public final class Batches {
     types = memory.vector(DType.I64, largest);
     positions = memory.vector(DType.I64, largest);
     lengths = memory.vector(DType.I32, this.batchSize);
+    evaluationOrder = new int[labels.length];
+    Arrays.setAll(evaluationOrder, i -> i);
+    if (padding == Padding.GROUPED) {
+      sortByLength(evaluationOrder, 0, labels.length);
+    }
   }
 
   private static IllegalArgumentException bad(String what, Object given, String expected) {
@@ -117,17 +132,48 @@ public final class Batches {
     long epoch = step / steps();
     if (order == null || seed != orderSeed || epoch != orderEpoch) {
       order = Permutation.of(labels.length, seed, Permutation.EPOCH + epoch);
+      if (padding == Padding.GROUPED) {
+        order = grouped(order, seed, epoch);
+      }
       orderSeed = seed;
       orderEpoch = epoch;
     }
     int from = (int) (step % steps()) * batchSize;
-    int[] chosen = new int[Math.min(batchSize, labels.length - from)];
-    System.arraycopy(order, from, chosen, 0, chosen.length);
-    return fill(chosen);
+    return fill(Arrays.copyOfRange(order, from, Math.min(from + batchSize, labels.length)));
   }
 
   /**
-   * Fills a batch of an evaluation, in the order of the split.
+   * Sorts each stretch of a shuffled order by length and mixes the batches that this makes. The
+   * examples of an incomplete last batch stay where the shuffle put them.
+   */
+  private int[] grouped(int[] shuffled, long seed, long epoch) {
+    int whole = labels.length / batchSize;
+    int[] sorted = shuffled.clone();
+    for (int from = 0; from < whole; from += GROUP) {
+      int to = Math.min(whole, from + GROUP);
+      sortByLength(sorted, from * batchSize, to * batchSize);
+    }
+    int[] places = Permutation.of(whole, seed, Permutation.BATCHES + epoch);
+    int[] mixed = sorted.clone();
+    for (int i = 0; i < whole; i++) {
+      System.arraycopy(sorted, places[i] * batchSize, mixed, i * batchSize, batchSize);
+    }
+    return mixed;
+  }
+
+  /** Sorts examples from the shortest to the longest; equally long ones keep their order. */
+  private void sortByLength(int[] examples, int from, int to) {
+    int[] sorted =
+        Arrays.stream(examples, from, to)
+            .boxed()
+            .sorted(Comparator.comparingInt(example -> encoded.get(example).length()))
+            .mapToInt(Integer::intValue)
+            .toArray();
+    System.arraycopy(sorted, 0, examples, from, sorted.length);
+  }
+
+  /**
+   * Fills a batch of an evaluation.
    *
    * @param index which batch, from 0 to {@link #steps} - 1
    * @return the batch, valid until the next call
@@ -137,11 +183,8 @@ public final class Batches {
       throw bad("index", index, "0 to " + (steps() - 1));
     }
     int from = index * batchSize;
-    int[] chosen = new int[Math.min(batchSize, labels.length - from)];
-    for (int i = 0; i < chosen.length; i++) {
-      chosen[i] = from + i;
-    }
-    return fill(chosen);
+    return fill(
+        Arrays.copyOfRange(evaluationOrder, from, Math.min(from + batchSize, labels.length)));
   }
 
   private Batch fill(int[] chosen) {

@@ -9,7 +9,12 @@ public enum Padding {
    */
   MAXIMUM,
   /** The longest sequence of the batch, rounded up to a multiple of 8, at most the maximum. */
-  LONGEST;
+  LONGEST,
+  /**
+   * As {@link #LONGEST}, with batches made of examples of like length, so that little is padding.
+   * Each epoch still has each example once, in batches and an order of its own.
+   */
+  GROUPED;
 
   private static final int MULTIPLE = 8;
 

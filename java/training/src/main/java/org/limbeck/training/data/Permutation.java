@@ -10,6 +10,9 @@ final class Permutation {
   /** The streams of the epochs: this number plus the epoch. Dropout counts its streams from 0. */
   static final long EPOCH = 0x5348_5546L << 32;
 
+  /** The streams that mix an epoch's batches of like length: this number plus the epoch. */
+  static final long BATCHES = 0x4241_5443L << 32;
+
   /** The stream that chooses a subset to train on. */
   static final long SUBSET = 0x5355_4253L << 32;
 

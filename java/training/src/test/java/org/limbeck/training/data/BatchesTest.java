@@ -5,12 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
 
@@ -90,8 +93,39 @@ class BatchesTest {
   }
 
   @Test
-  void anEpochHasEachExampleOnceInANewOrder() {
-    Batches batches = batches(50, 8, Padding.LONGEST);
+  void evaluationOfGroupsGoesFromTheShortestToTheLongest() {
+    Batches batches = batches(43, 4, Padding.GROUPED);
+    // Examples 0, 20 and 40 have 3 word pieces, 1, 21 and 41 have 4: ties keep the split's order.
+    assertArrayEquals(new int[] {0, 20, 40, 1}, batches.evaluation(0).examples());
+    assertEquals(8, batches.evaluation(0).length());
+    assertArrayEquals(new int[] {36, 17, 37, 18}, batches.evaluation(9).examples());
+    assertArrayEquals(new int[] {38, 19, 39}, batches.evaluation(10).examples());
+  }
+
+  @Test
+  void groupsPadLess() {
+    long[] padded = new long[2];
+    for (Padding padding : List.of(Padding.LONGEST, Padding.GROUPED)) {
+      Batches batches = batches(803, 8, padding);
+      for (int step = 0; step < batches.steps(); step++) {
+        Batch batch = batches.training(3, step);
+        padded[padding == Padding.GROUPED ? 1 : 0] += batch.tokens().cols();
+        int most = 0;
+        for (int example : batch.examples()) {
+          most = Math.max(most, example % 20 + 3);
+        }
+        assertEquals(Padding.LONGEST.length(most, 30), batch.length());
+      }
+    }
+    // 12.5 word pieces an example, 16 when each is padded to a multiple of 8 by itself.
+    assertTrue(padded[0] > 803 * 20L, "longest: " + padded[0]);
+    assertTrue(padded[1] < 803 * 17L, "grouped: " + padded[1]);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Padding.class)
+  void anEpochHasEachExampleOnceInANewOrder(Padding padding) {
+    Batches batches = batches(50, 8, padding);
     List<Integer> first = new ArrayList<>();
     List<Integer> second = new ArrayList<>();
     for (int step = 0; step < 2 * batches.steps(); step++) {
@@ -114,10 +148,11 @@ class BatchesTest {
     assertFalse(first.equals(all));
   }
 
-  @Test
-  void aStepIsTheSameHoweverOneComesThere() {
-    Batches straight = batches(50, 8, Padding.LONGEST);
-    Batches resumed = batches(50, 8, Padding.LONGEST);
+  @ParameterizedTest
+  @EnumSource(Padding.class)
+  void aStepIsTheSameHoweverOneComesThere(Padding padding) {
+    Batches straight = batches(50, 8, padding);
+    Batches resumed = batches(50, 8, padding);
     for (int step = 0; step < 30; step++) {
       straight.training(7, step);
     }
