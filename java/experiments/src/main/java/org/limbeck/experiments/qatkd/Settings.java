@@ -24,8 +24,8 @@ import org.limbeck.formats.BadInputException;
  * @param teacherSeed the seed of the teacher
  * @param batch the number of examples a step; 0 for the task's own
  * @param length the greatest number of word pieces; 0 for the task's own
- * @param padding {@code maximum}, as in the paper, {@code longest} of the batch, or {@code grouped}:
- *     longest, with batches of like length
+ * @param padding {@code maximum}, as in the paper, {@code longest} of the batch, or {@code
+ *     grouped}: longest, with batches of like length
  * @param trainExamples how many training examples are used; 0 for all
  * @param evaluations how often a run is evaluated, evenly spaced, the end included; 0 for the
  *     paper's interval of the task
