@@ -89,7 +89,7 @@ public final class QatKdCommand implements Callable<Integer> {
   @Option(
       names = "--epochs",
       paramLabel = "N",
-      defaultValue = "0.3",
+      defaultValue = "0.5",
       description = "Students' epochs.")
   private double epochs;
 
