@@ -14,8 +14,10 @@ import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
@@ -187,6 +189,45 @@ class QatKdCommandTest {
   }
 
   @Test
+  void otherGenresOfMnliAreATaskOfTheirOwn() throws IOException {
+    Path out = directory.resolve("out");
+    assertFine(run("mnli", out, "--seeds", "1", "--losses", "map"));
+    JsonObject json =
+        JsonParser.parseString(Files.readString(out.resolve("results.json"))).getAsJsonObject();
+    Map<String, Double> best = new TreeMap<>();
+    for (JsonElement element : json.getAsJsonArray("runs")) {
+      JsonObject run = element.getAsJsonObject();
+      best.put(
+          run.get("task").getAsString() + " " + run.get("configuration").getAsString(),
+          run.get("best").getAsDouble());
+    }
+    for (String configuration :
+        List.of("teacher", "constant guess", "quantized, untrained", "map")) {
+      // 24 examples, and 12 of other genres.
+      for (String task : List.of("mnli 24", "mnli-mismatched 12")) {
+        String[] name = task.split(" ");
+        double right = best.get(name[0] + " " + configuration) / 100 * Integer.parseInt(name[1]);
+        assertEquals(Math.rint(right), right, 1e-9, task + " " + configuration);
+      }
+    }
+    assertEquals(8, best.size());
+    assertTrue(best.values().stream().distinct().count() > 2, best::toString);
+  }
+
+  @Test
+  void aFolderInUseIsLeftAlone() throws IOException {
+    Path out = Files.createDirectories(directory.resolve("out"));
+    try (FileChannel other =
+        FileChannel.open(
+            out.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      other.lock();
+      assertBadInput("is in use by another run", run("cola", out, "--losses", "map"));
+    }
+    assertFalse(Files.exists(out.resolve("settings.json")));
+    assertFine(run("cola", out, "--losses", "map", "--seeds", "1"));
+  }
+
+  @Test
   void eigenvaluesOfHessiansAreReportedAndKept() throws IOException {
     Path out = directory.resolve("out");
     String[] shape = {"--hessian", "1", "--analysed", "0", "--resume"};
@@ -324,7 +365,7 @@ class QatKdCommandTest {
     assertRefused("model none is unknown", "cola", "--model", "none");
     assertRefused("given the term 'maps'", "cola", "--losses", "maps");
     assertRefused("expected layers 0 to 2", "cola", "--losses", "map+layers:12.10");
-    assertRefused("expected longest or maximum", "cola", "--padding", "none");
+    assertRefused("expected longest, grouped or maximum", "cola", "--padding", "none");
     assertRefused("--device disk is unknown", "cola", "--device", "disk");
     assertRefused("cuda", "cola", "--device", "cuda");
     assertRefused("--threads", "cola", "--threads", "-1");

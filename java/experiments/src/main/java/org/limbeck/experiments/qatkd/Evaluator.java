@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.experiments.qatkd;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
@@ -13,11 +15,18 @@ import org.limbeck.training.data.Task;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Pass;
 
-/** Judges networks of one task on its development set: no dropout, quantizers at work. */
+/**
+ * Judges networks of one task on its development set: no dropout, quantizers at work. MNLI has a
+ * second one, of genres that are not in training, whose metric is a part of the result.
+ */
 final class Evaluator {
+  /** The part of a result that is the metric on the examples of other genres. */
+  static final String MISMATCHED = "mismatched";
+
   private final Compute compute;
   private final Task task;
   private final Batches batches;
+  private final Batches mismatched;
   private final BatchUpload upload;
   private final int maxBatch;
   private final int maxLength;
@@ -35,6 +44,7 @@ final class Evaluator {
     this.compute = compute;
     this.task = data.task();
     this.batches = data.devBatches(host);
+    this.mismatched = data.devMismatched().isEmpty() ? null : data.devMismatchedBatches(host);
     this.maxBatch = data.batch();
     this.maxLength = data.length();
     this.upload = new BatchUpload(compute.memory(), maxBatch, maxLength);
@@ -47,6 +57,16 @@ final class Evaluator {
       network = judged;
       activations = judged.newActivations(compute, maxBatch, maxLength, false);
     }
+    MetricResult result = judge(batches);
+    if (mismatched == null) {
+      return result;
+    }
+    Map<String, Double> parts = new LinkedHashMap<>(result.parts());
+    parts.put(MISMATCHED, judge(mismatched).value());
+    return new MetricResult(result.value(), result.selection(), parts);
+  }
+
+  private MetricResult judge(Batches batches) {
     int labels = task.labels();
     float[] logits = new float[batches.examples() * labels];
     float[] wanted = new float[batches.examples()];

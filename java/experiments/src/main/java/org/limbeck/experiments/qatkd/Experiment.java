@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.limbeck.experiments.qatkd.TrainingLoop.Plan;
+import org.limbeck.experiments.qatkd.TrainingState.Point;
 import org.limbeck.experiments.report.Progress;
 import org.limbeck.experiments.report.RunResult;
 import org.limbeck.formats.AtomicFiles;
@@ -20,6 +21,7 @@ import org.limbeck.training.bert.PretrainedModel;
 import org.limbeck.training.bert.Quantization;
 import org.limbeck.training.checkpoint.Checkpoint;
 import org.limbeck.training.data.MetricResult;
+import org.limbeck.training.data.Task;
 import org.limbeck.training.distill.Distillation;
 import org.limbeck.training.distill.LossConfiguration;
 import org.limbeck.training.distill.LossValues;
@@ -96,7 +98,7 @@ final class Experiment {
           new BertClassifier(compute, model.config(), data.task().labels(), Quantization.NONE);
       Evaluator evaluator = new Evaluator(compute, host, data);
       teacher(teacher, data, evaluator, outcome);
-      outcome.results().add(fixed(data, CONSTANT, data.constantGuess(), 0, 0));
+      constant(data, outcome);
       untrained(teacher, data, outcome);
       for (String losses : settings.losses()) {
         for (long seed : settings.seeds()) {
@@ -112,19 +114,45 @@ final class Experiment {
     log.flush();
   }
 
-  private RunResult fixed(
-      TokenizedTask data, String configuration, double value, long full, long packed) {
-    return new RunResult(
-        data.task().id(),
-        configuration,
-        0,
-        data.task().metric().id(),
-        value,
-        value,
-        0,
-        0,
-        full,
-        packed);
+  private void constant(TokenizedTask data, Outcome outcome) {
+    double value = data.constantGuess(data.dataset().dev());
+    Double mismatched =
+        data.devMismatched().isEmpty() ? null : data.constantGuess(data.dataset().devMismatched());
+    Point point = new Point(0, value, value, mismatched, Map.of());
+    add(outcome, CONSTANT, 0, point, point, 0, 0, new ModelSize(0, 0));
+  }
+
+  /** Adds a result; MNLI's examples of other genres count as a task of their own. */
+  private static void add(
+      Outcome outcome,
+      String configuration,
+      long seed,
+      Point best,
+      Point last,
+      long steps,
+      double seconds,
+      ModelSize size) {
+    Task task = outcome.data().task();
+    RunResult result =
+        new RunResult(
+            task.id(),
+            configuration,
+            seed,
+            task.metric().id(),
+            best.value(),
+            last.value(),
+            steps,
+            seconds,
+            size.fullBytes(),
+            size.packedBytes());
+    outcome.results().add(result);
+    if (best.mismatched() != null) {
+      outcome
+          .results()
+          .add(
+              result.onTask(
+                  task.id() + "-" + Evaluator.MISMATCHED, best.mismatched(), last.mismatched()));
+    }
   }
 
   private Plan plan(TokenizedTask data, double epochs, long seed) {
@@ -177,7 +205,15 @@ final class Experiment {
     }
     ModelSize size = ModelSize.of(teacher);
     outcome.curves().put(TEACHER, state);
-    outcome.results().add(result(data, TEACHER, settings.teacherSeed(), state, plan, size));
+    add(
+        outcome,
+        TEACHER,
+        settings.teacherSeed(),
+        state.best(),
+        state.last(),
+        plan.steps(),
+        state.seconds(),
+        size);
     say("%s: teacher %.2f %s", task, state.best().value(), data.task().metric().id());
   }
 
@@ -188,26 +224,6 @@ final class Experiment {
     network.refreshWeights();
   }
 
-  private static RunResult result(
-      TokenizedTask data,
-      String configuration,
-      long seed,
-      TrainingState state,
-      Plan plan,
-      ModelSize size) {
-    return new RunResult(
-        data.task().id(),
-        configuration,
-        seed,
-        data.task().metric().id(),
-        state.best().value(),
-        state.last().value(),
-        plan.steps(),
-        state.seconds(),
-        size.fullBytes(),
-        size.packedBytes());
-  }
-
   /** Judges and analyses the teacher's values in the quantized network, before any training. */
   private void untrained(BertClassifier teacher, TokenizedTask data, Outcome outcome) {
     try (Compute compute = new Compute(limbeck);
@@ -215,9 +231,14 @@ final class Experiment {
       BertClassifier student = newStudent(compute, teacher);
       MetricResult result = new Evaluator(compute, host, data).run(student);
       ModelSize size = ModelSize.of(student);
-      outcome
-          .results()
-          .add(fixed(data, UNTRAINED, result.value(), size.fullBytes(), size.packedBytes()));
+      Point point =
+          new Point(
+              0,
+              result.value(),
+              result.selection(),
+              result.parts().get(Evaluator.MISMATCHED),
+              Map.of());
+      add(outcome, UNTRAINED, 0, point, point, 0, 0, size);
       if (analyses(data)) {
         outcome.analyses().put(TEACHER, analyse(compute, teacher, teacher, data));
         outcome.analyses().put(UNTRAINED, analyse(compute, student, teacher, data));
@@ -307,7 +328,15 @@ final class Experiment {
       if (unknown) {
         AtomicFiles.write(curvature, hessians(compute, student, data, losses).json());
       }
-      outcome.results().add(result(data, losses, seed, state, plan, ModelSize.of(student)));
+      add(
+          outcome,
+          losses,
+          seed,
+          state.best(),
+          state.last(),
+          plan.steps(),
+          state.seconds(),
+          ModelSize.of(student));
     }
     if (analyses) {
       outcome.analyses().put(losses, AttentionAnalysis.read(analysed));

@@ -253,20 +253,21 @@ public final class QatKdCommand implements Callable<Integer> {
         for (Task task : chosen) {
           read.add(TokenizedTask.read(task, data, settings, tokenizer, pretrained.config()));
         }
-        OutputDirectory directory = OutputDirectory.open(out, settings, resume);
-        Experiment experiment =
-            new Experiment(
-                limbeck,
-                pretrained,
-                settings,
-                directory,
-                terminal,
-                new Experiment.Conduct(checkpointSeconds, export, quiet));
-        List<Experiment.Outcome> outcomes = new ArrayList<>();
-        for (TokenizedTask task : read) {
-          outcomes.add(experiment.run(task));
+        try (OutputDirectory directory = OutputDirectory.open(out, settings, resume)) {
+          Experiment experiment =
+              new Experiment(
+                  limbeck,
+                  pretrained,
+                  settings,
+                  directory,
+                  terminal,
+                  new Experiment.Conduct(checkpointSeconds, export, quiet));
+          List<Experiment.Outcome> outcomes = new ArrayList<>();
+          for (TokenizedTask task : read) {
+            outcomes.add(experiment.run(task));
+          }
+          finish(terminal, settings, pretrained, tokenizer, directory, outcomes);
         }
-        finish(terminal, settings, pretrained, tokenizer, directory, outcomes);
       }
     } catch (OutOfMemoryError e) {
       throw new BadInputException(
