@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.random.NormalVariates;
 
 class SharedParameterTest {
   private static final int WIDTH = 7;
@@ -20,8 +21,8 @@ class SharedParameterTest {
     Matrix y = compute.memory().matrix(DType.F32, ROWS, WIDTH);
     Matrix gradY = compute.memory().matrix(DType.F32, ROWS, WIDTH);
     Matrix gradBetween = compute.memory().matrix(DType.F32, ROWS, WIDTH);
-    RandomNormal.fill(compute.memory(), x, 1, 5, 0);
-    RandomNormal.fill(compute.memory(), gradY, 1, 5, 1);
+    Tensors.upload(compute.memory(), x, i -> (float) NormalVariates.at(5, 0, i));
+    Tensors.upload(compute.memory(), gradY, i -> (float) NormalVariates.at(5, 1, i));
     first.forward(x, between);
     second.forward(between, y);
     second.backwardParameters(between, gradY);
@@ -32,7 +33,8 @@ class SharedParameterTest {
   private static Parameter random(ParameterSet set, String name, long rows, Compute compute) {
     Parameter parameter = set.add(name, rows, WIDTH);
     // The same numbers for parameters of the same shape.
-    RandomNormal.fill(compute.memory(), parameter.value(), 0.5, 6, rows);
+    Tensors.upload(
+        compute.memory(), parameter.value(), i -> (float) (0.5 * NormalVariates.at(6, rows, i)));
     return parameter;
   }
 
