@@ -88,8 +88,7 @@ public class CeilingsBenchmark {
     double floats = Double.parseDouble(params.getParam("shape"));
     int threads = Integer.parseInt(params.getParam("threads"));
     return switch (mode) {
-      case "fma" ->
-          Work.arithmetic("ceiling", "registers", mode, fmaFlops(threads));
+      case "fma" -> Work.arithmetic("ceiling", "registers", mode, fmaFlops(threads));
       case "copy" ->
           Work.streams("ceiling", params.getParam("shape"), mode, Work.Bound.COPY, 8 * floats);
       case "read" ->

@@ -13,6 +13,8 @@ import java.util.Map;
 import java.util.ServiceLoader;
 import java.util.stream.Collectors;
 import org.limbeck.bench.step.StepPeer;
+import org.limbeck.bench.step.StepProblem;
+import org.limbeck.bench.step.TrainingStep;
 
 /** Finds the libraries to compare with, and starts processes with the environment they need. */
 final class Peers {
@@ -45,6 +47,23 @@ final class Peers {
                         + name
                         + ", expected "
                         + peers.stream().map(StepPeer::name).collect(Collectors.joining(" or "))));
+  }
+
+  /**
+   * Makes a peer's step in this process.
+   *
+   * @param name the peer's name
+   * @param problem what it computes on
+   * @param setting one of the peer's
+   * @param threads the number of threads
+   * @throws UsageException if it is not on the class path, or cannot be loaded here
+   */
+  static TrainingStep open(String name, StepProblem problem, String setting, int threads) {
+    try {
+      return find(name).open(problem, setting, threads);
+    } catch (LinkageError e) {
+      throw new UsageException("--peer " + name + " cannot be loaded here: " + e.getMessage(), e);
+    }
   }
 
   /**

@@ -40,8 +40,7 @@ import picocli.CommandLine.Option;
 public final class QatKdStepMain implements Callable<Integer> {
   private static final String SHARES = "gemm_f32_pct,other_stems_pct,outside_kernels_pct,stems";
 
-  static final String HEADER =
-      "shape,losses,threads,backend,median_ns,tokens_per_second," + SHARES;
+  static final String HEADER = "shape,losses,threads,backend,median_ns,tokens_per_second," + SHARES;
 
   static final String PEER_HEADER =
       "shape,losses,threads,backend,peer,setting,tokens_per_second,peer_tokens_per_second,ratio,"
@@ -97,7 +96,8 @@ public final class QatKdStepMain implements Callable<Integer> {
       names = "--peer",
       paramLabel = "NAME",
       description = {
-        "Times pairs with another library's step: torch. Every setting of the peer and every number",
+        "Times pairs with another library's step: torch. Every setting of the peer and every"
+            + " number",
         "of threads gets a process of its own."
       })
   private String peer;
@@ -110,7 +110,8 @@ public final class QatKdStepMain implements Callable<Integer> {
 
   @Option(
       names = "--pairs",
-      description = "With a peer: the turns into which --steps are split (default: ${DEFAULT-VALUE}).")
+      description =
+          "With a peer: the turns into which --steps are split (default: ${DEFAULT-VALUE}).")
   private int pairs = 5;
 
   // Of the processes that --peer starts.
@@ -235,24 +236,21 @@ public final class QatKdStepMain implements Callable<Integer> {
   }
 
   private LimbeckStep open(
-      BertConfig config,
-      LossConfiguration configuration,
-      int n,
-      Map<String, Long> nanosByStem) {
+      BertConfig config, LossConfiguration configuration, int n, Map<String, Long> nanosByStem) {
     Backends timed = TimedBackend.all(Backends.discover().limitTo(backends), nanosByStem);
     return new LimbeckStep(timed, n, config, configuration, batch, length);
   }
 
   private int comparePeers() {
     StepPeer found = Peers.find(peer);
-    if (steps % pairs != 0) {
-      throw new UsageException("--steps is " + steps + ", expected a multiple of --pairs " + pairs);
-    }
     for (String each : settings) {
       if (!found.settings().contains(each)) {
         throw new UsageException(
             "--settings is " + each + ", expected some of " + String.join(",", found.settings()));
       }
+    }
+    if (steps % pairs != 0) {
+      throw new UsageException("--steps is " + steps + ", expected a multiple of --pairs " + pairs);
     }
     PrintWriter out = spec.commandLine().getOut();
     out.println(PEER_HEADER);
@@ -277,13 +275,12 @@ public final class QatKdStepMain implements Callable<Integer> {
     try (LimbeckStep ours = open(config, configuration, n, nanosByStem);
         FmaCeiling ceiling = new FmaCeiling(n)) {
       StepProblem problem = ours.problem();
-      try (TrainingStep theirs = Peers.find(peer).open(problem, setting, n)) {
+      try (TrainingStep theirs = Peers.open(peer, problem, setting, n)) {
         PairedSteps both = new PairedSteps(ours, theirs);
         PairedSteps.Differences differences = both.check(problem.parameters());
         both.warmUp(warmup, DROPOUT);
         nanosByStem.clear();
-        PairedSteps.Pair[] times =
-            both.time(pairs, steps / pairs, DROPOUT, ceiling::measure);
+        PairedSteps.Pair[] times = both.time(pairs, steps / pairs, DROPOUT, ceiling::measure);
         double[] ratios = Arrays.stream(times).mapToDouble(PairedSteps.Pair::ratio).toArray();
         double[] mine = Arrays.stream(times).mapToDouble(PairedSteps.Pair::ours).toArray();
         double[] peers = Arrays.stream(times).mapToDouble(PairedSteps.Pair::peer).toArray();

@@ -87,8 +87,7 @@ public final class LimbeckStep implements TrainingStep {
       if (parameter.name().endsWith("LayerNorm.weight")) {
         Tensors.upload(compute.memory(), parameter.value(), i -> 1f);
       } else {
-        RandomNormal.fill(
-            compute.memory(), parameter.value(), DEVIATION, WEIGHT_SEED, stream++);
+        RandomNormal.fill(compute.memory(), parameter.value(), DEVIATION, WEIGHT_SEED, stream++);
       }
     }
     network.refreshWeights();
@@ -133,14 +132,7 @@ public final class LimbeckStep implements TrainingStep {
     int[] lengths = new int[batch.batch()];
     Arrays.fill(lengths, batch.length());
     return new StepProblem(
-        student.config(),
-        LABELS,
-        losses,
-        LEARNING_RATE,
-        batch.length(),
-        tokens,
-        lengths,
-        values);
+        student.config(), LABELS, losses, LEARNING_RATE, batch.length(), tokens, lengths, values);
   }
 
   /** Returns the backends that operations come from. */

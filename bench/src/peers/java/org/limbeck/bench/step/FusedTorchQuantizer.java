@@ -16,8 +16,7 @@ final class FusedTorchQuantizer implements TorchQuantizer {
     return Torch.keep(
         () -> {
           T_TensorTensor_T range = x.detach().aminmax();
-          double largest =
-              Math.max(-range.get0().item_float(), range.get1().item_float());
+          double largest = Math.max(-range.get0().item_float(), range.get1().item_float());
           double scale = Math.min(largest, Quantization.CLIP) / LEVELS;
           return torch.fake_quantize_per_tensor_affine(x, scale, 0, -LEVELS, LEVELS);
         });

@@ -2,6 +2,7 @@
 package org.limbeck.bench.step;
 
 import java.util.function.Supplier;
+import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
@@ -44,7 +45,7 @@ final class Torch {
   static float[] elements(Tensor tensor, int count) {
     float[] elements = new float[count];
     if (tensor.defined()) {
-      new org.bytedeco.javacpp.FloatPointer(tensor.contiguous().data_ptr()).get(elements);
+      new FloatPointer(tensor.contiguous().data_ptr()).get(elements);
     }
     return elements;
   }

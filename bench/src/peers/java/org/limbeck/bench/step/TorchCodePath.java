@@ -29,7 +29,8 @@ final class TorchCodePath {
             "libtorch " + find(config, "TORCH_VERSION=([^,\\s]+)"),
             "capability " + find(config, "capability usage: (\\S+)"),
             "oneDNN " + find(config, "MKL-DNN v(\\S+)"),
-            "threads " + find(torch.get_parallel_info().getString(), "get_num_threads\\(\\) : (\\d+)"),
+            "threads "
+                + find(torch.get_parallel_info().getString(), "get_num_threads\\(\\) : (\\d+)"),
             openBlas().strip())
         .replace(',', ' ');
   }

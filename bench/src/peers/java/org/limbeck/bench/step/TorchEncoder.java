@@ -38,9 +38,7 @@ final class TorchEncoder {
             (name, values) -> {
               boolean vector = name.endsWith("bias") || name.contains("LayerNorm");
               long[] shape =
-                  vector
-                      ? new long[] {values.cols()}
-                      : new long[] {values.rows(), values.cols()};
+                  vector ? new long[] {values.cols()} : new long[] {values.rows(), values.cols()};
               // A copy in libtorch's own memory, aligned as it likes it.
               Tensor tensor = Tensor.create(values.elements(), shape).clone();
               parameters.put(name, tensor.set_requires_grad(trained));
@@ -68,8 +66,7 @@ final class TorchEncoder {
     a.logits =
         keep(
             () -> {
-              Tensor first =
-                  last.view(batch.size(), batch.length(), config.hidden()).select(1, 0);
+              Tensor first = last.view(batch.size(), batch.length(), config.hidden()).select(1, 0);
               Tensor pooled = linear(quantized(first), "pooler.dense").tanh();
               return torch.linear(
                   drop(pooled, dropout),
@@ -85,8 +82,7 @@ final class TorchEncoder {
     Tensor sum =
         torch
             .embedding(words, batch.tokens(), PADDING_INDEX, false, false)
-            .add(
-                torch.embedding(of("embeddings.position_embeddings.weight"), batch.positions()))
+            .add(torch.embedding(of("embeddings.position_embeddings.weight"), batch.positions()))
             .add(torch.embedding(of("embeddings.token_type_embeddings.weight"), batch.types()));
     return drop(norm(sum, "embeddings.LayerNorm"), dropout);
   }
@@ -111,9 +107,7 @@ final class TorchEncoder {
                     .view(batch.size() * batch.length(), config.hidden()));
     Tensor selfOutput = linear(quantized(context), prefix + "attention.output.dense");
     Tensor output =
-        keep(
-            () ->
-                norm(drop(selfOutput, dropout).add(x), prefix + "attention.output.LayerNorm"));
+        keep(() -> norm(drop(selfOutput, dropout).add(x), prefix + "attention.output.LayerNorm"));
     Tensor next =
         keep(
             () -> {

@@ -41,7 +41,8 @@ interface TorchQuantizer {
   /** Clips; the gradient passes inside. */
   static Tensor clip(Tensor x) {
     return x.clamp(
-        new ScalarOptional(number(-Quantization.CLIP)), new ScalarOptional(number(Quantization.CLIP)));
+        new ScalarOptional(number(-Quantization.CLIP)),
+        new ScalarOptional(number(Quantization.CLIP)));
   }
 
   private static Tensor mean(Tensor x, boolean byRow) {

@@ -8,8 +8,8 @@ import org.bytedeco.pytorch.global.torch;
 
 /**
  * libtorch's step. Settings: {@code default}, as it comes; {@code kept}, the C library told to keep
- * freed memory, without which every large tensor pays its page faults again; {@code fused}, the same
- * with libtorch's own operator for fake-quantized activations instead of the detach trick.
+ * freed memory, without which every large tensor pays its page faults again; {@code fused}, the
+ * same with libtorch's own operator for fake-quantized activations instead of the detach trick.
  */
 public final class TorchStepPeer implements StepPeer {
   private static final String DEFAULT = "default";
