@@ -96,9 +96,8 @@ public final class QatKdStepMain implements Callable<Integer> {
       names = "--peer",
       paramLabel = "NAME",
       description = {
-        "Times pairs with another library's step: torch. Every setting of the peer and every"
-            + " number",
-        "of threads gets a process of its own."
+        "Takes turns with another library's step: torch. Each setting of the peer and each",
+        "number of threads gets a process of its own."
       })
   private String peer;
 
