@@ -76,6 +76,11 @@ public class CeilingsBenchmark {
   /** For JMH. */
   public CeilingsBenchmark() {}
 
+  /** Returns the flops of a call of {@link #fma}. */
+  static double fmaFlops(int threads) {
+    return 2.0 * FMA_ROUNDS * ACCUMULATORS * SPECIES.length() * threads;
+  }
+
   /** Returns what one call does. */
   static Work work(BenchmarkParams params) {
     String name = params.getBenchmark();
@@ -83,12 +88,7 @@ public class CeilingsBenchmark {
     double floats = Double.parseDouble(params.getParam("shape"));
     int threads = Integer.parseInt(params.getParam("threads"));
     return switch (mode) {
-      case "fma" ->
-          Work.arithmetic(
-              "ceiling",
-              "registers",
-              mode,
-              2.0 * FMA_ROUNDS * ACCUMULATORS * SPECIES.length() * threads);
+      case "fma" -> Work.arithmetic("ceiling", "registers", mode, fmaFlops(threads));
       case "copy" ->
           Work.streams("ceiling", params.getParam("shape"), mode, Work.Bound.COPY, 8 * floats);
       case "read" ->
