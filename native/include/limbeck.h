@@ -58,6 +58,31 @@ LB_API int32_t lb_abi(void);
 /* Returns the best tier of this processor and operating system: a level, and the bits of features. */
 LB_API int32_t lb_best_tier(void);
 
+/* Options of lb_gemm_f32, to be added; at most one of the last three. */
+#define LB_GEMM_TRANS_A 1 /* A is stored as [k, m] */
+#define LB_GEMM_TRANS_B 2 /* B is stored as [n, k] */
+#define LB_GEMM_BIAS 4
+#define LB_GEMM_BIAS_GELU 8 /* the erf form */
+#define LB_GEMM_BIAS_RELU 16
+
+/* Returns the bytes of scratch that a call of lb_gemm_f32 takes with sums of length k. */
+LB_API int64_t lb_gemm_f32_scratch(int32_t tier, int64_t k);
+
+/*
+ * gemm_f32: C = act(alpha op(A) op(B) + beta C + bias), the block of rows [row_from, row_to) and columns [col_from, col_to)
+ * of a C of m rows and n columns.
+ *
+ * A f32 [m, k] or [k, m], B f32 [k, n] or [n, k], C f32 [m, n], row strides lda, ldb, ldc; bias f32 [n], read if the options
+ * name it; scratch of lb_gemm_f32_scratch bytes. beta = 0 does not read C; k = 0 makes the product 0. NaN and infinities
+ * spread by the rules of arithmetic. Sums in float: error of an element below 8 u sqrt(k) sum |a_i b_i|. The bits of an
+ * element depend on m, n, k, its row of op(A) and its column of op(B), not on the block. LB_BAD_SIZE: a negative size, or a
+ * range that is not inside C.
+ */
+LB_API int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha,
+                           const float *LB_RESTRICT a, int64_t lda, const float *LB_RESTRICT b, int64_t ldb, float beta,
+                           float *LB_RESTRICT c, int64_t ldc, const float *LB_RESTRICT bias, int64_t row_from, int64_t row_to,
+                           int64_t col_from, int64_t col_to, void *LB_RESTRICT scratch);
+
 /*
  * softmax: y_j = exp(x_j - max x) / sum_k exp(x_k - max x) of the rows [from, to).
  *

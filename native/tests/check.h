@@ -58,9 +58,13 @@ static inline void guarded_free(Guarded *g, const void *data, size_t bytes) {
   const unsigned char *begin = (const unsigned char *)g->pages + page;
   const unsigned char *end = (const unsigned char *)g->pages + g->bytes - page;
   const unsigned char *d = data;
+  const unsigned char *bad = NULL;
   for (const unsigned char *p = begin; p < end; p++) {
-    CHECK((p >= d && p < d + bytes) || *p == 0xA5, "byte %ld beside the data was written", (long)(p - d));
+    if ((p < d || p >= d + bytes) && *p != 0xA5) {
+      bad = p;
+    }
   }
+  CHECK(bad == NULL, "byte %ld beside the data was written", (long)(bad - d));
   munmap(g->pages, g->bytes);
 }
 

@@ -113,6 +113,22 @@ LB_INLINE float vf32_min_lane(vf32 a) {
   return _mm_cvtss_f32(_mm_min_ss(q, _mm_movehdup_ps(q)));
 }
 
+LB_INLINE void vf32_columns4(const float *p, int64_t stride, vf32 out[4]) {
+  __m256 rows[4];
+  for (int r = 0; r < 4; r++) {
+    __m256 v = _mm256_castps128_ps256(_mm_loadu_ps(p + r * stride));
+    rows[r] = _mm256_insertf128_ps(v, _mm_loadu_ps(p + (r + 4) * stride), 1);
+  }
+  __m256d low01 = _mm256_castps_pd(_mm256_unpacklo_ps(rows[0], rows[1]));
+  __m256d high01 = _mm256_castps_pd(_mm256_unpackhi_ps(rows[0], rows[1]));
+  __m256d low23 = _mm256_castps_pd(_mm256_unpacklo_ps(rows[2], rows[3]));
+  __m256d high23 = _mm256_castps_pd(_mm256_unpackhi_ps(rows[2], rows[3]));
+  out[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(low01, low23));
+  out[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low01, low23));
+  out[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(high01, high23));
+  out[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(high01, high23));
+}
+
 #include "simd_math.h"
 
 #endif

@@ -99,6 +99,25 @@ LB_INLINE double vf64_sum(vf64 a) {
 LB_INLINE float vf32_max_lane(vf32 a) { return _mm512_reduce_max_ps(a); }
 LB_INLINE float vf32_min_lane(vf32 a) { return _mm512_reduce_min_ps(a); }
 
+LB_INLINE void vf32_columns4(const float *p, int64_t stride, vf32 out[4]) {
+  __m512 rows[4];
+  for (int r = 0; r < 4; r++) {
+    const float *q = p + r * stride;
+    __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(q));
+    v = _mm512_mask_broadcast_f32x4(v, 0x00f0, _mm_loadu_ps(q + 4 * stride));
+    v = _mm512_mask_broadcast_f32x4(v, 0x0f00, _mm_loadu_ps(q + 8 * stride));
+    rows[r] = _mm512_mask_broadcast_f32x4(v, 0xf000, _mm_loadu_ps(q + 12 * stride));
+  }
+  __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(rows[0], rows[1]));
+  __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(rows[0], rows[1]));
+  __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(rows[2], rows[3]));
+  __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(rows[2], rows[3]));
+  out[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(low01, low23));
+  out[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low01, low23));
+  out[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23));
+  out[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high01, high23));
+}
+
 #include "simd_math.h"
 
 #endif

@@ -13,6 +13,7 @@
  * - lt, le, eq are false for NaN; nan tells where a is NaN. blend(m, no, yes) selects by lane.
  * - round and vf32_to_i32: to nearest, ties to even. vf32_to_i32 is defined within the range of int32_t only.
  * - sum adds lane i and lane i + n / 2, and so on in halves.
+ * - columns4 reads the first four columns of LB_W rows; out[c] holds column c.
  * - vf64_low, vf64_high widen half of the lanes; vf32_narrow puts two halves together.
  */
 #ifndef LB_SIMD_H
@@ -192,6 +193,14 @@ LB_INLINE float vf32_min_lane(vf32 a) {
     m = a.v[i] < m ? a.v[i] : m;
   }
   return m;
+}
+
+LB_INLINE void vf32_columns4(const float *p, int64_t stride, vf32 out[4]) {
+  for (int i = 0; i < LB_W; i++) {
+    for (int c = 0; c < 4; c++) {
+      out[c].v[i] = p[i * stride + c];
+    }
+  }
 }
 
 #include "simd_math.h"

@@ -8,6 +8,7 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
 
@@ -18,6 +19,7 @@ final class NativeBackend implements Backend {
 
   NativeBackend(Tier tier) {
     this.tier = tier;
+    kernels.add(GemmF32.OP, spec -> new NativeGemmF32(tier, spec));
     kernels.add(Softmax.FORWARD, spec -> NativeSoftmax.forward(tier));
     kernels.add(Softmax.BACKWARD, spec -> NativeSoftmax.backward(tier));
   }

@@ -104,6 +104,51 @@ public class LimbeckH extends LimbeckH$shared {
     public static int LB_BAD_SIZE() {
         return LB_BAD_SIZE;
     }
+    private static final int LB_GEMM_TRANS_A = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_TRANS_A 1
+     * }
+     */
+    public static int LB_GEMM_TRANS_A() {
+        return LB_GEMM_TRANS_A;
+    }
+    private static final int LB_GEMM_TRANS_B = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_TRANS_B 2
+     * }
+     */
+    public static int LB_GEMM_TRANS_B() {
+        return LB_GEMM_TRANS_B;
+    }
+    private static final int LB_GEMM_BIAS = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_BIAS 4
+     * }
+     */
+    public static int LB_GEMM_BIAS() {
+        return LB_GEMM_BIAS;
+    }
+    private static final int LB_GEMM_BIAS_GELU = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_BIAS_GELU 8
+     * }
+     */
+    public static int LB_GEMM_BIAS_GELU() {
+        return LB_GEMM_BIAS_GELU;
+    }
+    private static final int LB_GEMM_BIAS_RELU = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_BIAS_RELU 16
+     * }
+     */
+    public static int LB_GEMM_BIAS_RELU() {
+        return LB_GEMM_BIAS_RELU;
+    }
 
     private static class lb_abi {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
@@ -214,6 +259,145 @@ public class LimbeckH extends LimbeckH$shared {
                 traceDowncall("lb_best_tier");
             }
             return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_f32_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_LONG,
+            LimbeckH.C_INT,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_f32_scratch");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_f32_scratch(int32_t tier, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_f32_scratch$descriptor() {
+        return lb_gemm_f32_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_f32_scratch(int32_t tier, int64_t k)
+     * }
+     */
+    public static MethodHandle lb_gemm_f32_scratch$handle() {
+        return lb_gemm_f32_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_f32_scratch(int32_t tier, int64_t k)
+     * }
+     */
+    public static MemorySegment lb_gemm_f32_scratch$address() {
+        return lb_gemm_f32_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t lb_gemm_f32_scratch(int32_t tier, int64_t k)
+     * }
+     */
+    public static long lb_gemm_f32_scratch(int tier, long k) {
+        var mh$ = lb_gemm_f32_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_f32_scratch", tier, k);
+            }
+            return (long)mh$.invokeExact(tier, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_f32");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t lda, const float *restrict b, int64_t ldb, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_f32$descriptor() {
+        return lb_gemm_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t lda, const float *restrict b, int64_t ldb, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
+     * }
+     */
+    public static MethodHandle lb_gemm_f32$handle() {
+        return lb_gemm_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t lda, const float *restrict b, int64_t ldb, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
+     * }
+     */
+    public static MemorySegment lb_gemm_f32$address() {
+        return lb_gemm_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t lda, const float *restrict b, int64_t ldb, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
+     * }
+     */
+    public static int lb_gemm_f32(int tier, int options, long m, long n, long k, float alpha, MemorySegment a, long lda, MemorySegment b, long ldb, float beta, MemorySegment c, long ldc, MemorySegment bias, long row_from, long row_to, long col_from, long col_to, MemorySegment scratch) {
+        var mh$ = lb_gemm_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_f32", tier, options, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, bias, row_from, row_to, col_from, col_to, scratch);
+            }
+            return (int)mh$.invokeExact(tier, options, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, bias, row_from, row_to, col_from, col_to, scratch);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
