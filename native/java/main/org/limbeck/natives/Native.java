@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.natives;
+
+import java.lang.foreign.MemorySegment;
+import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.op.Op;
+import org.limbeck.natives.bindings.LimbeckH;
+
+/**
+ * What kernels share: how a matrix becomes a pointer, chunks, status codes.
+ *
+ * <p>A pointer is a slice of the matrix's own segment, not an address: the call then holds the
+ * arena, and closing it meanwhile on another thread is refused instead of pulling the memory away.
+ */
+final class Native {
+  private static final long CHUNK_ELEMENTS = 1 << 15;
+
+  private Native() {}
+
+  /** Returns a pointer to element (0, 0) of a matrix. */
+  static MemorySegment pointer(Matrix m) {
+    return m.segment().asSlice(m.offsetBytes());
+  }
+
+  /** Returns a pointer to element (0, 0) of a matrix, or the null pointer. */
+  static MemorySegment optional(Matrix m) {
+    // One slice on both ways: of two that meet, the compiler would make objects.
+    MemorySegment segment = m == null ? MemorySegment.NULL : m.segment();
+    return segment.asSlice(m == null ? 0 : m.offsetBytes());
+  }
+
+  /** Returns the row stride of a matrix in elements, 0 for null. */
+  static long stride(Matrix m) {
+    return m == null ? 0 : m.rowStride();
+  }
+
+  /**
+   * Returns how many rows make a chunk worth handing to a thread: enough elements to pay for the
+   * hand-over, and never dependent on the number of threads.
+   */
+  static long rowsPerChunk(long cols) {
+    return Math.max(1, CHUNK_ELEMENTS / Math.max(1, cols));
+  }
+
+  /**
+   * Checks what a function of the library returned.
+   *
+   * @throws IllegalStateException if it refused its arguments, which the contract allows
+   */
+  static void check(int status, Op<?, ?> op) {
+    if (status != LimbeckH.LB_OK()) {
+      throw new IllegalStateException(
+          op + ": the native kernel refused its arguments with status " + status);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.natives;
+
+import java.util.Set;
+import org.limbeck.kernels.backend.Backend;
+import org.limbeck.kernels.backend.KernelTable;
+import org.limbeck.kernels.backend.Support;
+import org.limbeck.kernels.memory.Device;
+import org.limbeck.kernels.memory.HostMemory;
+import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.GemmF32;
+import org.limbeck.kernels.op.Op;
+import org.limbeck.kernels.op.Softmax;
+
+/** Kernels written in C, split over the worker pool. */
+final class NativeBackend implements Backend {
+  private final Tier tier;
+  private final KernelTable kernels = new KernelTable();
+
+  NativeBackend(Tier tier) {
+    this.tier = tier;
+    kernels.add(GemmF32.OP, spec -> new NativeGemmF32(tier, spec));
+    kernels.add(Softmax.FORWARD, spec -> NativeSoftmax.forward(tier));
+    kernels.add(Softmax.BACKWARD, spec -> NativeSoftmax.backward(tier));
+  }
+
+  /** Returns the operations that have a kernel. */
+  Set<Op<?, ?>> operations() {
+    return kernels.operations();
+  }
+
+  @Override
+  public String name() {
+    return "native";
+  }
+
+  @Override
+  public String description() {
+    return "C over Panama, " + tier;
+  }
+
+  @Override
+  public Device device() {
+    return Device.HOST;
+  }
+
+  @Override
+  public Memory newMemory() {
+    return new HostMemory();
+  }
+
+  @Override
+  public <S, A> Support<A> support(Op<S, A> op, S spec) {
+    return kernels.support(op, spec);
+  }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.natives;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.limbeck.kernels.op.Op;
+import org.limbeck.kernels.op.Ops;
+
+/** One stem, one name everywhere; the backend and the folders of the C kernels are in step. */
+class LayoutTest {
+  private static final Path JAVA = Path.of("java");
+  private static final String PACKAGE = "org/limbeck/natives/";
+
+  private static Set<String> folders() throws IOException {
+    try (Stream<Path> files = Files.list(Path.of("src"))) {
+      return files
+          .filter(Files::isDirectory)
+          .map(f -> f.getFileName().toString())
+          .filter(name -> !name.equals("simd"))
+          .collect(Collectors.toCollection(TreeSet::new));
+    }
+  }
+
+  private static String camel(String stem) {
+    return stem.equals("adamw")
+        ? "AdamW"
+        : Stream.of(stem.split("_", -1))
+            .map(part -> Character.toUpperCase(part.charAt(0)) + part.substring(1))
+            .collect(Collectors.joining());
+  }
+
+  @Test
+  void everyFolderIsAStemWithItsFiles() throws IOException {
+    Set<String> stems = Ops.ALL.stream().map(Op::stem).collect(Collectors.toSet());
+    for (String stem : folders()) {
+      assertTrue(stems.contains(stem), () -> "src/" + stem + " is no stem");
+      String name = camel(stem);
+      for (Path file :
+          new Path[] {
+            Path.of("src", stem, stem + ".c"),
+            Path.of("src", stem, stem + "_portable.c"),
+            Path.of("src", stem, stem + "_avx2.c"),
+            Path.of("src", stem, stem + "_avx512.c"),
+            Path.of("tests", "test_" + stem + ".c"),
+            JAVA.resolve("main/" + PACKAGE + "Native" + name + ".java"),
+            JAVA.resolve("test/" + PACKAGE + "Native" + name + "Test.java"),
+          }) {
+        assertTrue(Files.exists(file), () -> stem + " lacks " + file);
+      }
+    }
+  }
+
+  @Test
+  void theBackendHasTheStemsOfTheFolders() throws IOException {
+    NativeBackend backend = new NativeBackend(new Tier(0));
+    Set<String> served =
+        backend.operations().stream().map(Op::stem).collect(Collectors.toCollection(TreeSet::new));
+    assertEquals(folders(), served);
+  }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The number of the interface, and what the processor can do. */
+#include "arch.h"
+
+int32_t lb_abi(void) { return LB_ABI; }
+
+/* The compiler's test covers the operating system too: whether it saves the wide registers. */
+int32_t lb_best_tier(void) {
+  int32_t tier = LB_TIER_PORTABLE;
+#if LB_X86
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    tier = LB_TIER_AVX2;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+      tier = LB_TIER_AVX512;
+      if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi")) {
+        tier |= LB_FEATURE_VNNI;
+      }
+      if (__builtin_cpu_supports("avx512bf16")) {
+        tier |= LB_FEATURE_BF16;
+      }
+    }
+  }
+#endif
+  return tier;
+}
