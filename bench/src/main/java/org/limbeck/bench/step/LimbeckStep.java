@@ -10,6 +10,7 @@ import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.random.Philox;
+import org.limbeck.kernels.random.NormalVariates;
 import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.bert.Quantization;
@@ -18,7 +19,6 @@ import org.limbeck.training.distill.LossConfiguration;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
 import org.limbeck.training.nn.Pass;
-import org.limbeck.training.nn.RandomNormal;
 import org.limbeck.training.nn.Tensors;
 import org.limbeck.training.nn.TokenBatch;
 import org.limbeck.training.optim.Optimizer;
@@ -87,7 +87,11 @@ public final class LimbeckStep implements TrainingStep {
       if (parameter.name().endsWith("LayerNorm.weight")) {
         Tensors.upload(compute.memory(), parameter.value(), i -> 1f);
       } else {
-        RandomNormal.fill(compute.memory(), parameter.value(), DEVIATION, WEIGHT_SEED, stream++);
+        long own = stream++;
+        Tensors.upload(
+            compute.memory(),
+            parameter.value(),
+            i -> (float) (DEVIATION * NormalVariates.at(WEIGHT_SEED, own, i)));
       }
     }
     network.refreshWeights();
