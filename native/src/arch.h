@@ -20,12 +20,15 @@
 #define LB_LIKELY(c) __builtin_expect(!!(c), 1)
 #define LB_PREFETCH(p) __builtin_prefetch(p)
 #define LB_UNROLL _Pragma("GCC unroll 16")
+/* Makes the compiler forget what it knows of a scalar, so that it computes nothing from it before. */
+#define LB_FORGET(x) __asm__("" : "+r"(x))
 #else
 #define LB_INLINE static inline
 #define LB_NOINLINE static
 #define LB_LIKELY(c) (c)
 #define LB_PREFETCH(p) ((void)(p))
 #define LB_UNROLL
+#define LB_FORGET(x) ((void)0)
 #endif
 
 /* Declares a function for every tier: LB_DECLARE(lb_stem, (int64_t n, float *x)); */

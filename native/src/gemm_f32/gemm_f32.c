@@ -4,8 +4,8 @@
 int64_t lb_gemm_f32_scratch(int32_t tier, int64_t k) {
   (void)tier;
   /* Panels of op(B) and rows of op(A); or lines of the small operand, and strips of the result. */
-  int64_t tiles = GEMM_WIDTH * GEMM_DEPTH + GEMM_HEIGHT * GEMM_PITCH;
-  int64_t thin = GEMM_SUM_LINES * (k + GEMM_STRIP) + GEMM_STRIP;
+  int64_t tiles = GEMM_PANEL(GEMM_DEPTH, GEMM_WIDTH) + GEMM_HEIGHT * GEMM_PITCH;
+  int64_t thin = GEMM_DOT_LINES * (GEMM_LINE(k) + GEMM_STRIP) + GEMM_STRIP;
   return lb_max(tiles, thin) * (int64_t)sizeof(float);
 }
 

@@ -13,9 +13,14 @@
 /* The distance of copied rows: not a power of two, so that the rows of a tile do not share cache sets. */
 #define GEMM_PITCH (GEMM_DEPTH + 16)
 
+/* The distance of packed panels: their rows are written side by side, and must not share cache sets. */
+#define GEMM_PANEL(depth, width) (((depth) + 1) * (width))
+
 /* Up to these many rows or columns of C a product is not packed: as dot products, as sums of multiples of rows. */
-#define GEMM_DOT_LINES 4
-#define GEMM_SUM_LINES 8
+#define GEMM_DOT_LINES 8
+#define GEMM_SUM_LINES 4
+/* The distance of copied lines, again without shared cache sets. */
+#define GEMM_LINE(k) ((k) + 16)
 /* Elements of a line of C that are summed at a time. */
 #define GEMM_STRIP 1024
 

@@ -69,8 +69,12 @@ LB_INLINE void gemm_tile(const int R, const int64_t row, const int64_t step, int
     for (int v = 0; v < LB_NV; v++) {
       acc[r][v] = vf32_zero();
     }
-    LB_PREFETCH(c + r * ldc);
-    LB_PREFETCH(c + r * ldc + cols - 1);
+  }
+  float *ahead = c;
+  for (int r = 0; r < R; r++) {
+    LB_PREFETCH(ahead);
+    LB_PREFETCH(ahead + cols - 1);
+    ahead += ldc;
   }
   for (int64_t p = 0; p < depth; p++) {
     vf32 bs[LB_NV];
@@ -89,6 +93,9 @@ LB_INLINE void gemm_tile(const int R, const int64_t row, const int64_t step, int
     a += step;
     b += LB_NR;
   }
+  /* Addresses of rows, computed before the loop, would take registers that it needs. */
+  LB_FORGET(c);
+  LB_FORGET(ldc);
   vf32 factor = vf32_set1(alpha);
   vf32 before = vf32_set1(beta);
   LB_UNROLL
@@ -182,18 +189,8 @@ static void gemm_copy_a(const GemmF32 *g, int64_t i, int64_t rows, int64_t p, in
   }
 }
 
-/* Packs columns [j, j + cols), at most LB_NR, and rows [p, p + depth) of op(B), filled up with zeros. */
-static void gemm_pack_b(const GemmF32 *g, int64_t j, int64_t cols, int64_t p, int64_t depth, float *restrict to) {
-  if (!(g->options & LB_GEMM_TRANS_B)) {
-    const float *from = g->b + p * g->ldb + j;
-    for (int64_t q = 0; q < depth; q++, from += g->ldb, to += LB_NR) {
-      for (int64_t v = 0; v < LB_NR; v += LB_W) {
-        vf32_store(to + v, v + LB_W <= cols ? vf32_load(from + v)
-                                            : vf32_load_n(from + v, lb_max(0, cols - v), vf32_zero()));
-      }
-    }
-    return;
-  }
+/* Packs a panel of a transposed B: columns [j, j + cols), at most LB_NR, and rows [p, p + depth) of op(B). */
+static void gemm_pack_transposed(const GemmF32 *g, int64_t j, int64_t cols, int64_t p, int64_t depth, float *restrict to) {
   for (int64_t v = 0; v < LB_NR; v += LB_W) {
     const float *from = g->b + (j + v) * g->ldb + p;
     int64_t q = 0;
@@ -214,6 +211,31 @@ static void gemm_pack_b(const GemmF32 *g, int64_t j, int64_t cols, int64_t p, in
   }
 }
 
+/* Packs the panels of columns [j, j + cols) and rows [p, p + depth) of op(B), the last one filled up with zeros. */
+static void gemm_pack_b(const GemmF32 *g, int64_t j, int64_t cols, int64_t p, int64_t depth, float *restrict panels) {
+  int64_t panel = GEMM_PANEL(depth, LB_NR);
+  if (g->options & LB_GEMM_TRANS_B) {
+    for (int64_t q = 0; q < cols; q += LB_NR) {
+      gemm_pack_transposed(g, j + q, lb_min(LB_NR, cols - q), p, depth, panels + q / LB_NR * panel);
+    }
+    return;
+  }
+  /* A row of B after the other, into all panels: memory is read in order. */
+  for (int64_t r = 0; r < depth; r++) {
+    const float *from = g->b + (p + r) * g->ldb + j;
+    float *to = panels + r * LB_NR;
+    /* Rows lie on pages of their own, where the processor does not look ahead by itself. */
+    const float *ahead = r + 4 < depth ? from + 4 * g->ldb : from;
+    for (int64_t q = 0; q < cols; q += LB_NR, to += panel) {
+      for (int64_t v = 0; v < LB_NR; v += LB_W) {
+        int64_t n = cols - q - v;
+        LB_PREFETCH(ahead + q + v);
+        vf32_store(to + v, n >= LB_W ? vf32_load(from + q + v) : vf32_load_n(from + q + v, lb_max(0, n), vf32_zero()));
+      }
+    }
+  }
+}
+
 /* The rows [i, i + rows) of the columns whose panels are packed, for one block of k. */
 static void gemm_block(const GemmF32 *g, int64_t i, int64_t rows, int64_t j, int64_t cols, int64_t p, int64_t depth,
                        const float *panels, float *copy) {
@@ -221,7 +243,7 @@ static void gemm_block(const GemmF32 *g, int64_t i, int64_t rows, int64_t j, int
   float beta = p == 0 ? g->beta : 1.0f;
   gemm_copy_a(g, i, rows, p, depth, copy);
   for (int64_t q = 0; q < cols; q += LB_NR) {
-    const float *panel = panels + q * depth;
+    const float *panel = panels + q / LB_NR * GEMM_PANEL(depth, LB_NR);
     int64_t width = lb_min(LB_NR, cols - q);
     for (int64_t r = 0; r < rows; r += LB_MR) {
       int64_t height = lb_min(LB_MR, rows - r);
@@ -241,16 +263,14 @@ int32_t LB_TIER(lb_gemm_f32)(const GemmF32 *g, int64_t row_from, int64_t row_to,
     return LB_OK;
   }
   float *panels = g->scratch;
-  float *copy = panels + GEMM_WIDTH * GEMM_DEPTH;
+  float *copy = panels + GEMM_PANEL(GEMM_DEPTH, GEMM_WIDTH);
   for (int64_t j = col_from; j < col_to; j += GEMM_WIDTH) {
     int64_t cols = lb_min(GEMM_WIDTH, col_to - j);
     int64_t p = 0;
     /* Once at least: with k = 0 the sums are 0, and C still becomes act(beta C + bias). */
     do {
       int64_t depth = lb_min(GEMM_DEPTH, g->k - p);
-      for (int64_t q = 0; q < cols; q += LB_NR) {
-        gemm_pack_b(g, j + q, lb_min(LB_NR, cols - q), p, depth, panels + q * depth);
-      }
+      gemm_pack_b(g, j, cols, p, depth, panels);
       for (int64_t i = row_from; i < row_to; i += GEMM_HEIGHT) {
         gemm_block(g, i, lb_min(GEMM_HEIGHT, row_to - i), j, cols, p, depth, panels, copy);
       }

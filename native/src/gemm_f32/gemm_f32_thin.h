@@ -8,6 +8,8 @@
  * scratch, and then finished: alpha, beta, bias, act. The sums of an element do not depend on where a strip begins.
  */
 
+#define GEMM_DOT_SUMS (LB_W == 16 ? 16 : 8)
+
 /* acc[s][line] for S rows of the large operand, read at the same time. */
 LB_INLINE void gemm_dots(const int S, const int lines, int64_t k, const float *x, const float *rows, int64_t stride,
                          float *sums) {
@@ -24,7 +26,7 @@ LB_INLINE void gemm_dots(const int S, const int lines, int64_t k, const float *x
     vf32 xs[GEMM_DOT_LINES];
     LB_UNROLL
     for (int l = 0; l < lines; l++) {
-      xs[l] = vf32_load(x + l * k + p);
+      xs[l] = vf32_load(x + l * GEMM_LINE(k) + p);
     }
     LB_UNROLL
     for (int s = 0; s < S; s++) {
@@ -41,7 +43,7 @@ LB_INLINE void gemm_dots(const int S, const int lines, int64_t k, const float *x
       vf32 row = vf32_load_n(rows + s * stride + p, k - p, vf32_zero());
       LB_UNROLL
       for (int l = 0; l < lines; l++) {
-        acc[s][l] = vf32_fma(row, vf32_load_n(x + l * k + p, k - p, vf32_zero()), acc[s][l]);
+        acc[s][l] = vf32_fma(row, vf32_load_n(x + l * GEMM_LINE(k) + p, k - p, vf32_zero()), acc[s][l]);
       }
     }
   }
@@ -57,9 +59,11 @@ LB_INLINE void gemm_dots(const int S, const int lines, int64_t k, const float *x
 /* Dot products of each of `count` rows with each line. */
 LB_INLINE void gemm_dot_strip(const int lines, int64_t k, const float *x, const float *rows, int64_t stride, int64_t count,
                               float *sums) {
+  /* As many rows at a time as there are registers for their sums. */
+  const int group = lines * 4 <= GEMM_DOT_SUMS ? 4 : lines * 2 <= GEMM_DOT_SUMS ? 2 : 1;
   int64_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    gemm_dots(4, lines, k, x, rows + i * stride, stride, sums + i);
+  for (; i + group <= count; i += group) {
+    gemm_dots(group, lines, k, x, rows + i * stride, stride, sums + i);
   }
   for (; i < count; i++) {
     gemm_dots(1, lines, k, x, rows + i * stride, stride, sums + i);
@@ -78,8 +82,20 @@ LB_NOINLINE void gemm_dot_lines(int64_t lines, int64_t k, const float *x, const 
     case 3:
       gemm_dot_strip(3, k, x, rows, stride, count, sums);
       break;
-    default:
+    case 4:
       gemm_dot_strip(4, k, x, rows, stride, count, sums);
+      break;
+    case 5:
+      gemm_dot_strip(5, k, x, rows, stride, count, sums);
+      break;
+    case 6:
+      gemm_dot_strip(6, k, x, rows, stride, count, sums);
+      break;
+    case 7:
+      gemm_dot_strip(7, k, x, rows, stride, count, sums);
+      break;
+    default:
+      gemm_dot_strip(8, k, x, rows, stride, count, sums);
       break;
   }
 }
@@ -119,12 +135,12 @@ LB_NOINLINE void gemm_sum_lines(int64_t lines, int64_t k, const float *x, const 
   int64_t p = 0;
   for (; p + 4 <= k; p += 4) {
     for (int64_t l = 0; l < lines; l++) {
-      gemm_add_rows(4, x + l * k + p, rows + p * stride, stride, count, sums + l * GEMM_STRIP);
+      gemm_add_rows(4, x + l * GEMM_LINE(k) + p, rows + p * stride, stride, count, sums + l * GEMM_STRIP);
     }
   }
   for (; p < k; p++) {
     for (int64_t l = 0; l < lines; l++) {
-      gemm_add_rows(1, x + l * k + p, rows + p * stride, stride, count, sums + l * GEMM_STRIP);
+      gemm_add_rows(1, x + l * GEMM_LINE(k) + p, rows + p * stride, stride, count, sums + l * GEMM_STRIP);
     }
   }
 }
@@ -178,11 +194,11 @@ static void gemm_thin(const GemmF32 *g, int64_t row_from, int64_t row_to, int64_
   const float *large = few_rows ? g->b : g->a;
   int64_t stride = few_rows ? g->ldb : g->lda;
   float *sums = g->scratch;
-  float *old = sums + GEMM_SUM_LINES * GEMM_STRIP;
+  float *old = sums + GEMM_DOT_LINES * GEMM_STRIP;
   float *x = old + GEMM_STRIP;
   for (int64_t l = 0; l < lines; l++) {
     for (int64_t p = 0; p < g->k; p++) {
-      x[l * g->k + p] = small[(line_from + l) * across + p * along];
+      x[l * GEMM_LINE(g->k) + p] = small[(line_from + l) * across + p * along];
     }
   }
   for (int64_t i = from; i < to; i += GEMM_STRIP) {
