@@ -84,8 +84,7 @@ final class Ceilings {
         loops.open();
         if (first) {
           double nanos = median(loops::fma, once);
-          ceilings.addArithmetic(
-              Work.Arithmetic.FMA, n, CeilingsBenchmark.fmaFlops(n), nanos);
+          ceilings.addArithmetic(Work.Arithmetic.FMA, n, CeilingsBenchmark.fmaFlops(n), nanos);
           first = false;
         }
         double copyBytes = CeilingsBenchmark.copyBytes(loops.shape);
@@ -122,8 +121,7 @@ final class Ceilings {
    * @param cold whether they come from beyond all caches
    */
   double rooflineNanos(Work work, int threads, long residentBytes, boolean cold) {
-    TreeMap<Long, Double> levels =
-        bandwidth.get(work.mostlyReads() ? READ : COPY).get(threads);
+    TreeMap<Long, Double> levels = bandwidth.get(work.mostlyReads() ? READ : COPY).get(threads);
     int level =
         cold || residentBytes > Caches.LAST_LEVEL
             ? 2

@@ -25,8 +25,8 @@ import org.openjdk.jmh.annotations.TearDown;
 
 /**
  * What the machine can do at most, with the instructions that the kernels use: fused multiply-adds
- * on registers, and copies and reads of buffers in a cache or beyond all of them. A copy counts the bytes read and
- * the bytes written.
+ * on registers, and copies and reads of buffers in a cache or beyond all of them. A copy counts the
+ * bytes read and the bytes written.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SampleTime)
@@ -35,6 +35,7 @@ public class CeilingsBenchmark {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
   private static final long FMA_ROUNDS = 1_000_000;
   private static final int ACCUMULATORS = 12;
+
   /** What the loops take at once with vectors of at most 512 bits. */
   private static final long GRAIN_FLOATS = 64;
 

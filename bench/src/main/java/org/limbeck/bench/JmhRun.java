@@ -106,8 +106,7 @@ final class JmhRun {
     double spread = (times.getPercentile(75) - times.getPercentile(25)) / 2 / median;
     try (Case c =
         Stems.find(kernel.stem()).orElseThrow().open(kernel.mode(), Shapes.sizes(shape))) {
-      double roofline =
-          ceilings.rooflineNanos(c.work(), threads, c.footprint(), kernel.cold());
+      double roofline = ceilings.rooflineNanos(c.work(), threads, c.footprint(), kernel.cold());
       Row row =
           Row.of(
               kernel.stem(),

@@ -26,7 +26,9 @@ final class Machine {
         "commit " + System.getProperty(COMMIT_PROPERTY, "unknown"));
   }
 
-  /** Returns what decides whether two runs can be compared: processor, their number, its vectors. */
+  /**
+   * Returns what decides whether two runs can be compared: processor, their number, its vectors.
+   */
   static String kind() {
     return String.join(
         SEPARATOR,

@@ -26,7 +26,7 @@ import picocli.CommandLine.Option;
  * <p>Exits 0 on success, 1 if a benchmark fails its check or a kernel got slower, 2 on bad usage.
  */
 @Command(
-    name = "bench",
+    name = "limbeck bench",
     mixinStandardHelpOptions = true,
     description = {
       "Measures the machine's ceilings, then kernels as a percentage of their roofline, each beside"
@@ -61,8 +61,7 @@ public final class Main implements Callable<Integer> {
       split = ",",
       description = "The numbers of threads (default: 1 and one for each processor).")
   private List<Integer> threads =
-      List.copyOf(
-          new LinkedHashSet<>(List.of(1, Runtime.getRuntime().availableProcessors())));
+      List.copyOf(new LinkedHashSet<>(List.of(1, Runtime.getRuntime().availableProcessors())));
 
   @Option(
       names = "--peers",
@@ -107,9 +106,7 @@ public final class Main implements Callable<Integer> {
       description = "Measures with JMH, in forks and without peers: slower, for regressions.")
   private boolean jmh;
 
-  @Option(
-      names = "--once",
-      description = "Runs everything once, cold: a check, not a measurement.")
+  @Option(names = "--once", description = "Runs everything once, cold: a check, not a measurement.")
   private boolean once;
 
   @Option(names = "--quiet", description = "Prints no progress.")
@@ -236,8 +233,7 @@ public final class Main implements Callable<Integer> {
       for (Buffers kind : buffers) {
         for (String backend : backends) {
           requests.add(
-              new Worker.Request(
-                  stem.stem(), shape, mode, kind == Buffers.cold, backend, false));
+              new Worker.Request(stem.stem(), shape, mode, kind == Buffers.cold, backend, false));
         }
       }
     }

@@ -16,8 +16,7 @@ import java.util.stream.IntStream;
  * @param kept the pairs that count
  * @param taken all pairs
  */
-record Paired(
-    double nanos, double peerNanos, double ratio, double spread, int kept, int taken) {
+record Paired(double nanos, double peerNanos, double ratio, double spread, int kept, int taken) {
   /** A pair beside which the calibration loop moved by more is discarded. */
   static final double CALIBRATION_BOUND = 0.05;
 
@@ -65,8 +64,7 @@ record Paired(
   }
 
   /** Summarises pairs; loop i ran before pair i, loop i + 1 after it. */
-  static Paired summary(
-      double[] our, double[] their, double[] loops, int taken, boolean hasPeer) {
+  static Paired summary(double[] our, double[] their, double[] loops, int taken, boolean hasPeer) {
     double usual = quantile(Arrays.copyOf(loops, taken + 1), 0.5);
     int[] still =
         IntStream.range(0, taken)

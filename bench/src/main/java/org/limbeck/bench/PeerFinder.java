@@ -2,6 +2,7 @@
 package org.limbeck.bench;
 
 import java.util.List;
+import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.stream.Collectors;
 import org.limbeck.bench.peer.Peer;
@@ -16,7 +17,7 @@ final class PeerFinder {
    * @throws UsageException if there is none of that name
    */
   static Peer find(String name) {
-    List<Peer> all = ServiceLoader.load(Peer.class).stream().map(p -> p.get()).toList();
+    List<Peer> all = all();
     if (all.isEmpty()) {
       throw new UsageException(
           "--peers " + name + " needs a build with the Maven profile peers: mvn -Ppeers package");
@@ -31,5 +32,13 @@ final class PeerFinder {
                         + name
                         + "; expected "
                         + all.stream().map(Peer::name).sorted().collect(Collectors.joining(", "))));
+  }
+
+  private static List<Peer> all() {
+    try {
+      return ServiceLoader.load(Peer.class).stream().map(ServiceLoader.Provider::get).toList();
+    } catch (ServiceConfigurationError e) {
+      return List.of(); // an earlier build with the profile left its list of names behind
+    }
   }
 }

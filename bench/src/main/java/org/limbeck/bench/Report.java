@@ -150,9 +150,7 @@ final class Report {
     rows.stream()
         .filter(row -> !row.peer().isEmpty())
         .forEach(
-            row ->
-                paths.add(
-                    List.of(row.peer(), Integer.toString(row.threads()), row.peerPath())));
+            row -> paths.add(List.of(row.peer(), Integer.toString(row.threads()), row.peerPath())));
     text.append("\n## Code paths of the peers, as they report them\n\n");
     table(text, List.of("peer", "threads", "code path"), List.copyOf(paths));
   }

@@ -40,8 +40,7 @@ final class ReportPlots {
     try {
       plots.put(ROOFLINE, png(roofline(ceilings, rows)));
       for (String stem : Report.stems(rows)) {
-        List<Row> compared =
-            rows.stream().filter(row -> row.stem().equals(stem)).toList();
+        List<Row> compared = rows.stream().filter(row -> row.stem().equals(stem)).toList();
         if (compared.stream().anyMatch(Row::hasRatio)) {
           plots.put(ratios(stem), png(ratios(stem, compared)));
         }

@@ -222,8 +222,7 @@ final class Worker {
     }
 
     String line() {
-      return String.join(
-          "\t", stem, shape, mode, "" + cold, backend, "" + firstOfMode);
+      return String.join("\t", stem, shape, mode, "" + cold, backend, "" + firstOfMode);
     }
 
     /** Returns the mode as results name it. */

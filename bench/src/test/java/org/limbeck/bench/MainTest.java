@@ -198,7 +198,8 @@ class MainTest {
     Path csv = directory.resolve("measured.csv");
     List<Row> rows =
         List.of(
-            Row.parse("ceiling,registers,fma,1,vector,1000,200.000,0.000,100.0,machine,a; b,1000,1"),
+            Row.parse(
+                "ceiling,registers,fma,1,vector,1000,200.000,0.000,100.0,machine,a; b,1000,1"),
             Row.parse("ceiling,65536,copy,1,vector,1000,0.000,40.000,100.0,machine,a; b,1000,1"),
             Row.parse("gemm_f32,64x64x64,NN,1,vector,4000,131.1,12.3,65.0,blas,fast core,2000,0.5"),
             Row.parse("gemm_f32,64x64x64,NT,1,vector,4000,131.1,12.3,65.0,blas,fast core,6000,1.5"),
@@ -271,6 +272,6 @@ class MainTest {
   void helpIsThere() {
     Run run = bench("--help");
     assertEquals(0, run.exit(), "exit");
-    assertTrue(run.out().get(0).startsWith("Usage: bench"), run.out().toString());
+    assertTrue(run.out().get(0).startsWith("Usage: limbeck bench"), run.out().toString());
   }
 }

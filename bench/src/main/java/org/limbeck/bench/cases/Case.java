@@ -108,8 +108,7 @@ public final class Case implements AutoCloseable {
 
   /** Adds an output and how far it may be from the reference's. */
   Case output(String name, long rowCount, long cols, double absolute, Part part) {
-    return add(
-        name, memory.matrix(DType.F32, rowCount, cols), Role.OUTPUT, part, absolute, 1e-5);
+    return add(name, memory.matrix(DType.F32, rowCount, cols), Role.OUTPUT, part, absolute, 1e-5);
   }
 
   /** Adds the sum of a loss. */

@@ -52,12 +52,7 @@ final class RowLossCases<S> extends StemCases {
               Operation<S, RowLoss.Arguments> loss = limbeck.operation(op, spec);
               RowLoss.Arguments arguments =
                   new RowLoss.Arguments(
-                      t.of("student"),
-                      t.of("teacher"),
-                      null,
-                      t.of("gradient"),
-                      null,
-                      t.of("loss"));
+                      t.of("student"), t.of("teacher"), null, t.of("gradient"), null, t.of("loss"));
               return () -> loss.run(arguments);
             });
   }

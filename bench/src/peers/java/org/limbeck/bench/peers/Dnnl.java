@@ -137,9 +137,7 @@ final class Dnnl implements PeerSession {
       call.add(
           DNNL_ARG_WEIGHTS,
           call.reordered(
-              b,
-              work.of("b"),
-              dnnl_primitive_desc_query_md(chosen, dnnl_query_weights_md, 0)));
+              b, work.of("b"), dnnl_primitive_desc_query_md(chosen, dnnl_query_weights_md, 0)));
     }
     if (epilogue) {
       call.input(DNNL_ARG_BIAS, bias, work.of("bias"));

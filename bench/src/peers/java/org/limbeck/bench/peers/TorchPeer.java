@@ -41,8 +41,7 @@ public final class TorchPeer implements Peer {
 
   @Override
   public List<Setting> settings() {
-    return List.of(
-        new Setting(NAME, ALWAYS), new Setting(NAME + "-memory-kept", MEMORY_KEPT));
+    return List.of(new Setting(NAME, ALWAYS), new Setting(NAME + "-memory-kept", MEMORY_KEPT));
   }
 
   @Override

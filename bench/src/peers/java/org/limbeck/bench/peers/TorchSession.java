@@ -179,9 +179,7 @@ final class TorchSession implements PeerSession {
 
   private static Tensor maps(Tensor query, Tensor key, Scalar scale) {
     Tensor scores =
-        torch
-            .matmul(query.transpose(1, 2), key.transpose(1, 2).transpose(2, 3))
-            .mul(scale);
+        torch.matmul(query.transpose(1, 2), key.transpose(1, 2).transpose(2, 3)).mul(scale);
     return torch.softmax(scores, 3);
   }
 
