@@ -68,7 +68,7 @@ public final class Main implements Callable<Integer> {
       paramLabel = "NAME",
       split = ",",
       description =
-          "The libraries to compare with: openblas, onednn, mkl, torch (default: none). They need"
+          "The libraries to compare with: openblas, onednn, mkl, torch, onnxruntime (default: none). They need"
               + " a build with the Maven profile peers; the launcher makes one.")
   private List<String> peers = List.of();
 
@@ -89,7 +89,7 @@ public final class Main implements Callable<Integer> {
       names = "--millis",
       paramLabel = "N",
       description = "About how long a row takes (default: ${DEFAULT-VALUE}).")
-  private int millis = 150;
+  private int millis = 100;
 
   @Option(names = "--csv", paramLabel = "FILE", description = "Writes the rows to a file too.")
   private Path csv;

@@ -24,7 +24,10 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
   static final int FEWEST_PAIRS = 3;
 
   private static final int MOST_PAIRS = 51;
-  private static final int USUAL_PAIRS = 7;
+  private static final int USUAL_PAIRS = 5;
+
+  /** So many are taken, and no more, to find enough that count. */
+  private static final int PATIENCE = 15;
 
   /** A shorter side of a pair is repeated: the clock and the change of code would count. */
   private static final double SHORTEST_SIDE_NANOS = 1.5e6;
@@ -49,7 +52,10 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
     long end = System.nanoTime() + millis * 1_000_000L;
     loops[0] = nanos(calibration, 1);
     int taken = 0;
-    while (taken < most && (taken < USUAL_PAIRS || System.nanoTime() < end)) {
+    while (taken < most
+        && (taken < USUAL_PAIRS
+            || System.nanoTime() < end
+            || (taken < PATIENCE && undisturbed(loops, taken).length < FEWEST_PAIRS))) {
       if (taken % 2 == 0) {
         our[taken] = nanos(ours, ourCalls);
         their[taken] = nanos(other, peerCalls);
@@ -65,11 +71,7 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
 
   /** Summarises pairs; loop i ran before pair i, loop i + 1 after it. */
   static Paired summary(double[] our, double[] their, double[] loops, int taken, boolean hasPeer) {
-    double usual = quantile(Arrays.copyOf(loops, taken + 1), 0.5);
-    int[] still =
-        IntStream.range(0, taken)
-            .filter(i -> near(loops[i], usual) && near(loops[i + 1], usual))
-            .toArray();
+    int[] still = undisturbed(loops, taken);
     // Too few would be worse than disturbed ones; the count tells.
     int[] used = still.length >= FEWEST_PAIRS ? still : IntStream.range(0, taken).toArray();
     double[] ours = pick(our, used);
@@ -86,6 +88,13 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
         spread,
         still.length,
         taken);
+  }
+
+  private static int[] undisturbed(double[] loops, int taken) {
+    double usual = quantile(Arrays.copyOf(loops, taken + 1), 0.5);
+    return IntStream.range(0, taken)
+        .filter(i -> near(loops[i], usual) && near(loops[i + 1], usual))
+        .toArray();
   }
 
   private static boolean near(double loop, double usual) {

@@ -46,7 +46,7 @@ final class Prepared implements AutoCloseable {
       Limbeck reference,
       int warmUpMillis) {
     try (Case small = stem.openSmall(mode)) {
-      Bench.warmUp(warmUpMillis, small.bind(limbeck));
+      Bench.settle(warmUpMillis, small.bind(limbeck));
     }
     try (Case small = stem.openSmall(mode)) {
       small.check(limbeck, reference, true);

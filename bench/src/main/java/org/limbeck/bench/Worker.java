@@ -34,6 +34,10 @@ final class Worker {
   /** Peers round and sum in their own order, in float32 where ours sums in double. */
   private static final double PEER_SLACK = 8;
 
+  private static final int WARM_UP_MILLIS = 400;
+  private static final int SETTLE_MILLIS = 50;
+  private static final int FIRST_SETTLE_MILLIS = 500;
+
   private final PrintStream out;
   private final int threads;
   private final int millis;
@@ -112,7 +116,7 @@ final class Worker {
         return;
       }
     }
-    int warmUp = once ? 0 : Math.max(200, 2 * millis);
+    int warmUp = once ? 0 : WARM_UP_MILLIS;
     try (Prepared prepared =
         Prepared.open(
             stem,
@@ -122,6 +126,11 @@ final class Worker {
             limbeck,
             reference,
             request.firstOfMode() ? warmUp : 0)) {
+      if (!once) {
+        // Other shapes may take other ways through the kernels.
+        Bench.settle(
+            request.firstOfMode() ? FIRST_SETTLE_MILLIS : SETTLE_MILLIS, prepared.ours());
+      }
       Paired paired;
       if (session == null) {
         paired = Paired.run(prepared.ours(), null, calibration, millis, once);

