@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import org.limbeck.bench.cases.StemCases;
 import org.limbeck.bench.cases.Stems;
 import org.limbeck.bench.peer.Peer;
@@ -38,6 +39,7 @@ public final class Main implements Callable<Integer> {
   static final int BAD_INPUT = 2;
 
   private static final String VECTOR = "vector";
+  private static final int ROWS_BETWEEN_SAVES = 20;
 
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
@@ -180,41 +182,42 @@ public final class Main implements Callable<Integer> {
     Table table = new Table(out);
     ceilings.rows().forEach(table::ceiling);
     List<QuickRun.Outcome> outcomes = new ArrayList<>();
-    PrintWriter err = spec.commandLine().getErr();
+    Consumer<QuickRun.Outcome> rows =
+        outcome -> {
+          outcomes.add(outcome);
+          table.add(outcome);
+          if (outcomes.size() % ROWS_BETWEEN_SAVES == 0) {
+            save(ceilings, outcomes);
+          }
+        };
     int failures = 0;
     if (jmh) {
-      JmhRun.run(
-          cases,
-          threads,
-          ceilings,
-          once,
-          quiet,
-          outcome -> {
-            outcomes.add(outcome);
-            table.add(outcome);
-          });
+      JmhRun.run(cases, threads, ceilings, once, quiet, rows);
     } else {
-      QuickRun run =
+      Progress progress = new Progress(quiet ? null : spec.commandLine().getErr());
+      failures =
           new QuickRun(
-              ceilings,
-              millis,
-              once,
-              outcome -> {
-                outcomes.add(outcome);
-                table.add(outcome);
-              },
-              problem -> report(spec.commandLine(), problem, FAILED),
-              new Progress(quiet ? null : err));
-      failures = run.run(cases, chosenPeers, threads);
+                  ceilings,
+                  millis,
+                  once,
+                  rows,
+                  problem -> report(spec.commandLine(), problem, FAILED),
+                  progress)
+              .run(cases, chosenPeers, threads);
     }
     table.end();
+    save(ceilings, outcomes);
+    boolean slower = comparison != null && printComparison(comparison.slower(outcomes), out);
+    return failures > 0 || slower ? FAILED : 0;
+  }
+
+  /** Writes what there is: an interrupted run leaves its rows behind. */
+  private void save(Ceilings ceilings, List<QuickRun.Outcome> outcomes) {
     if (csv != null) {
       List<Row> rows = new ArrayList<>(ceilings.rows());
       outcomes.forEach(outcome -> rows.add(outcome.row()));
       ResultFile.write(csv, rows);
     }
-    boolean slower = comparison != null && printComparison(comparison.slower(outcomes), out);
-    return failures > 0 || slower ? FAILED : 0;
   }
 
   private static boolean printComparison(List<String> slower, PrintWriter out) {

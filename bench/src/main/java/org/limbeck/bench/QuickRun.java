@@ -111,11 +111,16 @@ final class QuickRun {
       try (WorkerProcess worker =
           new WorkerProcess(part.peer(), part.setting(), part.threads(), millis, once)) {
         boolean alive = true;
+        boolean answered = false;
         while (alive && !left.isEmpty()) {
           Worker.Request request = left.remove();
           String kernel = request.stem() + request.mode() + request.backend();
           progress.at(part.label() + ", " + request.stem() + " " + request.shape());
           alive = take(part, request, worker.ask(request.withFirstOfMode(warm.add(kernel))));
+          answered |= alive;
+        }
+        if (!answered) {
+          return; // it cannot even begin, and another one could not either
         }
       }
     }
