@@ -70,8 +70,8 @@ public final class Main implements Callable<Integer> {
       paramLabel = "NAME",
       split = ",",
       description =
-          "The libraries to compare with: openblas, onednn, mkl, torch, onnxruntime (default: none). They need"
-              + " a build with the Maven profile peers; the launcher makes one.")
+          "The libraries to compare with: openblas, onednn, mkl, torch, onnxruntime (default:"
+              + " none). They need a build with the Maven profile peers; the launcher makes one.")
   private List<String> peers = List.of();
 
   @Option(

@@ -133,7 +133,10 @@ final class QuickRun {
       case Worker.ABSENT -> {}
       default -> {
         failures++;
-        withPeer.add(key(request, part.threads()));
+        if (answer.kind().equals(Worker.FAILED)) {
+          // Alone it would fail again; where the process ended, it may have been the peer.
+          withPeer.add(key(request, part.threads()));
+        }
         problems.accept(
             String.join(" ", request.stem(), request.shape(), request.label())
                 + " ("
