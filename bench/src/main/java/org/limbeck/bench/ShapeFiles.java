@@ -9,25 +9,27 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.limbeck.bench.cases.Shapes;
 
 /**
  * The shapes to measure, from files {@code <stem>.csv} with the columns shape and reason: those of
  * {@code bench/shapes}, which travel in the jar, or others in a directory.
  */
-final class Shapes {
+final class ShapeFiles {
   private static final String HEADER = "shape,reason";
 
-  private Shapes() {}
+  private ShapeFiles() {}
 
   /**
    * Returns the shapes of a stem.
    *
-   * @param stem the stem
+   * @param stem the stem, or {@code ceiling}
+   * @param dimensions how many sizes a shape has
    * @param directory where its file lies; null for the built-in ones
    * @throws UsageException if the file cannot be read or holds something else
    */
-  static List<String> of(Stem stem, Path directory) {
-    String name = stem.label() + ".csv";
+  static List<String> of(String stem, int dimensions, Path directory) {
+    String name = stem + ".csv";
     String where = directory == null ? name : directory.resolve(name).toString();
     String text = directory == null ? resource(name) : read(directory.resolve(name));
     List<String> lines = text.lines().filter(line -> !line.isBlank()).toList();
@@ -38,34 +40,27 @@ final class Shapes {
     List<String> shapes = new ArrayList<>();
     for (String line : lines.subList(1, lines.size())) {
       String shape = line.substring(0, Math.max(0, line.indexOf(',')));
-      if (!shape.matches("[1-9]\\d{0,8}(x[1-9]\\d{0,8}){" + (stem.dimensions() - 1) + "}")) {
+      if (!shape.matches(Shapes.pattern(dimensions))) {
         throw new UsageException(
             where
                 + ": the line \""
                 + line
                 + "\" does not begin with a shape of "
-                + stem.dimensions()
+                + dimensions
                 + " sizes, such as "
                 + "64"
-                + "x64".repeat(stem.dimensions() - 1));
+                + "x64".repeat(dimensions - 1));
       }
       shapes.add(shape);
     }
     return shapes;
   }
 
-  /** Returns the sizes of a shape such as 1024x768x3072. */
-  static long[] sizes(String shape) {
-    String[] parts = shape.split("x", -1);
-    long[] sizes = new long[parts.length];
-    for (int i = 0; i < parts.length; i++) {
-      sizes[i] = Long.parseLong(parts[i]);
-    }
-    return sizes;
-  }
-
   private static String resource(String name) {
-    try (InputStream in = Shapes.class.getResourceAsStream("shapes/" + name)) {
+    try (InputStream in = ShapeFiles.class.getResourceAsStream("shapes/" + name)) {
+      if (in == null) {
+        throw new UsageException("there is no file of shapes " + name);
+      }
       return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
