@@ -19,11 +19,14 @@
 #define LB_NOINLINE static __attribute__((noinline))
 #define LB_LIKELY(c) __builtin_expect(!!(c), 1)
 #define LB_PREFETCH(p) __builtin_prefetch(p)
+/* Into the second cache level. */
+#define LB_PREFETCH_FAR(p) __builtin_prefetch(p, 0, 2)
 #else
 #define LB_INLINE static inline
 #define LB_NOINLINE static
 #define LB_LIKELY(c) (c)
 #define LB_PREFETCH(p) ((void)(p))
+#define LB_PREFETCH_FAR(p) ((void)(p))
 #endif
 
 /* Declares a function for every tier: LB_DECLARE(lb_stem, (int64_t n, float *x)); */
