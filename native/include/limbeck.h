@@ -51,6 +51,7 @@ extern "C" {
 /* Status codes. */
 #define LB_OK 0
 #define LB_BAD_SIZE 1 /* a size is negative, or a range is not inside its matrix */
+#define LB_BAD_OPTION 2 /* an option has no such value */
 
 /* Returns LB_ABI of the library, to be compared with that of the caller's header. */
 LB_API int32_t lb_abi(void);
@@ -84,6 +85,89 @@ LB_API int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, 
                            int64_t col_from, int64_t col_to, void *LB_RESTRICT scratch);
 
 /*
+ * fake_quant: values are replaced by the nearest of few levels. With x' = x brought within [-clip, clip] (infinity: no
+ * clip), statistics over each group, Qp = 2^(bits - 1) - 1, N = 2^bits - 1, rounding half to even:
+ *
+ *   ternary    D = 0.7 mean |x'|, a = mean of those |x'| > D; y = a, 0, -a, codes 1, 0, -1 by x' > D, else, x' < -D
+ *   symmetric  s = Qp / max |x'|; code = round(x' s), y = code / s; scale max |x'| / Qp
+ *   minmax     m = min x', r = max x' - m + 1e-8; code = round((x' - m) / r N), y = code / N r + m; scale r / N, zero m
+ *   lsq        code = round(min(max(x / step, -Qp - 1), Qp)), y = code step
+ *   midrise    c = 2 mean |x'|; y = -c, -c/3, c/3, c, codes 0 to 3, the nearest; 0 is positive
+ *   sign       y = mean |x'| with the sign of x', codes 1, -1; 0 is positive
+ *
+ * A group is a block of group_rows by group_cols elements; `across` of them lie side by side, so that group g begins at row
+ * g / across * group_rows, column g % across * group_cols. A large group is worked on in pieces: unit u is piece
+ * u % pieces of group u / pieces, where pieces = lb_fake_quant_pieces(group_rows, group_cols).
+ *
+ * x f32, y f32, codes int8_t or uint8_t (minmax, midrise) with row strides; y may be x with the same stride; y, codes,
+ * scale and zero may be null; scale and zero f32, one for each group.
+ *
+ * Zeros give zeros and scale 0. NaN makes its group NaN, scale included, codes 0. Sums in double, all else in float in the
+ * order written: codes and, but for the rounding of a mean, values are those of these formulas. The bits of a sum depend
+ * on the tier and on how the group is cut, which follows from its shape.
+ *
+ * LB_BAD_SIZE: from < 0, to < from, or a size of the group or `across` below 1. LB_BAD_OPTION: another scheme, or bits
+ * outside 2 to 8.
+ */
+#define LB_FAKE_QUANT_TERNARY 0
+#define LB_FAKE_QUANT_SYMMETRIC 1
+#define LB_FAKE_QUANT_MINMAX 2
+#define LB_FAKE_QUANT_LSQ 3
+#define LB_FAKE_QUANT_MIDRISE 4
+#define LB_FAKE_QUANT_SIGN 5
+
+/* Floats of one group that lb_fake_quant_parameters writes and lb_fake_quant_apply reads. */
+#define LB_FAKE_QUANT_PARAMETERS 4
+
+/* Returns into how many pieces a group is cut; 0 where a size is below 1. */
+LB_API int64_t lb_fake_quant_pieces(int64_t group_rows, int64_t group_cols);
+
+/* All of the groups [from, to), one after the other. `step` is read for lsq alone. */
+LB_API int32_t lb_fake_quant_forward(int32_t tier, int32_t scheme, int32_t bits, float clip, float step, const float *x,
+                                     int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride,
+                                     float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows,
+                                     int64_t group_cols, int64_t across);
+
+/*
+ * First step for large groups: the statistics of the units [from, to), partials[2 u] and partials[2 u + 1] written. With
+ * parameters, of ternary: the second statistics, of the elements above the threshold.
+ */
+LB_API int32_t lb_fake_quant_reduce(int32_t tier, int32_t scheme, float clip, const float *parameters, const float *x,
+                                    int64_t x_stride, double *partials, int64_t from, int64_t to, int64_t group_rows,
+                                    int64_t group_cols, int64_t across);
+
+/*
+ * Second step: what the partial statistics of the groups [from, to) add up to, in order, LB_FAKE_QUANT_PARAMETERS floats
+ * a group, and its scale and zero. For ternary it is called again (second = 1) after a second reduction.
+ */
+LB_API int32_t lb_fake_quant_parameters(int32_t tier, int32_t scheme, int32_t second, int32_t bits, float clip, float step,
+                                        const double *partials, float *parameters, float *scale, float *zero, int64_t from,
+                                        int64_t to, int64_t group_rows, int64_t group_cols);
+
+/* Last step: values and codes of the units [from, to). */
+LB_API int32_t lb_fake_quant_apply(int32_t tier, int32_t scheme, int32_t bits, float clip, const float *parameters,
+                                   const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes,
+                                   int64_t codes_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols,
+                                   int64_t across);
+
+/*
+ * fake_quant, backward, of the units [from, to): gx = gy where |x| < clip, and < scale of the group if scale is not null;
+ * 0 elsewhere, and where x is NaN. Where x is null the gradient passes everywhere. gx may be gy with the same stride.
+ */
+LB_API int32_t lb_fake_quant_backward(int32_t tier, float clip, const float *x, int64_t x_stride, const float *scale,
+                                      const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from,
+                                      int64_t to, int64_t group_rows, int64_t group_cols, int64_t across);
+
+/*
+ * The same for lsq: gx = gy where x / step is within [-Qp - 1, Qp], or everywhere where `plain` is not 0; partials[u] = the
+ * sum of gy times the bound that x / step exceeds, or else times code - x / step, in double.
+ */
+LB_API int32_t lb_fake_quant_backward_step(int32_t tier, int32_t bits, int32_t plain, float step, const float *x,
+                                           int64_t x_stride, const float *gy, int64_t gy_stride, float *gx,
+                                           int64_t gx_stride, double *partials, int64_t from, int64_t to,
+                                           int64_t group_rows, int64_t group_cols, int64_t across);
+
+/*
  * softmax: y_j = exp(x_j - max x) / sum_k exp(x_k - max x) of the rows [from, to).
  *
  * x f32 [rows, cols], row stride x_stride; y f32 [rows, cols], row stride y_stride, written; y may be x with the same
@@ -101,6 +185,56 @@ LB_API int32_t lb_softmax_forward(int32_t tier, const float *x, int64_t x_stride
  */
 LB_API int32_t lb_softmax_backward(int32_t tier, const float *LB_RESTRICT y, int64_t y_stride, const float *gy,
                                    int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols);
+
+/*
+ * softmax_kl: for each row of student logits z and teacher logits u a divergence D of q = softmax(z / temperature) and
+ * p = softmax(u / teacher_temperature), with its gradients, mixed with the cross-entropy H of softmax(z) and a label.
+ *
+ *   forward_kl       KL(p || q) = sum p log(p / q)           reverse_kl       KL(q || p)
+ *   symmetric_kl     the mean of both                        js               w KL(p || m) + (1 - w) KL(q || m)
+ *   skew_forward_kl  KL(p || m)                              skew_reverse_kl  KL(q || m)
+ *   soft_ce          - sum p log q                           total_variation  sum |p - q| / 2
+ *   logit_mse        sum (z - u)^2
+ *
+ * with m = w p + (1 - w) q, w from 0 to 1 (js: beta; skew_forward_kl: alpha; skew_reverse_kl: 1 - alpha). With the weight
+ * of the row, 1 where row_weight is null:
+ *
+ *   row_loss[r] = soft_weight D + hard_weight H
+ *   losses[r]   = soft_weight scale row_weight[r] D + hard_weight H, what the row adds to the loss before its normaliser
+ *   gz, gu      = the gradients of losses[r] times factor (1 / normaliser, or 0)
+ *
+ * z, u, gz, gu f32 [rows, cols] with row strides; gz may be z and gu may be u, with the same stride; row_weight f32 [rows];
+ * column_mask [cols], not 0 keeps a column; labels [rows], each a kept column or ignore_index, which drops H; target
+ * probabilities of H are 1 - label_smoothing for the label and label_smoothing / kept for every kept column. Null where
+ * not given or not wanted: row_weight, column_mask, labels (no H), gz, gu (not null for the first four modes alone),
+ * row_loss. scratch: lb_softmax_kl_scratch(cols) bytes.
+ *
+ * Removed columns have no part and get gradient 0. A row of weight 0 is not read but for H; a row without a kept column has
+ * D = 0. -infinity has probability 0; a probability of 0 on the right of a divergence gives infinity. NaN spreads to its row.
+ * Divergences are sums of terms of one sign: equal rows give exactly 0, small divergences keep their digits.
+ *
+ * LB_BAD_SIZE: from < 0, to < from or cols < 0. LB_BAD_OPTION: another mode, a temperature that is not above 0, w outside
+ * [0, 1], or gu in another mode.
+ */
+#define LB_SOFTMAX_KL_FORWARD_KL 0
+#define LB_SOFTMAX_KL_REVERSE_KL 1
+#define LB_SOFTMAX_KL_SYMMETRIC_KL 2
+#define LB_SOFTMAX_KL_JS 3
+#define LB_SOFTMAX_KL_SKEW_FORWARD_KL 4
+#define LB_SOFTMAX_KL_SKEW_REVERSE_KL 5
+#define LB_SOFTMAX_KL_SOFT_CE 6
+#define LB_SOFTMAX_KL_TOTAL_VARIATION 7
+#define LB_SOFTMAX_KL_LOGIT_MSE 8
+
+/* Returns the bytes of scratch that rows of some columns take. */
+LB_API int64_t lb_softmax_kl_scratch(int64_t cols);
+
+LB_API int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w,
+                             double soft_weight, double scale, double hard_weight, double label_smoothing, double factor,
+                             const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight,
+                             const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz,
+                             int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses,
+                             void *scratch, int64_t from, int64_t to, int64_t cols);
 
 #ifdef __cplusplus
 }

@@ -22,6 +22,8 @@
 #define LB_UNROLL _Pragma("GCC unroll 16")
 /* Makes the compiler forget what it knows of a scalar, so that it computes nothing from it before. */
 #define LB_FORGET(x) __asm__("" : "+r"(x))
+/* Into the second cache level. */
+#define LB_PREFETCH_FAR(p) __builtin_prefetch(p, 0, 2)
 #else
 #define LB_INLINE static inline
 #define LB_NOINLINE static
@@ -29,6 +31,7 @@
 #define LB_PREFETCH(p) ((void)(p))
 #define LB_UNROLL
 #define LB_FORGET(x) ((void)0)
+#define LB_PREFETCH_FAR(p) ((void)(p))
 #endif
 
 /* Declares a function for every tier: LB_DECLARE(lb_stem, (int64_t n, float *x)); */

@@ -62,9 +62,23 @@ LB_INLINE vi32 vi32_load_n(const int32_t *p, int64_t n, vi32 fill) {
   return _mm256_blendv_epi8(fill, _mm256_maskload_epi32(p, m), m);
 }
 LB_INLINE void vi32_store_n(int32_t *p, vi32 a, int64_t n) { _mm256_maskstore_epi32(p, lb_mask(n), a); }
+LB_INLINE __m128i lb_low_bytes(vi32 a) {
+  __m256i b = _mm256_and_si256(a, _mm256_set1_epi32(0xff));
+  __m128i w = _mm_packus_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1));
+  return _mm_packus_epi16(w, w);
+}
+LB_INLINE void vi32_store_bytes(void *p, vi32 a) { _mm_storel_epi64((__m128i *)p, lb_low_bytes(a)); }
+LB_INLINE void vi32_store_bytes_n(void *p, vi32 a, int64_t n) {
+  uint64_t bytes = (uint64_t)_mm_cvtsi128_si64(lb_low_bytes(a));
+  for (int64_t i = 0; i < n; i++) {
+    ((uint8_t *)p)[i] = (uint8_t)(bytes >> (8 * i));
+  }
+}
 LB_INLINE vi32 vi32_add(vi32 a, vi32 b) { return _mm256_add_epi32(a, b); }
 LB_INLINE vi32 vi32_sub(vi32 a, vi32 b) { return _mm256_sub_epi32(a, b); }
 LB_INLINE vi32 vi32_mul(vi32 a, vi32 b) { return _mm256_mullo_epi32(a, b); }
+LB_INLINE vi32 vi32_min(vi32 a, vi32 b) { return _mm256_min_epi32(a, b); }
+LB_INLINE vi32 vi32_max(vi32 a, vi32 b) { return _mm256_max_epi32(a, b); }
 LB_INLINE vi32 vi32_and(vi32 a, vi32 b) { return _mm256_and_si256(a, b); }
 LB_INLINE vi32 vi32_or(vi32 a, vi32 b) { return _mm256_or_si256(a, b); }
 LB_INLINE vi32 vi32_xor(vi32 a, vi32 b) { return _mm256_xor_si256(a, b); }

@@ -54,9 +54,13 @@ LB_INLINE vi32 vi32_load(const int32_t *p) { return _mm512_loadu_si512(p); }
 LB_INLINE void vi32_store(int32_t *p, vi32 a) { _mm512_storeu_si512(p, a); }
 LB_INLINE vi32 vi32_load_n(const int32_t *p, int64_t n, vi32 fill) { return _mm512_mask_loadu_epi32(fill, lb_mask(n), p); }
 LB_INLINE void vi32_store_n(int32_t *p, vi32 a, int64_t n) { _mm512_mask_storeu_epi32(p, lb_mask(n), a); }
+LB_INLINE void vi32_store_bytes(void *p, vi32 a) { _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(a)); }
+LB_INLINE void vi32_store_bytes_n(void *p, vi32 a, int64_t n) { _mm512_mask_cvtepi32_storeu_epi8(p, lb_mask(n), a); }
 LB_INLINE vi32 vi32_add(vi32 a, vi32 b) { return _mm512_add_epi32(a, b); }
 LB_INLINE vi32 vi32_sub(vi32 a, vi32 b) { return _mm512_sub_epi32(a, b); }
 LB_INLINE vi32 vi32_mul(vi32 a, vi32 b) { return _mm512_mullo_epi32(a, b); }
+LB_INLINE vi32 vi32_min(vi32 a, vi32 b) { return _mm512_min_epi32(a, b); }
+LB_INLINE vi32 vi32_max(vi32 a, vi32 b) { return _mm512_max_epi32(a, b); }
 LB_INLINE vi32 vi32_and(vi32 a, vi32 b) { return _mm512_and_si512(a, b); }
 LB_INLINE vi32 vi32_or(vi32 a, vi32 b) { return _mm512_or_si512(a, b); }
 LB_INLINE vi32 vi32_xor(vi32 a, vi32 b) { return _mm512_xor_si512(a, b); }

@@ -9,8 +9,10 @@ import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.GemmF32;
+import org.limbeck.kernels.op.FakeQuant;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
+import org.limbeck.kernels.op.SoftmaxKl;
 
 /** Kernels written in C, split over the worker pool. */
 final class NativeBackend implements Backend {
@@ -20,8 +22,11 @@ final class NativeBackend implements Backend {
   NativeBackend(Tier tier) {
     this.tier = tier;
     kernels.add(GemmF32.OP, spec -> new NativeGemmF32(tier, spec));
+    kernels.add(FakeQuant.FORWARD, spec -> NativeFakeQuant.forward(tier, spec));
+    kernels.add(FakeQuant.BACKWARD, spec -> NativeFakeQuant.backward(tier, spec));
     kernels.add(Softmax.FORWARD, spec -> NativeSoftmax.forward(tier));
     kernels.add(Softmax.BACKWARD, spec -> NativeSoftmax.backward(tier));
+    kernels.addIf(SoftmaxKl.OP, spec -> NativeSoftmaxKl.support(tier, spec));
   }
 
   /** Returns the operations that have a kernel. */

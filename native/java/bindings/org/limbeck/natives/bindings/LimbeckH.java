@@ -104,6 +104,15 @@ public class LimbeckH extends LimbeckH$shared {
     public static int LB_BAD_SIZE() {
         return LB_BAD_SIZE;
     }
+    private static final int LB_BAD_OPTION = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_BAD_OPTION 2
+     * }
+     */
+    public static int LB_BAD_OPTION() {
+        return LB_BAD_OPTION;
+    }
     private static final int LB_GEMM_TRANS_A = (int)1L;
     /**
      * {@snippet lang=c :
@@ -148,6 +157,150 @@ public class LimbeckH extends LimbeckH$shared {
      */
     public static int LB_GEMM_BIAS_RELU() {
         return LB_GEMM_BIAS_RELU;
+    }
+    private static final int LB_FAKE_QUANT_TERNARY = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_TERNARY 0
+     * }
+     */
+    public static int LB_FAKE_QUANT_TERNARY() {
+        return LB_FAKE_QUANT_TERNARY;
+    }
+    private static final int LB_FAKE_QUANT_SYMMETRIC = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_SYMMETRIC 1
+     * }
+     */
+    public static int LB_FAKE_QUANT_SYMMETRIC() {
+        return LB_FAKE_QUANT_SYMMETRIC;
+    }
+    private static final int LB_FAKE_QUANT_MINMAX = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_MINMAX 2
+     * }
+     */
+    public static int LB_FAKE_QUANT_MINMAX() {
+        return LB_FAKE_QUANT_MINMAX;
+    }
+    private static final int LB_FAKE_QUANT_LSQ = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_LSQ 3
+     * }
+     */
+    public static int LB_FAKE_QUANT_LSQ() {
+        return LB_FAKE_QUANT_LSQ;
+    }
+    private static final int LB_FAKE_QUANT_MIDRISE = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_MIDRISE 4
+     * }
+     */
+    public static int LB_FAKE_QUANT_MIDRISE() {
+        return LB_FAKE_QUANT_MIDRISE;
+    }
+    private static final int LB_FAKE_QUANT_SIGN = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_SIGN 5
+     * }
+     */
+    public static int LB_FAKE_QUANT_SIGN() {
+        return LB_FAKE_QUANT_SIGN;
+    }
+    private static final int LB_FAKE_QUANT_PARAMETERS = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_PARAMETERS 4
+     * }
+     */
+    public static int LB_FAKE_QUANT_PARAMETERS() {
+        return LB_FAKE_QUANT_PARAMETERS;
+    }
+    private static final int LB_SOFTMAX_KL_FORWARD_KL = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_FORWARD_KL 0
+     * }
+     */
+    public static int LB_SOFTMAX_KL_FORWARD_KL() {
+        return LB_SOFTMAX_KL_FORWARD_KL;
+    }
+    private static final int LB_SOFTMAX_KL_REVERSE_KL = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_REVERSE_KL 1
+     * }
+     */
+    public static int LB_SOFTMAX_KL_REVERSE_KL() {
+        return LB_SOFTMAX_KL_REVERSE_KL;
+    }
+    private static final int LB_SOFTMAX_KL_SYMMETRIC_KL = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_SYMMETRIC_KL 2
+     * }
+     */
+    public static int LB_SOFTMAX_KL_SYMMETRIC_KL() {
+        return LB_SOFTMAX_KL_SYMMETRIC_KL;
+    }
+    private static final int LB_SOFTMAX_KL_JS = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_JS 3
+     * }
+     */
+    public static int LB_SOFTMAX_KL_JS() {
+        return LB_SOFTMAX_KL_JS;
+    }
+    private static final int LB_SOFTMAX_KL_SKEW_FORWARD_KL = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_SKEW_FORWARD_KL 4
+     * }
+     */
+    public static int LB_SOFTMAX_KL_SKEW_FORWARD_KL() {
+        return LB_SOFTMAX_KL_SKEW_FORWARD_KL;
+    }
+    private static final int LB_SOFTMAX_KL_SKEW_REVERSE_KL = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_SKEW_REVERSE_KL 5
+     * }
+     */
+    public static int LB_SOFTMAX_KL_SKEW_REVERSE_KL() {
+        return LB_SOFTMAX_KL_SKEW_REVERSE_KL;
+    }
+    private static final int LB_SOFTMAX_KL_SOFT_CE = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_SOFT_CE 6
+     * }
+     */
+    public static int LB_SOFTMAX_KL_SOFT_CE() {
+        return LB_SOFTMAX_KL_SOFT_CE;
+    }
+    private static final int LB_SOFTMAX_KL_TOTAL_VARIATION = (int)7L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_TOTAL_VARIATION 7
+     * }
+     */
+    public static int LB_SOFTMAX_KL_TOTAL_VARIATION() {
+        return LB_SOFTMAX_KL_TOTAL_VARIATION;
+    }
+    private static final int LB_SOFTMAX_KL_LOGIT_MSE = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_LOGIT_MSE 8
+     * }
+     */
+    public static int LB_SOFTMAX_KL_LOGIT_MSE() {
+        return LB_SOFTMAX_KL_LOGIT_MSE;
     }
 
     private static class lb_abi {
@@ -405,6 +558,511 @@ public class LimbeckH extends LimbeckH$shared {
         }
     }
 
+    private static class lb_fake_quant_pieces {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_pieces");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t lb_fake_quant_pieces(int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_pieces$descriptor() {
+        return lb_fake_quant_pieces.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t lb_fake_quant_pieces(int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_pieces$handle() {
+        return lb_fake_quant_pieces.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t lb_fake_quant_pieces(int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_pieces$address() {
+        return lb_fake_quant_pieces.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t lb_fake_quant_pieces(int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static long lb_fake_quant_pieces(long group_rows, long group_cols) {
+        var mh$ = lb_fake_quant_pieces.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_pieces", group_rows, group_cols);
+            }
+            return (long)mh$.invokeExact(group_rows, group_cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_fake_quant_forward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_forward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_forward(int32_t tier, int32_t scheme, int32_t bits, float clip, float step, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_forward$descriptor() {
+        return lb_fake_quant_forward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_forward(int32_t tier, int32_t scheme, int32_t bits, float clip, float step, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_forward$handle() {
+        return lb_fake_quant_forward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_forward(int32_t tier, int32_t scheme, int32_t bits, float clip, float step, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_forward$address() {
+        return lb_fake_quant_forward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_forward(int32_t tier, int32_t scheme, int32_t bits, float clip, float step, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static int lb_fake_quant_forward(int tier, int scheme, int bits, float clip, float step, MemorySegment x, long x_stride, MemorySegment y, long y_stride, MemorySegment codes, long codes_stride, MemorySegment scale, MemorySegment zero, long from, long to, long group_rows, long group_cols, long across) {
+        var mh$ = lb_fake_quant_forward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_forward", tier, scheme, bits, clip, step, x, x_stride, y, y_stride, codes, codes_stride, scale, zero, from, to, group_rows, group_cols, across);
+            }
+            return (int)mh$.invokeExact(tier, scheme, bits, clip, step, x, x_stride, y, y_stride, codes, codes_stride, scale, zero, from, to, group_rows, group_cols, across);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_fake_quant_reduce {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_reduce");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_reduce(int32_t tier, int32_t scheme, float clip, const float *parameters, const float *x, int64_t x_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_reduce$descriptor() {
+        return lb_fake_quant_reduce.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_reduce(int32_t tier, int32_t scheme, float clip, const float *parameters, const float *x, int64_t x_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_reduce$handle() {
+        return lb_fake_quant_reduce.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_reduce(int32_t tier, int32_t scheme, float clip, const float *parameters, const float *x, int64_t x_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_reduce$address() {
+        return lb_fake_quant_reduce.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_reduce(int32_t tier, int32_t scheme, float clip, const float *parameters, const float *x, int64_t x_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static int lb_fake_quant_reduce(int tier, int scheme, float clip, MemorySegment parameters, MemorySegment x, long x_stride, MemorySegment partials, long from, long to, long group_rows, long group_cols, long across) {
+        var mh$ = lb_fake_quant_reduce.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_reduce", tier, scheme, clip, parameters, x, x_stride, partials, from, to, group_rows, group_cols, across);
+            }
+            return (int)mh$.invokeExact(tier, scheme, clip, parameters, x, x_stride, partials, from, to, group_rows, group_cols, across);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_fake_quant_parameters {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_parameters");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_parameters(int32_t tier, int32_t scheme, int32_t second, int32_t bits, float clip, float step, const double *partials, float *parameters, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_parameters$descriptor() {
+        return lb_fake_quant_parameters.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_parameters(int32_t tier, int32_t scheme, int32_t second, int32_t bits, float clip, float step, const double *partials, float *parameters, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_parameters$handle() {
+        return lb_fake_quant_parameters.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_parameters(int32_t tier, int32_t scheme, int32_t second, int32_t bits, float clip, float step, const double *partials, float *parameters, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_parameters$address() {
+        return lb_fake_quant_parameters.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_parameters(int32_t tier, int32_t scheme, int32_t second, int32_t bits, float clip, float step, const double *partials, float *parameters, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static int lb_fake_quant_parameters(int tier, int scheme, int second, int bits, float clip, float step, MemorySegment partials, MemorySegment parameters, MemorySegment scale, MemorySegment zero, long from, long to, long group_rows, long group_cols) {
+        var mh$ = lb_fake_quant_parameters.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_parameters", tier, scheme, second, bits, clip, step, partials, parameters, scale, zero, from, to, group_rows, group_cols);
+            }
+            return (int)mh$.invokeExact(tier, scheme, second, bits, clip, step, partials, parameters, scale, zero, from, to, group_rows, group_cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_fake_quant_apply {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_apply");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_apply(int32_t tier, int32_t scheme, int32_t bits, float clip, const float *parameters, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_apply$descriptor() {
+        return lb_fake_quant_apply.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_apply(int32_t tier, int32_t scheme, int32_t bits, float clip, const float *parameters, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_apply$handle() {
+        return lb_fake_quant_apply.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_apply(int32_t tier, int32_t scheme, int32_t bits, float clip, const float *parameters, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_apply$address() {
+        return lb_fake_quant_apply.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_apply(int32_t tier, int32_t scheme, int32_t bits, float clip, const float *parameters, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static int lb_fake_quant_apply(int tier, int scheme, int bits, float clip, MemorySegment parameters, MemorySegment x, long x_stride, MemorySegment y, long y_stride, MemorySegment codes, long codes_stride, long from, long to, long group_rows, long group_cols, long across) {
+        var mh$ = lb_fake_quant_apply.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_apply", tier, scheme, bits, clip, parameters, x, x_stride, y, y_stride, codes, codes_stride, from, to, group_rows, group_cols, across);
+            }
+            return (int)mh$.invokeExact(tier, scheme, bits, clip, parameters, x, x_stride, y, y_stride, codes, codes_stride, from, to, group_rows, group_cols, across);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_fake_quant_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward(int32_t tier, float clip, const float *x, int64_t x_stride, const float *scale, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_backward$descriptor() {
+        return lb_fake_quant_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward(int32_t tier, float clip, const float *x, int64_t x_stride, const float *scale, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_backward$handle() {
+        return lb_fake_quant_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward(int32_t tier, float clip, const float *x, int64_t x_stride, const float *scale, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_backward$address() {
+        return lb_fake_quant_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward(int32_t tier, float clip, const float *x, int64_t x_stride, const float *scale, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static int lb_fake_quant_backward(int tier, float clip, MemorySegment x, long x_stride, MemorySegment scale, MemorySegment gy, long gy_stride, MemorySegment gx, long gx_stride, long from, long to, long group_rows, long group_cols, long across) {
+        var mh$ = lb_fake_quant_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_backward", tier, clip, x, x_stride, scale, gy, gy_stride, gx, gx_stride, from, to, group_rows, group_cols, across);
+            }
+            return (int)mh$.invokeExact(tier, clip, x, x_stride, scale, gy, gy_stride, gx, gx_stride, from, to, group_rows, group_cols, across);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_fake_quant_backward_step {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_backward_step");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward_step(int32_t tier, int32_t bits, int32_t plain, float step, const float *x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_backward_step$descriptor() {
+        return lb_fake_quant_backward_step.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward_step(int32_t tier, int32_t bits, int32_t plain, float step, const float *x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_backward_step$handle() {
+        return lb_fake_quant_backward_step.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward_step(int32_t tier, int32_t bits, int32_t plain, float step, const float *x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_backward_step$address() {
+        return lb_fake_quant_backward_step.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward_step(int32_t tier, int32_t bits, int32_t plain, float step, const float *x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static int lb_fake_quant_backward_step(int tier, int bits, int plain, float step, MemorySegment x, long x_stride, MemorySegment gy, long gy_stride, MemorySegment gx, long gx_stride, MemorySegment partials, long from, long to, long group_rows, long group_cols, long across) {
+        var mh$ = lb_fake_quant_backward_step.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_backward_step", tier, bits, plain, step, x, x_stride, gy, gy_stride, gx, gx_stride, partials, from, to, group_rows, group_cols, across);
+            }
+            return (int)mh$.invokeExact(tier, bits, plain, step, x, x_stride, gy, gy_stride, gx, gx_stride, partials, from, to, group_rows, group_cols, across);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class lb_softmax_forward {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LimbeckH.C_INT,
@@ -534,6 +1192,153 @@ public class LimbeckH extends LimbeckH$shared {
                 traceDowncall("lb_softmax_backward", tier, y, y_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
             }
             return (int)mh$.invokeExact(tier, y, y_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_softmax_kl_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_softmax_kl_scratch");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t lb_softmax_kl_scratch(int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_softmax_kl_scratch$descriptor() {
+        return lb_softmax_kl_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t lb_softmax_kl_scratch(int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_softmax_kl_scratch$handle() {
+        return lb_softmax_kl_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t lb_softmax_kl_scratch(int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_softmax_kl_scratch$address() {
+        return lb_softmax_kl_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t lb_softmax_kl_scratch(int64_t cols)
+     * }
+     */
+    public static long lb_softmax_kl_scratch(long cols) {
+        var mh$ = lb_softmax_kl_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_softmax_kl_scratch", cols);
+            }
+            return (long)mh$.invokeExact(cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_softmax_kl {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_softmax_kl");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_softmax_kl$descriptor() {
+        return lb_softmax_kl.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_softmax_kl$handle() {
+        return lb_softmax_kl.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_softmax_kl$address() {
+        return lb_softmax_kl.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static int lb_softmax_kl(int tier, int mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, MemorySegment z, long z_stride, MemorySegment u, long u_stride, MemorySegment row_weight, MemorySegment column_mask, MemorySegment labels, long ignore_index, MemorySegment gz, long gz_stride, MemorySegment gu, long gu_stride, MemorySegment row_loss, MemorySegment losses, MemorySegment scratch, long from, long to, long cols) {
+        var mh$ = lb_softmax_kl.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_softmax_kl", tier, mode, temperature, teacher_temperature, w, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, u, u_stride, row_weight, column_mask, labels, ignore_index, gz, gz_stride, gu, gu_stride, row_loss, losses, scratch, from, to, cols);
+            }
+            return (int)mh$.invokeExact(tier, mode, temperature, teacher_temperature, w, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, u, u_stride, row_weight, column_mask, labels, ignore_index, gz, gz_stride, gu, gu_stride, row_loss, losses, scratch, from, to, cols);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
