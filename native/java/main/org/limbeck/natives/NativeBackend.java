@@ -8,6 +8,10 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.AdamW;
+import org.limbeck.kernels.op.BertAdam;
+import org.limbeck.kernels.op.Gelu;
+import org.limbeck.kernels.op.LayerNorm;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
 
@@ -18,6 +22,12 @@ final class NativeBackend implements Backend {
 
   NativeBackend(Tier tier) {
     this.tier = tier;
+    kernels.add(AdamW.OP, spec -> new NativeAdamW(tier, spec));
+    kernels.add(BertAdam.OP, spec -> new NativeBertAdam(tier, spec));
+    kernels.add(Gelu.FORWARD, spec -> NativeGelu.forward(tier, spec));
+    kernels.add(Gelu.BACKWARD, spec -> NativeGelu.backward(tier, spec));
+    kernels.add(LayerNorm.FORWARD, spec -> NativeLayerNorm.forward(tier, spec));
+    kernels.add(LayerNorm.BACKWARD, spec -> NativeLayerNorm.backward(tier, spec));
     kernels.add(Softmax.FORWARD, spec -> NativeSoftmax.forward(tier));
     kernels.add(Softmax.BACKWARD, spec -> NativeSoftmax.backward(tier));
   }
