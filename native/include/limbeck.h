@@ -13,7 +13,7 @@
  *   each call in progress, aligned to 64 bytes, of undefined content.
  * - `tier` is what lb_best_tier() returned, or less (see the constants). A tier that the processor does not have ends the
  *   process by an illegal instruction: limit it, never raise it.
- * - The result is LB_OK, or what is wrong with the sizes; nothing is written then. Pointers, strides and overlap are the
+ * - The result is LB_OK, or what is wrong with sizes or options; nothing is written then. Pointers, strides and overlap are the
  *   caller's duty.
  * - `restrict` marks memory that no other argument may overlap; where it is absent the text says which may be the same.
  */
@@ -52,6 +52,11 @@ extern "C" {
 #define LB_OK 0
 #define LB_BAD_SIZE 1 /* a size is negative, or a range is not inside its matrix */
 #define LB_BAD_OPTION 2 /* an option has no such value */
+#define LB_BAD_OPTION 2 /* an option has a value that the function does not know */
+
+/* The forms of gelu. */
+#define LB_GELU_ERF 0  /* the exact one */
+#define LB_GELU_TANH 1 /* the approximation by the hyperbolic tangent */
 
 /* Returns LB_ABI of the library, to be compared with that of the caller's header. */
 LB_API int32_t lb_abi(void);
@@ -166,6 +171,86 @@ LB_API int32_t lb_fake_quant_backward_step(int32_t tier, int32_t bits, int32_t p
                                            int64_t x_stride, const float *gy, int64_t gy_stride, float *gx,
                                            int64_t gx_stride, double *partials, int64_t from, int64_t to,
                                            int64_t group_rows, int64_t group_cols, int64_t across);
+
+/*
+ * adamw and bert_adam, the step that both share, of the rows [from, to): g' = factor g; m = beta1 m + rest1 g';
+ * v = beta2 v + rest2 g'^2; w = decay w - size m / (root sqrt(v) + epsilon).
+ *
+ * With b1, b2, l, d and t the decays, learning rate, weight decay and step: rest1 = 1 - b1, rest2 = 1 - b2, decay = 1 - l d;
+ * for adamw factor = 1, size = l / (1 - b1^t), root = 1 / sqrt(1 - b2^t); for bert_adam factor = min(1, maximum / norm),
+ * size = l, root = 1.
+ *
+ * w, g, m, v f32 [rows, cols], row strides w_stride, g_stride, m_stride, v_stride; w, m and v are updated. NaN stays in its
+ * element. Each update within 4 ulp of the larger of update and parameter. LB_BAD_SIZE: from < 0, to < from or cols < 0.
+ */
+LB_API int32_t lb_adam_step(int32_t tier, float *LB_RESTRICT w, int64_t w_stride, const float *LB_RESTRICT g,
+                            int64_t g_stride, float *LB_RESTRICT m, int64_t m_stride, float *LB_RESTRICT v, int64_t v_stride,
+                            int64_t from, int64_t to, int64_t cols, float beta1, float rest1, float beta2, float rest2,
+                            float epsilon, float factor, float decay, float size, float root);
+
+/*
+ * bert_adam, for its norm: the sum of the squares of the rows [from, to) of g.
+ *
+ * g f32 [rows, cols], row stride g_stride; sum is one f64, written. In double; the bits depend on the range. LB_BAD_SIZE:
+ * from < 0, to < from or cols < 0.
+ */
+LB_API int32_t lb_adam_squares(int32_t tier, const float *LB_RESTRICT g, int64_t g_stride, double *LB_RESTRICT sum,
+                               int64_t from, int64_t to, int64_t cols);
+
+/*
+ * gelu: y = x P(x), P(x) = (1 + erf(x / sqrt 2)) / 2, of the rows [from, to); in the form LB_GELU_TANH
+ * y = x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+ *
+ * x f32 [rows, cols], row stride x_stride; y f32 [rows, cols], row stride y_stride, written; y may be x with the same
+ * stride. +infinity gives +infinity, -infinity 0, NaN NaN. Within 1e-6 relative, or 1e-7 absolute where |y| is below 0.1.
+ * LB_BAD_SIZE: from < 0, to < from or cols < 0. LB_BAD_OPTION: form.
+ */
+LB_API int32_t lb_gelu_forward(int32_t tier, int32_t form, const float *x, int64_t x_stride, float *y, int64_t y_stride,
+                               int64_t from, int64_t to, int64_t cols);
+
+/*
+ * gelu, backward: gx = gy dy/dx of the rows [from, to). The slope at +infinity is 1, at -infinity 0.
+ *
+ * x, gy, gx f32 [rows, cols], row strides x_stride, gy_stride, gx_stride; gx is written and may be gy with the same stride.
+ * LB_BAD_SIZE: from < 0, to < from or cols < 0. LB_BAD_OPTION: form.
+ */
+LB_API int32_t lb_gelu_backward(int32_t tier, int32_t form, const float *x, int64_t x_stride, const float *gy,
+                                int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols);
+
+/*
+ * layer_norm: y = gamma xhat + beta, xhat = (x - mu) rstd, mu = mean(x), rstd = 1 / sqrt(mean((x - mu)^2) + epsilon), of the
+ * rows [from, to).
+ *
+ * x f32 [rows, cols], row stride x_stride; gamma, beta f32 [cols]; y f32 [rows, cols], row stride y_stride, written; mean and
+ * rstd f32 [rows], written; y may be x with the same stride. NaN or an infinity makes its row NaN. A mean within 4 ulp of
+ * the largest element. LB_BAD_SIZE: from < 0, to < from or cols < 0.
+ */
+LB_API int32_t lb_layer_norm_forward(int32_t tier, const float *x, int64_t x_stride, const float *LB_RESTRICT gamma,
+                                     const float *LB_RESTRICT beta, float *y, int64_t y_stride, float *LB_RESTRICT mean,
+                                     float *LB_RESTRICT rstd, int64_t from, int64_t to, int64_t cols, double epsilon);
+
+/*
+ * layer_norm, backward, of the rows [from, to): gx = rstd (g - mean(g) - xhat mean(g xhat)), g = gy gamma; and the sums over
+ * these rows of gy xhat and of gy.
+ *
+ * x, gy, gx f32 [rows, cols], row strides x_stride, gy_stride, gx_stride; gamma f32 [cols]; mean, rstd f32 [rows]; gx is
+ * written and may be gy with the same stride; sums f32 [2, cols], written. The bits of the sums depend on the range: a caller
+ * cuts the rows into the same ranges whatever the number of threads, and has the sums of all of them added by
+ * lb_layer_norm_parameters. LB_BAD_SIZE: from < 0, to < from or cols < 0.
+ */
+LB_API int32_t lb_layer_norm_backward(int32_t tier, const float *LB_RESTRICT x, int64_t x_stride,
+                                      const float *LB_RESTRICT gamma, const float *LB_RESTRICT mean,
+                                      const float *LB_RESTRICT rstd, const float *gy, int64_t gy_stride, float *gx,
+                                      int64_t gx_stride, float *LB_RESTRICT sums, int64_t from, int64_t to, int64_t cols);
+
+/*
+ * layer_norm, backward, its end: adds the sums that lb_layer_norm_backward left for each of the ranges, in their order, to
+ * the gradients of the parameters.
+ *
+ * sums f32 [chunks, 2, cols]; ggamma, gbeta f32 [cols], added to. LB_BAD_SIZE: chunks < 0 or cols < 0.
+ */
+LB_API int32_t lb_layer_norm_parameters(int32_t tier, const float *LB_RESTRICT sums, int64_t chunks, float *LB_RESTRICT ggamma,
+                                        float *LB_RESTRICT gbeta, int64_t cols);
 
 /*
  * softmax: y_j = exp(x_j - max x) / sum_k exp(x_k - max x) of the rows [from, to).

@@ -113,6 +113,24 @@ public class LimbeckH extends LimbeckH$shared {
     public static int LB_BAD_OPTION() {
         return LB_BAD_OPTION;
     }
+    private static final int LB_GELU_ERF = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GELU_ERF 0
+     * }
+     */
+    public static int LB_GELU_ERF() {
+        return LB_GELU_ERF;
+    }
+    private static final int LB_GELU_TANH = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GELU_TANH 1
+     * }
+     */
+    public static int LB_GELU_TANH() {
+        return LB_GELU_TANH;
+    }
     private static final int LB_GEMM_TRANS_A = (int)1L;
     /**
      * {@snippet lang=c :
@@ -1056,6 +1074,500 @@ public class LimbeckH extends LimbeckH$shared {
                 traceDowncall("lb_fake_quant_backward_step", tier, bits, plain, step, x, x_stride, gy, gy_stride, gx, gx_stride, partials, from, to, group_rows, group_cols, across);
             }
             return (int)mh$.invokeExact(tier, bits, plain, step, x, x_stride, gy, gy_stride, gx, gx_stride, partials, from, to, group_rows, group_cols, across);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_adam_step {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_FLOAT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_adam_step");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_adam_step(int32_t tier, float *restrict w, int64_t w_stride, const float *restrict g, int64_t g_stride, float *restrict m, int64_t m_stride, float *restrict v, int64_t v_stride, int64_t from, int64_t to, int64_t cols, float beta1, float rest1, float beta2, float rest2, float epsilon, float factor, float decay, float size, float root)
+     * }
+     */
+    public static FunctionDescriptor lb_adam_step$descriptor() {
+        return lb_adam_step.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_adam_step(int32_t tier, float *restrict w, int64_t w_stride, const float *restrict g, int64_t g_stride, float *restrict m, int64_t m_stride, float *restrict v, int64_t v_stride, int64_t from, int64_t to, int64_t cols, float beta1, float rest1, float beta2, float rest2, float epsilon, float factor, float decay, float size, float root)
+     * }
+     */
+    public static MethodHandle lb_adam_step$handle() {
+        return lb_adam_step.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_adam_step(int32_t tier, float *restrict w, int64_t w_stride, const float *restrict g, int64_t g_stride, float *restrict m, int64_t m_stride, float *restrict v, int64_t v_stride, int64_t from, int64_t to, int64_t cols, float beta1, float rest1, float beta2, float rest2, float epsilon, float factor, float decay, float size, float root)
+     * }
+     */
+    public static MemorySegment lb_adam_step$address() {
+        return lb_adam_step.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_adam_step(int32_t tier, float *restrict w, int64_t w_stride, const float *restrict g, int64_t g_stride, float *restrict m, int64_t m_stride, float *restrict v, int64_t v_stride, int64_t from, int64_t to, int64_t cols, float beta1, float rest1, float beta2, float rest2, float epsilon, float factor, float decay, float size, float root)
+     * }
+     */
+    public static int lb_adam_step(int tier, MemorySegment w, long w_stride, MemorySegment g, long g_stride, MemorySegment m, long m_stride, MemorySegment v, long v_stride, long from, long to, long cols, float beta1, float rest1, float beta2, float rest2, float epsilon, float factor, float decay, float size, float root) {
+        var mh$ = lb_adam_step.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_adam_step", tier, w, w_stride, g, g_stride, m, m_stride, v, v_stride, from, to, cols, beta1, rest1, beta2, rest2, epsilon, factor, decay, size, root);
+            }
+            return (int)mh$.invokeExact(tier, w, w_stride, g, g_stride, m, m_stride, v, v_stride, from, to, cols, beta1, rest1, beta2, rest2, epsilon, factor, decay, size, root);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_adam_squares {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_adam_squares");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_adam_squares(int32_t tier, const float *restrict g, int64_t g_stride, double *restrict sum, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_adam_squares$descriptor() {
+        return lb_adam_squares.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_adam_squares(int32_t tier, const float *restrict g, int64_t g_stride, double *restrict sum, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_adam_squares$handle() {
+        return lb_adam_squares.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_adam_squares(int32_t tier, const float *restrict g, int64_t g_stride, double *restrict sum, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_adam_squares$address() {
+        return lb_adam_squares.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_adam_squares(int32_t tier, const float *restrict g, int64_t g_stride, double *restrict sum, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static int lb_adam_squares(int tier, MemorySegment g, long g_stride, MemorySegment sum, long from, long to, long cols) {
+        var mh$ = lb_adam_squares.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_adam_squares", tier, g, g_stride, sum, from, to, cols);
+            }
+            return (int)mh$.invokeExact(tier, g, g_stride, sum, from, to, cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gelu_forward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gelu_forward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gelu_forward(int32_t tier, int32_t form, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_gelu_forward$descriptor() {
+        return lb_gelu_forward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gelu_forward(int32_t tier, int32_t form, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_gelu_forward$handle() {
+        return lb_gelu_forward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gelu_forward(int32_t tier, int32_t form, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_gelu_forward$address() {
+        return lb_gelu_forward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gelu_forward(int32_t tier, int32_t form, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static int lb_gelu_forward(int tier, int form, MemorySegment x, long x_stride, MemorySegment y, long y_stride, long from, long to, long cols) {
+        var mh$ = lb_gelu_forward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gelu_forward", tier, form, x, x_stride, y, y_stride, from, to, cols);
+            }
+            return (int)mh$.invokeExact(tier, form, x, x_stride, y, y_stride, from, to, cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gelu_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gelu_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gelu_backward(int32_t tier, int32_t form, const float *x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_gelu_backward$descriptor() {
+        return lb_gelu_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gelu_backward(int32_t tier, int32_t form, const float *x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_gelu_backward$handle() {
+        return lb_gelu_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gelu_backward(int32_t tier, int32_t form, const float *x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_gelu_backward$address() {
+        return lb_gelu_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gelu_backward(int32_t tier, int32_t form, const float *x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static int lb_gelu_backward(int tier, int form, MemorySegment x, long x_stride, MemorySegment gy, long gy_stride, MemorySegment gx, long gx_stride, long from, long to, long cols) {
+        var mh$ = lb_gelu_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gelu_backward", tier, form, x, x_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
+            }
+            return (int)mh$.invokeExact(tier, form, x, x_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_layer_norm_forward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_DOUBLE
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_layer_norm_forward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_layer_norm_forward(int32_t tier, const float *x, int64_t x_stride, const float *restrict gamma, const float *restrict beta, float *y, int64_t y_stride, float *restrict mean, float *restrict rstd, int64_t from, int64_t to, int64_t cols, double epsilon)
+     * }
+     */
+    public static FunctionDescriptor lb_layer_norm_forward$descriptor() {
+        return lb_layer_norm_forward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_layer_norm_forward(int32_t tier, const float *x, int64_t x_stride, const float *restrict gamma, const float *restrict beta, float *y, int64_t y_stride, float *restrict mean, float *restrict rstd, int64_t from, int64_t to, int64_t cols, double epsilon)
+     * }
+     */
+    public static MethodHandle lb_layer_norm_forward$handle() {
+        return lb_layer_norm_forward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_layer_norm_forward(int32_t tier, const float *x, int64_t x_stride, const float *restrict gamma, const float *restrict beta, float *y, int64_t y_stride, float *restrict mean, float *restrict rstd, int64_t from, int64_t to, int64_t cols, double epsilon)
+     * }
+     */
+    public static MemorySegment lb_layer_norm_forward$address() {
+        return lb_layer_norm_forward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_layer_norm_forward(int32_t tier, const float *x, int64_t x_stride, const float *restrict gamma, const float *restrict beta, float *y, int64_t y_stride, float *restrict mean, float *restrict rstd, int64_t from, int64_t to, int64_t cols, double epsilon)
+     * }
+     */
+    public static int lb_layer_norm_forward(int tier, MemorySegment x, long x_stride, MemorySegment gamma, MemorySegment beta, MemorySegment y, long y_stride, MemorySegment mean, MemorySegment rstd, long from, long to, long cols, double epsilon) {
+        var mh$ = lb_layer_norm_forward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_layer_norm_forward", tier, x, x_stride, gamma, beta, y, y_stride, mean, rstd, from, to, cols, epsilon);
+            }
+            return (int)mh$.invokeExact(tier, x, x_stride, gamma, beta, y, y_stride, mean, rstd, from, to, cols, epsilon);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_layer_norm_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_layer_norm_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_layer_norm_backward(int32_t tier, const float *restrict x, int64_t x_stride, const float *restrict gamma, const float *restrict mean, const float *restrict rstd, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, float *restrict sums, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_layer_norm_backward$descriptor() {
+        return lb_layer_norm_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_layer_norm_backward(int32_t tier, const float *restrict x, int64_t x_stride, const float *restrict gamma, const float *restrict mean, const float *restrict rstd, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, float *restrict sums, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_layer_norm_backward$handle() {
+        return lb_layer_norm_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_layer_norm_backward(int32_t tier, const float *restrict x, int64_t x_stride, const float *restrict gamma, const float *restrict mean, const float *restrict rstd, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, float *restrict sums, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_layer_norm_backward$address() {
+        return lb_layer_norm_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_layer_norm_backward(int32_t tier, const float *restrict x, int64_t x_stride, const float *restrict gamma, const float *restrict mean, const float *restrict rstd, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, float *restrict sums, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static int lb_layer_norm_backward(int tier, MemorySegment x, long x_stride, MemorySegment gamma, MemorySegment mean, MemorySegment rstd, MemorySegment gy, long gy_stride, MemorySegment gx, long gx_stride, MemorySegment sums, long from, long to, long cols) {
+        var mh$ = lb_layer_norm_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_layer_norm_backward", tier, x, x_stride, gamma, mean, rstd, gy, gy_stride, gx, gx_stride, sums, from, to, cols);
+            }
+            return (int)mh$.invokeExact(tier, x, x_stride, gamma, mean, rstd, gy, gy_stride, gx, gx_stride, sums, from, to, cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_layer_norm_parameters {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_layer_norm_parameters");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_layer_norm_parameters(int32_t tier, const float *restrict sums, int64_t chunks, float *restrict ggamma, float *restrict gbeta, int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_layer_norm_parameters$descriptor() {
+        return lb_layer_norm_parameters.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_layer_norm_parameters(int32_t tier, const float *restrict sums, int64_t chunks, float *restrict ggamma, float *restrict gbeta, int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_layer_norm_parameters$handle() {
+        return lb_layer_norm_parameters.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_layer_norm_parameters(int32_t tier, const float *restrict sums, int64_t chunks, float *restrict ggamma, float *restrict gbeta, int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_layer_norm_parameters$address() {
+        return lb_layer_norm_parameters.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_layer_norm_parameters(int32_t tier, const float *restrict sums, int64_t chunks, float *restrict ggamma, float *restrict gbeta, int64_t cols)
+     * }
+     */
+    public static int lb_layer_norm_parameters(int tier, MemorySegment sums, long chunks, MemorySegment ggamma, MemorySegment gbeta, long cols) {
+        var mh$ = lb_layer_norm_parameters.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_layer_norm_parameters", tier, sums, chunks, ggamma, gbeta, cols);
+            }
+            return (int)mh$.invokeExact(tier, sums, chunks, ggamma, gbeta, cols);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

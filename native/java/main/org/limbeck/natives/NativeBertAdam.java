@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.natives;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.limbeck.kernels.memory.Workspace;
+import org.limbeck.kernels.op.BertAdam;
+import org.limbeck.kernels.op.Kernel;
+import org.limbeck.kernels.op.OptimizerStep;
+import org.limbeck.kernels.parallel.RangeBody;
+import org.limbeck.kernels.parallel.WorkerPool;
+import org.limbeck.natives.bindings.LimbeckH;
+
+/**
+ * bert_adam in C: the squares of the gradient, one sum for each chunk of rows, added in the order
+ * of the chunks; then the shared step.
+ */
+final class NativeBertAdam implements Kernel<OptimizerStep.Arguments> {
+  private static final double NORM_GUARD = 1e-6;
+
+  private static final RangeBody<NativeBertAdam, OptimizerStep.Arguments> SQUARES =
+      NativeBertAdam::squares;
+
+  private final int tier;
+  private final BertAdam.Spec spec;
+  private final NativeAdamStep step;
+
+  // Of the call in progress: the sums, f64 [chunks], and the rows of a chunk.
+  private MemorySegment sums;
+  private long chunkRows;
+
+  NativeBertAdam(Tier tier, BertAdam.Spec spec) {
+    this.tier = tier.bits();
+    this.spec = spec;
+    this.step = new NativeAdamStep(BertAdam.OP, tier, spec.beta1(), spec.beta2(), spec.epsilon());
+  }
+
+  @Override
+  public void run(OptimizerStep.Arguments a, WorkerPool pool) {
+    double factor =
+        Double.isInfinite(spec.maxNorm())
+            ? 1
+            : Math.min(1, spec.maxNorm() / (norm(a, pool) + NORM_GUARD));
+    step.run(a, pool, factor, 1 - a.learningRate() * spec.weightDecay(), a.learningRate(), 1);
+  }
+
+  private double norm(OptimizerStep.Arguments a, WorkerPool pool) {
+    long rows = a.gradient().rows();
+    chunkRows = Native.rowsPerChunk(a.gradient().cols());
+    long chunks = Math.ceilDiv(rows, chunkRows);
+    sums = pool.shared().reserve(chunks * Double.BYTES);
+    pool.forRange(rows, chunkRows, this, a, SQUARES);
+    double squares = 0;
+    for (long i = 0; i < chunks; i++) {
+      squares += sums.get(ValueLayout.JAVA_DOUBLE, i * Double.BYTES);
+    }
+    return Math.sqrt(squares);
+  }
+
+  private void squares(OptimizerStep.Arguments a, Workspace scratch, long from, long to) {
+    int status =
+        LimbeckH.lb_adam_squares(
+            tier,
+            Native.pointer(a.gradient()),
+            a.gradient().rowStride(),
+            sums.asSlice(from / chunkRows * Double.BYTES),
+            from,
+            to,
+            a.gradient().cols());
+    Native.check(status, BertAdam.OP);
+  }
+}

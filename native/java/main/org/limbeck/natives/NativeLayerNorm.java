@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.natives;
+
+import java.lang.foreign.MemorySegment;
+import org.limbeck.kernels.memory.Workspace;
+import org.limbeck.kernels.op.Kernel;
+import org.limbeck.kernels.op.LayerNorm;
+import org.limbeck.kernels.parallel.RangeBody;
+import org.limbeck.kernels.parallel.WorkerPool;
+import org.limbeck.natives.bindings.LimbeckH;
+
+/**
+ * layer_norm in C: {@code native/src/layer_norm}. Rows are split over threads; the sums of the
+ * parameters' gradients, a pair for each chunk of rows, are added in the order of the chunks.
+ */
+final class NativeLayerNorm {
+  private static final long MAX_CHUNKS = 64;
+
+  private static final RangeBody<NativeLayerNorm, LayerNorm.Forward> FORWARD =
+      NativeLayerNorm::forwardRows;
+  private static final RangeBody<NativeLayerNorm, LayerNorm.Backward> BACKWARD =
+      NativeLayerNorm::backwardRows;
+
+  private final int tier;
+  private final double epsilon;
+
+  // Of the backward call in progress: the sums, f32 [chunks, 2, cols], and the rows of a chunk.
+  private MemorySegment sums;
+  private long chunkRows;
+
+  private NativeLayerNorm(Tier tier, LayerNorm.Spec spec) {
+    this.tier = tier.bits();
+    this.epsilon = spec.epsilon();
+  }
+
+  static Kernel<LayerNorm.Forward> forward(Tier tier, LayerNorm.Spec spec) {
+    return new NativeLayerNorm(tier, spec)::run;
+  }
+
+  static Kernel<LayerNorm.Backward> backward(Tier tier, LayerNorm.Spec spec) {
+    return new NativeLayerNorm(tier, spec)::run;
+  }
+
+  private void run(LayerNorm.Forward a, WorkerPool pool) {
+    pool.forRange(a.x().rows(), Native.rowsPerChunk(a.x().cols()), this, a, FORWARD);
+  }
+
+  private void run(LayerNorm.Backward a, WorkerPool pool) {
+    long rows = a.x().rows();
+    long cols = a.x().cols();
+    chunkRows = Math.max(Native.rowsPerChunk(cols), Math.ceilDiv(rows, MAX_CHUNKS));
+    long chunks = Math.ceilDiv(rows, chunkRows);
+    sums = pool.shared().reserve(chunks * sumBytes(cols));
+    pool.forRange(rows, chunkRows, this, a, BACKWARD);
+    int status =
+        LimbeckH.lb_layer_norm_parameters(
+            tier,
+            sums,
+            chunks,
+            Native.pointer(a.gradGamma()),
+            Native.pointer(a.gradBeta()),
+            cols);
+    Native.check(status, LayerNorm.BACKWARD);
+  }
+
+  private static long sumBytes(long cols) {
+    return 2 * cols * Float.BYTES;
+  }
+
+  private void forwardRows(LayerNorm.Forward a, Workspace scratch, long from, long to) {
+    int status =
+        LimbeckH.lb_layer_norm_forward(
+            tier,
+            Native.pointer(a.x()),
+            a.x().rowStride(),
+            Native.pointer(a.gamma()),
+            Native.pointer(a.beta()),
+            Native.pointer(a.y()),
+            a.y().rowStride(),
+            Native.pointer(a.mean()),
+            Native.pointer(a.rstd()),
+            from,
+            to,
+            a.x().cols(),
+            epsilon);
+    Native.check(status, LayerNorm.FORWARD);
+  }
+
+  private void backwardRows(LayerNorm.Backward a, Workspace scratch, long from, long to) {
+    long cols = a.x().cols();
+    int status =
+        LimbeckH.lb_layer_norm_backward(
+            tier,
+            Native.pointer(a.x()),
+            a.x().rowStride(),
+            Native.pointer(a.gamma()),
+            Native.pointer(a.mean()),
+            Native.pointer(a.rstd()),
+            Native.pointer(a.gradY()),
+            a.gradY().rowStride(),
+            Native.pointer(a.gradX()),
+            a.gradX().rowStride(),
+            sums.asSlice(from / chunkRows * sumBytes(cols)),
+            from,
+            to,
+            cols);
+    Native.check(status, LayerNorm.BACKWARD);
+  }
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * layer_norm. xhat = (x - mean) rstd, rstd = 1 / sqrt(mean((x - mean)^2) + epsilon), y = gamma xhat + beta. Backward,
+ * g = gy gamma: gx = rstd (g - mean(g) - xhat mean(g xhat)); ggamma += sum over rows of gy xhat, gbeta += sum over rows of gy.
+ *
+ * x, y, gy, gx f32 [rows, cols], any row stride, 4-byte aligned; the others consecutive floats. y may be x, gx may be gy.
+ * NaN or an infinity makes its row NaN, and its columns of ggamma and gbeta.
+ * A row is shifted by its first element before anything else, so that a large common offset costs no digits. Sums along a row
+ * in float lanes, of every 4096 columns reduced in halves, of these in double; sums over the rows of a call in float, one row
+ * after the other; sums of the calls in float, one after the other.
+ * A call does rows [from, to) on the calling thread. The bits of a row depend on that row alone, those of the sums of a call
+ * on its range.
+ * Forward 9 rows cols flops, three passes over a row in the first cache levels; reads and writes rows cols floats. Backward 14,
+ * two passes over four rows at a time; reads 2 rows cols, writes rows cols. Tails in masked vectors.
+ */
+#include "../simd/simd_rows.h"
+#include "layer_norm.h"
+
+#define NORM_BLOCK 4096
+/* Rows that backward does at a time: the sums of a column are loaded and stored once for all of them. */
+#define NORM_ROWS 4
+
+/* Returns the sum of x - shift. */
+static double norm_sum(const float *x, int64_t cols, float shift) {
+  vf32 base = vf32_set1(shift);
+  double sum = 0;
+  for (int64_t b = 0; b < cols; b += NORM_BLOCK) {
+    int64_t end = lb_min(cols, b + NORM_BLOCK);
+    vf32 s[4] = {vf32_zero(), vf32_zero(), vf32_zero(), vf32_zero()};
+    int64_t i = b;
+    for (; i + 4 * LB_W <= end; i += 4 * LB_W) {
+      for (int k = 0; k < 4; k++) {
+        s[k] = vf32_add(s[k], vf32_sub(vf32_load(x + i + k * LB_W), base));
+      }
+    }
+    for (; i < end; i += LB_W) {
+      s[0] = vf32_add(s[0], vf32_sub(vf32_load_n(x + i, lb_min(LB_W, end - i), base), base));
+    }
+    sum += vf32_sum(vf32_add(vf32_add(s[0], s[1]), vf32_add(s[2], s[3])));
+  }
+  return sum;
+}
+
+/* Returns the sum of (x - shift - center)^2. */
+static double norm_squares(const float *x, int64_t cols, float shift, float center) {
+  vf32 base = vf32_set1(shift);
+  vf32 mean = vf32_set1(center);
+  double sum = 0;
+  for (int64_t b = 0; b < cols; b += NORM_BLOCK) {
+    int64_t end = lb_min(cols, b + NORM_BLOCK);
+    vf32 s[4] = {vf32_zero(), vf32_zero(), vf32_zero(), vf32_zero()};
+    int64_t i = b;
+    for (; i + 4 * LB_W <= end; i += 4 * LB_W) {
+      for (int k = 0; k < 4; k++) {
+        vf32 d = vf32_sub(vf32_sub(vf32_load(x + i + k * LB_W), base), mean);
+        s[k] = vf32_fma(d, d, s[k]);
+      }
+    }
+    for (; i < end; i += LB_W) {
+      int64_t n = lb_min(LB_W, end - i);
+      vf32 d = vf32_sub(vf32_sub(vf32_load_n(x + i, n, base), base), mean);
+      d = vf32_blend(vm32_first(n), vf32_zero(), d);
+      s[0] = vf32_fma(d, d, s[0]);
+    }
+    sum += vf32_sum(vf32_add(vf32_add(s[0], s[1]), vf32_add(s[2], s[3])));
+  }
+  return sum;
+}
+
+int32_t LB_TIER(lb_layer_norm_forward)(const float *x, int64_t x_stride, const float *restrict gamma,
+                                       const float *restrict beta, float *y, int64_t y_stride, float *restrict mean,
+                                       float *restrict rstd, int64_t from, int64_t to, int64_t cols, double epsilon) {
+  if (cols == 0) {
+    return LB_OK;
+  }
+  for (int64_t r = from; r < to; r++) {
+    const float *xr = x + r * x_stride;
+    float *yr = y + r * y_stride;
+    float shift = isfinite(xr[0]) ? xr[0] : 0;
+    double center = norm_sum(xr, cols, shift) / (double)cols;
+    double variance = norm_squares(xr, cols, shift, (float)center) / (double)cols;
+    double factor = 1 / sqrt(variance + epsilon);
+    mean[r] = (float)(shift + center);
+    rstd[r] = (float)factor;
+    vf32 base = vf32_set1(shift);
+    vf32 m = vf32_set1((float)center);
+    vf32 f = vf32_set1((float)factor);
+    int64_t i = 0;
+    for (; i + LB_W <= cols; i += LB_W) {
+      vf32 xhat = vf32_mul(vf32_sub(vf32_sub(vf32_load(xr + i), base), m), f);
+      vf32_store(yr + i, vf32_fma(xhat, vf32_load(gamma + i), vf32_load(beta + i)));
+    }
+    if (i < cols) {
+      int64_t n = cols - i;
+      vf32 xhat = vf32_mul(vf32_sub(vf32_sub(vf32_load_n(xr + i, n, base), base), m), f);
+      vf32 g = vf32_load_n(gamma + i, n, base);
+      vf32_store_n(yr + i, vf32_fma(xhat, g, vf32_load_n(beta + i, n, base)), n);
+    }
+  }
+  return LB_OK;
+}
+
+typedef struct {
+  const float *x;
+  const float *gy;
+  float *gx;
+  vf32 mean;
+  vf32 rstd;
+  vf32 sum;        /* of g in the block, then the mean of all */
+  vf32 dot;        /* of g xhat, likewise */
+  double sum_rows; /* over the blocks */
+  double dot_rows;
+} NormRow;
+
+/* Does one vector of `rows` rows, of which the first n lanes count, in the pass of sums. */
+LB_INLINE void norm_accumulate(NormRow *row, int rows, const float *gamma, float *ggamma, float *gbeta, int64_t i, int64_t n) {
+  int whole = n == LB_W;
+  vf32 zero = vf32_zero();
+  vf32 scale = whole ? vf32_load(gamma + i) : vf32_load_n(gamma + i, n, zero);
+  vf32 products = whole ? vf32_load(ggamma + i) : vf32_load_n(ggamma + i, n, zero);
+  vf32 plain = whole ? vf32_load(gbeta + i) : vf32_load_n(gbeta + i, n, zero);
+  for (int k = 0; k < rows; k++) {
+    vf32 x = whole ? vf32_load(row[k].x + i) : vf32_load_n(row[k].x + i, n, zero);
+    vf32 gy = whole ? vf32_load(row[k].gy + i) : vf32_load_n(row[k].gy + i, n, zero);
+    vf32 xhat = vf32_mul(vf32_sub(x, row[k].mean), row[k].rstd);
+    vf32 g = vf32_mul(gy, scale);
+    products = vf32_fma(gy, xhat, products);
+    plain = vf32_add(gy, plain);
+    if (!whole) {
+      /* Beyond the columns g is 0, but xhat may be infinite. */
+      xhat = vf32_blend(vm32_first(n), zero, xhat);
+    }
+    row[k].sum = vf32_add(row[k].sum, g);
+    row[k].dot = vf32_fma(g, xhat, row[k].dot);
+  }
+  if (whole) {
+    vf32_store(ggamma + i, products);
+    vf32_store(gbeta + i, plain);
+  } else {
+    vf32_store_n(ggamma + i, products, n);
+    vf32_store_n(gbeta + i, plain, n);
+  }
+}
+
+LB_INLINE vf32 norm_chain(const NormRow *row, vf32 x, vf32 gy, vf32 gamma) {
+  vf32 xhat = vf32_mul(vf32_sub(x, row->mean), row->rstd);
+  vf32 g = vf32_sub(vf32_mul(gy, gamma), row->sum);
+  return vf32_mul(vf32_fnma(xhat, row->dot, g), row->rstd);
+}
+
+LB_INLINE void norm_backward(NormRow *row, int rows, const float *gamma, float *ggamma, float *gbeta, int64_t cols) {
+  for (int k = 0; k < rows; k++) {
+    row[k].sum_rows = 0;
+    row[k].dot_rows = 0;
+  }
+  for (int64_t b = 0; b < cols; b += NORM_BLOCK) {
+    int64_t end = lb_min(cols, b + NORM_BLOCK);
+    for (int k = 0; k < rows; k++) {
+      row[k].sum = vf32_zero();
+      row[k].dot = vf32_zero();
+    }
+    int64_t i = b;
+    for (; i + LB_W <= end; i += LB_W) {
+      norm_accumulate(row, rows, gamma, ggamma, gbeta, i, LB_W);
+    }
+    if (i < end) {
+      norm_accumulate(row, rows, gamma, ggamma, gbeta, i, end - i);
+    }
+    for (int k = 0; k < rows; k++) {
+      row[k].sum_rows += vf32_sum(row[k].sum);
+      row[k].dot_rows += vf32_sum(row[k].dot);
+    }
+  }
+  for (int k = 0; k < rows; k++) {
+    row[k].sum = vf32_set1((float)(row[k].sum_rows / (double)cols));
+    row[k].dot = vf32_set1((float)(row[k].dot_rows / (double)cols));
+    int64_t i = 0;
+    for (; i + LB_W <= cols; i += LB_W) {
+      vf32_store(row[k].gx + i,
+                 norm_chain(&row[k], vf32_load(row[k].x + i), vf32_load(row[k].gy + i), vf32_load(gamma + i)));
+    }
+    if (i < cols) {
+      int64_t n = cols - i;
+      vf32 zero = vf32_zero();
+      vf32 g = norm_chain(&row[k], vf32_load_n(row[k].x + i, n, zero), vf32_load_n(row[k].gy + i, n, zero),
+                          vf32_load_n(gamma + i, n, zero));
+      vf32_store_n(row[k].gx + i, g, n);
+    }
+  }
+}
+
+int32_t LB_TIER(lb_layer_norm_backward)(const float *restrict x, int64_t x_stride, const float *restrict gamma,
+                                        const float *restrict mean, const float *restrict rstd, const float *gy,
+                                        int64_t gy_stride, float *gx, int64_t gx_stride, float *restrict sums, int64_t from,
+                                        int64_t to, int64_t cols) {
+  float *ggamma = sums;
+  float *gbeta = sums + cols;
+  for (int64_t i = 0; i < 2 * cols; i++) {
+    sums[i] = 0;
+  }
+  NormRow row[NORM_ROWS];
+  int64_t r = from;
+  while (r < to) {
+    int rows = to - r >= NORM_ROWS ? NORM_ROWS : 1;
+    for (int k = 0; k < rows; k++) {
+      row[k].x = x + (r + k) * x_stride;
+      row[k].gy = gy + (r + k) * gy_stride;
+      row[k].gx = gx + (r + k) * gx_stride;
+      row[k].mean = vf32_set1(mean[r + k]);
+      row[k].rstd = vf32_set1(rstd[r + k]);
+    }
+    /* The number of rows as a constant: their sums then stay in registers. */
+    if (rows == NORM_ROWS) {
+      norm_backward(row, NORM_ROWS, gamma, ggamma, gbeta, cols);
+    } else {
+      norm_backward(row, 1, gamma, ggamma, gbeta, cols);
+    }
+    r += rows;
+  }
+  return LB_OK;
+}
+
+int32_t LB_TIER(lb_layer_norm_parameters)(const float *restrict sums, int64_t chunks, float *restrict ggamma,
+                                          float *restrict gbeta, int64_t cols) {
+  for (int64_t c = 0; c < chunks; c++) {
+    const float *s = sums + c * 2 * cols;
+    lb_rows_2(vf32_add, ggamma, cols, s, cols, ggamma, cols, 0, 1, cols);
+    lb_rows_2(vf32_add, gbeta, cols, s + cols, cols, gbeta, cols, 0, 1, cols);
+  }
+  return LB_OK;
+}
