@@ -138,7 +138,7 @@ public abstract class KernelContract {
       case I64 -> m.getLong(r, c);
       case I32 -> m.getInt(r, c);
       case I8, U8 -> m.getByte(r, c);
-      case BF16 -> throw new IllegalArgumentException("BF16");
+      case BF16 -> Float.floatToRawIntBits(m.getBfloat16(r, c));
     };
   }
 
