@@ -59,6 +59,47 @@ LB_API int32_t lb_abi(void);
 LB_API int32_t lb_best_tier(void);
 
 /*
+ * gemm_ternary: y = x W^T scale + bias, the rows [from, to) and columns [col_from, col_to) of y.
+ *
+ * x f32 [rows, k], row stride x_stride. weights: W [cols, k] of -1, 0 and 1 in the layout planes64-v1: the code w + 1 of column
+ * c in byte c / 256 * 64 + c % 64 of its row, bits 2 (c % 256 / 64) and the next; rows padded with code 1 to a multiple of 256
+ * columns, without gaps between them. scale f32, element j scale_step for column j: scale_step is 0 or 1. bias f32 [cols], or
+ * null. y f32 [rows, cols], row stride y_stride, written.
+ *
+ * k = 0 gives the bias, or 0. Error of an element below (k + 8) 2^-24 (|scale| sum |x_i w_i| + |bias|). A NaN or an infinity in
+ * x touches its row of y only. Code 3 gives wrong sums and nothing else. The bits of an element do not depend on the ranges.
+ * LB_BAD_SIZE: a range that begins below 0 or ends before it begins, k < 0.
+ */
+LB_API int32_t lb_gemm_ternary_f32(int32_t tier, const float *LB_RESTRICT x, int64_t x_stride,
+                                   const uint8_t *LB_RESTRICT weights, const float *LB_RESTRICT scale, int64_t scale_step,
+                                   const float *LB_RESTRICT bias, float *LB_RESTRICT y, int64_t y_stride, int64_t from,
+                                   int64_t to, int64_t col_from, int64_t col_to, int64_t k);
+
+/*
+ * gemm_ternary with rows of x as int8: y = sum s scale + bias with the integer sum = q W^T, for rows that
+ * lb_gemm_ternary_quantize has written to `quantized`.
+ *
+ * quantized: 64-byte aligned, row i of the call begins at byte i (64 + 256 ceil(k / 256)). acc i32 [rows, cols], row stride
+ * acc_stride, written with the sums; or null. All else as for lb_gemm_ternary_f32. Sums are exact; y takes four roundings.
+ * LB_BAD_SIZE: also k > 524288.
+ */
+LB_API int32_t lb_gemm_ternary_i8(int32_t tier, const void *LB_RESTRICT quantized, const uint8_t *LB_RESTRICT weights,
+                                  const float *LB_RESTRICT scale, int64_t scale_step, const float *LB_RESTRICT bias,
+                                  float *LB_RESTRICT y, int64_t y_stride, int32_t *LB_RESTRICT acc, int64_t acc_stride,
+                                  int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k);
+
+/*
+ * gemm_ternary, the rows [from, to) of x as int8: top = max |x| of the row, q = round(x (127 / top)), half to even, and
+ * s = top / 127, all in float.
+ *
+ * x f32 [rows, k], row stride x_stride. quantized: as lb_gemm_ternary_i8 reads it; row i holds the sum of its q as int32_t,
+ * s as float, from byte 64 on q as int8_t, and zeros up to a multiple of 256. A row with NaN or infinity, and one whose
+ * 127 / top is infinite, has q = 0; s is NaN or infinite in the first case. LB_BAD_SIZE: as for lb_gemm_ternary_i8.
+ */
+LB_API int32_t lb_gemm_ternary_quantize(int32_t tier, const float *LB_RESTRICT x, int64_t x_stride,
+                                        void *LB_RESTRICT quantized, int64_t from, int64_t to, int64_t k);
+
+/*
  * softmax: y_j = exp(x_j - max x) / sum_k exp(x_k - max x) of the rows [from, to).
  *
  * x f32 [rows, cols], row stride x_stride; y f32 [rows, cols], row stride y_stride, written; y may be x with the same

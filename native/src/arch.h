@@ -19,11 +19,13 @@
 #define LB_NOINLINE static __attribute__((noinline))
 #define LB_LIKELY(c) __builtin_expect(!!(c), 1)
 #define LB_PREFETCH(p) __builtin_prefetch(p)
+#define LB_UNROLL _Pragma("GCC unroll 16")
 #else
 #define LB_INLINE static inline
 #define LB_NOINLINE static
 #define LB_LIKELY(c) (c)
 #define LB_PREFETCH(p) ((void)(p))
+#define LB_UNROLL
 #endif
 
 /* Declares a function for every tier: LB_DECLARE(lb_stem, (int64_t n, float *x)); */
@@ -41,6 +43,11 @@
 #else
 #define LB_DISPATCH(tier, name, arguments) ((void)(tier), name##_portable arguments)
 #endif
+
+/* Whether a tier has a feature; the kernels for it exist on x86 only. */
+LB_INLINE int lb_has(int32_t tier, int32_t feature) {
+  return (tier & LB_TIER_MASK) == LB_TIER_AVX512 && (tier & feature) != 0;
+}
 
 /* The name of a function in the file of a tier, for bodies; LB_TIER_SUFFIX comes from the simd header. */
 #define LB_PASTE2(a, b) a##_##b
