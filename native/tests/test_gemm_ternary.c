@@ -2,7 +2,6 @@
 #include "check.h"
 
 #define STRIDE_PAD 3
-#define SENTINEL 0x5b5b5b5b
 
 static int64_t blocks(int64_t k) { return (k + 255) / 256; }
 
@@ -27,24 +26,6 @@ typedef struct {
   Guarded x, w, q, y, acc, scale, bias;
 } Guards;
 
-/* Fills what lies between the rows of a result. */
-static void mark(void *p, int64_t rows, int64_t stride) {
-  for (int64_t i = 0; i < rows * stride; i++) {
-    int32_t mark = SENTINEL;
-    memcpy((char *)p + 4 * i, &mark, 4);
-  }
-}
-
-static void check_marks(const void *p, int64_t rows, int64_t cols, int64_t stride) {
-  for (int64_t i = 0; i < rows; i++) {
-    for (int64_t j = cols; j < stride; j++) {
-      int32_t found;
-      memcpy(&found, (const char *)p + 4 * (i * stride + j), 4);
-      CHECK(found == SENTINEL, "row %ld, column %ld past the end was written", (long)i, (long)j);
-    }
-  }
-}
-
 static void product(int32_t tier, int64_t rows, int64_t cols, int64_t k, int right, int each) {
   Guards g;
   int64_t stride = cols + STRIDE_PAD;
@@ -66,7 +47,7 @@ static void product(int32_t tier, int64_t rows, int64_t cols, int64_t k, int rig
   pack(w, cols, k, 4);
   const float *added = each ? bias : NULL;
 
-  mark(y, rows, stride);
+  check_mark(y, rows * stride);
   CHECK(lb_gemm_ternary_f32(tier, x, k, w, scale, each, added, y, stride, 0, rows, 0, cols, k) == LB_OK, "status");
   check_marks(y, rows, cols, stride);
   for (int64_t i = 0; i < rows; i++) {
@@ -89,7 +70,7 @@ static void product(int32_t tier, int64_t rows, int64_t cols, int64_t k, int rig
   /* Other ranges: other tiles, the same bits. */
   int64_t row = rows / 2;
   int64_t col = cols / 3;
-  mark(y, rows, stride);
+  check_mark(y, rows * stride);
   lb_gemm_ternary_f32(tier, x, k, w, scale, each, added, y, stride, 0, row, 0, cols, k);
   lb_gemm_ternary_f32(tier, x, k, w, scale, each, added, y, stride, row, rows, 0, col, k);
   lb_gemm_ternary_f32(tier, x, k, w, scale, each, added, y, stride, row, rows, col, cols, k);
@@ -97,8 +78,8 @@ static void product(int32_t tier, int64_t rows, int64_t cols, int64_t k, int rig
 
   CHECK(lb_gemm_ternary_quantize(tier, x, k, q, 0, row, k) == LB_OK, "status");
   CHECK(lb_gemm_ternary_quantize(tier, x, k, q, row, rows, k) == LB_OK, "status");
-  mark(y, rows, stride);
-  mark(acc, rows, stride);
+  check_mark(y, rows * stride);
+  check_mark(acc, rows * stride);
   CHECK(lb_gemm_ternary_i8(tier, q, w, scale, each, added, y, stride, acc, stride, 0, rows, 0, cols, k) == LB_OK, "status");
   check_marks(y, rows, cols, stride);
   check_marks(acc, rows, cols, stride);
@@ -122,7 +103,7 @@ static void product(int32_t tier, int64_t rows, int64_t cols, int64_t k, int rig
     }
   }
   memcpy(whole, y, y_bytes);
-  mark(y, rows, stride);
+  check_mark(y, rows * stride);
   lb_gemm_ternary_i8(tier, q, w, scale, each, added, y, stride, NULL, 0, 0, row, 0, cols, k);
   lb_gemm_ternary_i8(tier, q, w, scale, each, added, y, stride, NULL, 0, row, rows, 0, col, k);
   lb_gemm_ternary_i8(tier, q, w, scale, each, added, y, stride, NULL, 0, row, rows, col, cols, k);

@@ -19,12 +19,7 @@ int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const u
     return LB_BAD_SIZE;
   }
   Ternary t = {NULL, 0, quantized, weights, scale, scale_step, bias, y, y_stride, acc, acc_stride, k};
-#if LB_X86
-  if (lb_has(tier, LB_FEATURE_VNNI)) {
-    return lb_gemm_ternary_i8_avx512vnni(&t, from, to, col_from, col_to);
-  }
-#endif
-  return LB_DISPATCH(tier, lb_gemm_ternary_i8, (&t, from, to, col_from, col_to));
+  return LB_DISPATCH_FEATURE(tier, VNNI, avx512vnni, lb_gemm_ternary_i8, (&t, from, to, col_from, col_to));
 }
 
 int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_stride, void *restrict quantized,

@@ -2,7 +2,8 @@
 /*
  * What kernels over bytes need beside the vector layer; included after it. A vi32 is also a vector of LB_VB bytes.
  *
- * - vi32_load_u8 widens LB_W unsigned bytes. vf32_lookup takes lane (index mod LB_W) of a table.
+ * - vi32_load_u8 and vi32_load_u16 widen LB_W unsigned numbers. vf32_lookup takes lane (index mod LB_W) of a table.
+ * - vi32_madd(sum, a, b) adds to each lane the products of its two int16_t of a and of b.
  * - vi32_dot(sum, u, s), not in the portable tier: adds to each lane the products of its four unsigned bytes of u and signed
  *   bytes of s. Neighbouring products must add up to an int16_t where there is no VNNI.
  * - vi32_sar_by, not in the portable tier: a shift by a variable number of bits.
@@ -26,7 +27,9 @@
 #if LB_W == 16
 
 LB_INLINE vi32 vi32_load_u8(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+LB_INLINE vi32 vi32_load_u16(const uint16_t *p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)); }
 LB_INLINE vf32 vf32_lookup(vf32 table, vi32 index) { return _mm512_permutexvar_ps(index, table); }
+LB_INLINE vi32 vi32_madd(vi32 sum, vi32 a, vi32 b) { return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b)); }
 
 LB_INLINE vi32 vi32_dot(vi32 sum, vi32 u, vi32 s) {
 #ifdef __AVX512VNNI__
@@ -49,7 +52,9 @@ LB_INLINE __m128i vi32_sum4(vi32 a, vi32 b, vi32 c, vi32 d) {
 #elif defined(__AVX2__)
 
 LB_INLINE vi32 vi32_load_u8(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+LB_INLINE vi32 vi32_load_u16(const uint16_t *p) { return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)); }
 LB_INLINE vf32 vf32_lookup(vf32 table, vi32 index) { return _mm256_permutevar8x32_ps(table, index); }
+LB_INLINE vi32 vi32_madd(vi32 sum, vi32 a, vi32 b) { return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)); }
 
 LB_INLINE vi32 vi32_dot(vi32 sum, vi32 u, vi32 s) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1)));
@@ -65,6 +70,12 @@ LB_INLINE __m128i vi32_sum4(vi32 a, vi32 b, vi32 c, vi32 d) {
 #else
 
 LB_INLINE vi32 vi32_load_u8(const uint8_t *p) { LB_LANES(vi32, LB_W, p[i]); }
+LB_INLINE vi32 vi32_load_u16(const uint16_t *p) { LB_LANES(vi32, LB_W, p[i]); }
+LB_INLINE vi32 vi32_madd(vi32 sum, vi32 a, vi32 b) {
+  LB_LANES(vi32, LB_W,
+           (int32_t)((uint32_t)sum.v[i] + (uint32_t)((int16_t)a.v[i] * (int16_t)b.v[i]) +
+                     (uint32_t)((a.v[i] >> 16) * (b.v[i] >> 16))));
+}
 LB_INLINE vf32 vf32_lookup(vf32 table, vi32 index) { LB_LANES(vf32, LB_W, table.v[index.v[i] & (LB_W - 1)]); }
 
 #endif
