@@ -82,6 +82,25 @@ static inline void check_fill(float *p, int64_t n, double low, double high, uint
   }
 }
 
+/* Fills the rows of a result and what lies between them with numbers that must be found there again. */
+#define CHECK_MARK 0x5b5b5b5b
+static inline void check_mark(void *p, int64_t elements) {
+  for (int64_t i = 0; i < elements; i++) {
+    int32_t mark = CHECK_MARK;
+    memcpy((char *)p + 4 * i, &mark, 4);
+  }
+}
+
+static inline void check_marks(const void *p, int64_t rows, int64_t cols, int64_t stride) {
+  for (int64_t i = 0; i < rows; i++) {
+    for (int64_t j = cols; j < stride; j++) {
+      int32_t found;
+      memcpy(&found, (const char *)p + 4 * (i * stride + j), 4);
+      CHECK(found == CHECK_MARK, "row %ld, column %ld past the end was written", (long)i, (long)j);
+    }
+  }
+}
+
 /* Row lengths around the lane counts of all tiers and their multiples. */
 static const int64_t CHECK_SIZES[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 127, 257, 511, 513, 1000};
 #define CHECK_SIZE_COUNT ((int)(sizeof CHECK_SIZES / sizeof CHECK_SIZES[0]))
