@@ -2,6 +2,7 @@
 package org.limbeck.experiments;
 
 import java.io.PrintWriter;
+import org.limbeck.experiments.qatkd.ExportCommand;
 import org.limbeck.experiments.qatkd.QatKdCommand;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.backend.BackendUnavailableException;
@@ -20,11 +21,7 @@ import picocli.CommandLine.Command;
     description = "Kernels for knowledge distillation and quantization-aware training.",
     subcommands = {
       QatKdCommand.class,
-      SelftestCommand.class,
-      BenchCommand.class,
-      DoctorCommand.class
-    },
-      QatKdCommand.class,
+      ExportCommand.class,
       SelftestCommand.class,
       BenchCommand.class,
       DoctorCommand.class

@@ -11,11 +11,13 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.limbeck.experiments.qatkd.TrainingLoop.Plan;
 import org.limbeck.experiments.qatkd.TrainingState.Point;
+import org.limbeck.experiments.report.PackedResult;
 import org.limbeck.experiments.report.Progress;
 import org.limbeck.experiments.report.RunResult;
 import org.limbeck.formats.AtomicFiles;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.HostMemory;
+import org.limbeck.kernels.op.GemmTernary.Activations;
 import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.bert.PretrainedModel;
 import org.limbeck.training.bert.Quantization;
@@ -58,14 +60,20 @@ final class Experiment {
    *
    * @param checkpointSeconds the least time between checkpoints
    * @param export whether trained networks are written in Hugging Face's layout too
+   * @param packed how packed students of the first seed take their activations, or null if none are
+   *     judged
    * @param quiet whether plain lines are wanted instead of a bar
    */
-  record Conduct(double checkpointSeconds, boolean export, boolean quiet) {}
+  record Conduct(double checkpointSeconds, boolean export, Activations packed, boolean quiet) {}
 
-  /** What a task's runs left: results and, by configuration, the analyses of the first seed. */
+  /**
+   * What a task's runs left: results, those of packed students of the first seed beside the teacher
+   * and, by configuration, the analyses of the first seed.
+   */
   record Outcome(
       TokenizedTask data,
       List<RunResult> results,
+      List<PackedResult> packed,
       Map<String, TrainingState> curves,
       Map<String, AttentionAnalysis> analyses,
       Map<String, HessianAnalysis> hessians) {}
@@ -88,7 +96,13 @@ final class Experiment {
   /** Runs the recipe on a task. */
   Outcome run(TokenizedTask data) {
     Outcome outcome =
-        new Outcome(data, new ArrayList<>(), new TreeMap<>(), new TreeMap<>(), new TreeMap<>());
+        new Outcome(
+            data,
+            new ArrayList<>(),
+            new ArrayList<>(),
+            new TreeMap<>(),
+            new TreeMap<>(),
+            new TreeMap<>());
     say(
         "%s: %d training and %d development examples, up to %d word pieces, batches of %d",
         data.task().id(), data.train().size(), data.dev().size(), data.length(), data.batch());
@@ -98,6 +112,13 @@ final class Experiment {
           new BertClassifier(compute, model.config(), data.task().labels(), Quantization.NONE);
       Evaluator evaluator = new Evaluator(compute, host, data);
       teacher(teacher, data, evaluator, outcome);
+      if (conduct.packed() != null) {
+        PackedComparison comparison = comparison(data);
+        comparison.obstacle().ifPresent(why -> say("%s: %s", data.task().id(), why));
+        outcome
+            .packed()
+            .add(comparison.teacher(evaluator, teacher, out.teacher(data.task().id())));
+      }
       constant(data, outcome);
       untrained(teacher, data, outcome);
       for (String losses : settings.losses()) {
@@ -107,6 +128,10 @@ final class Experiment {
       }
     }
     return outcome;
+  }
+
+  private PackedComparison comparison(TokenizedTask data) {
+    return new PackedComparison(limbeck, model, data, conduct.packed());
   }
 
   private void say(String format, Object... values) {
@@ -272,12 +297,14 @@ final class Experiment {
     boolean first = seed == settings.seeds().get(0);
     boolean analyses = analyses(data) && first;
     boolean hessians = settings.hessian() > 0 && first;
+    boolean packs = conduct.packed() != null && first;
     TrainingState state = TrainingLoop.finishedState(folder);
+    boolean trains = state == null;
     Plan plan = plan(data, settings.epochs(), seed);
     try (Compute compute = new Compute(limbeck);
         HostMemory host = new HostMemory()) {
       BertClassifier student = newStudent(compute, teacher);
-      if (state == null) {
+      if (trains) {
         Evaluator evaluator = new Evaluator(compute, host, data);
         try (Distillation distillation =
                 new Distillation(
@@ -316,8 +343,11 @@ final class Experiment {
       }
       boolean missing = analyses && !Files.exists(analysed);
       boolean unknown = hessians && !Files.exists(curvature);
-      if (missing || unknown || conduct.export()) {
+      if (missing || unknown || conduct.export() || packs) {
         restoreBest(student, folder);
+      }
+      if (packs) {
+        outcome.packed().add(comparison(data).student(losses, compute, student, folder, trains));
       }
       if (conduct.export()) {
         ModelExport.write(folder, model, student);

@@ -73,7 +73,7 @@ final class OutputDirectory implements AutoCloseable {
   }
 
   private static void requireSettings(Path root, Settings settings, boolean resume) {
-    Path file = root.resolve("settings.json");
+    Path file = settings(root);
     if (Files.exists(file)) {
       if (!resume) {
         throw new BadInputException(
@@ -120,6 +120,15 @@ final class OutputDirectory implements AutoCloseable {
     if (wrong != null) {
       throw new BadInputException(file + ": the file cannot be written: " + wrong);
     }
+  }
+
+  /**
+   * Returns the file with the settings of a run.
+   *
+   * @param root the folder of the run
+   */
+  static Path settings(Path root) {
+    return root.resolve("settings.json");
   }
 
   /** Returns the folder itself. */

@@ -151,7 +151,7 @@ class TrainingLoopTest {
                   settings("stsb"),
                   out,
                   new PrintWriter(new StringWriter()),
-                  new Experiment.Conduct(30, true, true))
+                  new Experiment.Conduct(30, true, null, true))
               .run(data);
       assertScores(
           limbeck, data, out.teacher("stsb"), Quantization.NONE, outcome, Experiment.TEACHER);

@@ -204,6 +204,39 @@ public final class PackedTernary {
   }
 
   /**
+   * Writes the weights of one row times a factor, such as an entry of a packed embedding table.
+   *
+   * @param row the row
+   * @param factor what a weight of 1 becomes
+   * @param y F32 [1, cols] on the host, overwritten with -factor, 0 and factor; a code 3 of
+   *     malformed bytes becomes 2 factor
+   * @throws IndexOutOfBoundsException if there is no such row
+   * @throws IllegalArgumentException if type or shape of {@code y} differ
+   */
+  public void unpackRow(long row, float factor, Matrix y) {
+    Objects.checkIndex(row, rows());
+    if (y.type() != DType.F32 || y.rows() != 1 || y.cols() != cols) {
+      throw bad("unpackRow", "y", y, "F32 of shape [1, " + cols + "]");
+    }
+    MemorySegment from = bytes.segment();
+    MemorySegment to = y.segment();
+    long at = bytes.rowOffsetBytes(row);
+    // One plane of one block at a time: its columns lie in the same bits of bytes in a row.
+    for (long first = 0; first < cols; first += BLOCK_BYTES) {
+      long begin = at + first / BLOCK_COLS * BLOCK_BYTES;
+      int shift = (int) (first % BLOCK_COLS / BLOCK_BYTES) * 2;
+      long count = Math.min(BLOCK_BYTES, cols - first);
+      for (long i = 0; i < count; i++) {
+        int weight = (from.get(ValueLayout.JAVA_BYTE, begin + i) >>> shift & MALFORMED) - 1;
+        to.set(
+            ValueLayout.JAVA_FLOAT,
+            y.offsetBytes() + (first + i) * Float.BYTES,
+            weight * factor);
+      }
+    }
+  }
+
+  /**
    * Reads all bytes once and checks that they are well-formed: no code 3, and code 1 in the
    * padding.
    *

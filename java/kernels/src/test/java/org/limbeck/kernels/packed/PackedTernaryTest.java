@@ -102,8 +102,11 @@ class PackedTernaryTest {
         assertEquals(PackedTernary.byteSize(rows, cols), content(packed).length);
         Matrix back = memory.matrix(DType.I8, rows, cols + 1).columns(0, cols);
         packed.unpack(back);
+        Matrix row = memory.matrix(DType.F32, 1, cols + 2).columns(1, 1 + cols);
         for (long r = 0; r < rows; r++) {
+          packed.unpackRow(r, 0.75f, row);
           for (long c = 0; c < cols; c++) {
+            assertEquals(0.75f * codes.getByte(r, c), row.getFloat(0, c), "seed " + SEED);
             assertEquals(codes.getByte(r, c), back.getByte(r, c), "seed " + SEED);
             assertEquals(codes.getByte(r, c), packed.weight(r, c), "seed " + SEED);
           }

@@ -2,7 +2,9 @@
 package org.limbeck.training.nn;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 import org.limbeck.kernels.Limbeck;
@@ -81,6 +83,18 @@ class SharedParameterTest {
       ParameterSet set = new ParameterSet(compute.memory());
       set.add("w", 1, 2);
       assertThrows(IllegalArgumentException.class, () -> set.add("w", 1, 2));
+    }
+  }
+
+  @Test
+  void aFixedParameterHasNoGradient() {
+    try (Limbeck limbeck = Limbeck.open();
+        Compute compute = new Compute(limbeck)) {
+      Matrix value = compute.memory().matrix(DType.F32, ROWS, WIDTH);
+      Parameter fixed = Parameter.fixed("fixed", value);
+      assertSame(value, fixed.value());
+      Exception e = assertThrows(IllegalStateException.class, fixed::gradient);
+      assertTrue(e.getMessage().contains("fixed [5, 7]"), e.getMessage());
     }
   }
 }
