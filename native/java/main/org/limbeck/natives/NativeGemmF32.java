@@ -11,8 +11,8 @@ import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
 /**
- * gemm_f32 in C: {@code native/src/gemm_f32}. Threads share blocks of C: small enough for a balance,
- * large enough that what each packs for itself costs little. Blocks change no bit.
+ * gemm_f32 in C: {@code native/src/gemm_f32}. Threads share blocks of C: small enough for a
+ * balance, large enough that what each packs for itself costs little. Blocks change no bit.
  */
 final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
   /** Blocks have about as many rows and columns at most; the C code packs as many columns. */

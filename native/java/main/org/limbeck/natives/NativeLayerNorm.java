@@ -54,12 +54,7 @@ final class NativeLayerNorm {
     pool.forRange(rows, chunkRows, this, a, BACKWARD);
     int status =
         LimbeckH.lb_layer_norm_parameters(
-            tier,
-            sums,
-            chunks,
-            Native.pointer(a.gradGamma()),
-            Native.pointer(a.gradBeta()),
-            cols);
+            tier, sums, chunks, Native.pointer(a.gradGamma()), Native.pointer(a.gradBeta()), cols);
     Native.check(status, LayerNorm.BACKWARD);
   }
 
