@@ -8,6 +8,9 @@ import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.GemmBf16;
+import org.limbeck.kernels.op.GemmI8;
+import org.limbeck.kernels.op.GemmTernary;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
 
@@ -18,6 +21,9 @@ final class NativeBackend implements Backend {
 
   NativeBackend(Tier tier) {
     this.tier = tier;
+    kernels.add(GemmBf16.OP, spec -> new NativeGemmBf16(tier, spec));
+    kernels.add(GemmI8.OP, spec -> new NativeGemmI8(tier, spec));
+    kernels.add(GemmTernary.OP, spec -> new NativeGemmTernary(tier, spec));
     kernels.add(Softmax.FORWARD, spec -> NativeSoftmax.forward(tier));
     kernels.add(Softmax.BACKWARD, spec -> NativeSoftmax.backward(tier));
   }
