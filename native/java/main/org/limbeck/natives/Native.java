@@ -24,12 +24,14 @@ final class Native {
 
   /** Returns a pointer to the first element of a row. */
   static MemorySegment pointer(Matrix m, long row) {
-    return m.segment().asSlice(m.rowOffsetBytes(row));
+    return pointer(m, row, 0);
   }
 
   /** Returns a pointer to an element; its column may lie past the last one, in another matrix. */
   static MemorySegment pointer(Matrix m, long row, long col) {
-    return m.segment().asSlice(m.rowOffsetBytes(row) + col * m.type().bytes());
+    // Without elements there may be no memory for a row or a column to lie in.
+    long first = m.rowOffsetBytes(row) + col * m.type().bytes();
+    return m.segment().asSlice(m.elements() == 0 ? m.offsetBytes() : first);
   }
 
   /** Returns a pointer to element (0, 0) of a matrix, or the null pointer. */
