@@ -22,11 +22,28 @@ final class Native {
     return m.segment().asSlice(m.offsetBytes());
   }
 
+  /** Returns a pointer to the first element of a row. */
+  static MemorySegment pointer(Matrix m, long row) {
+    return pointer(m, row, 0);
+  }
+
+  /** Returns a pointer to an element; its column may lie past the last one, in another matrix. */
+  static MemorySegment pointer(Matrix m, long row, long col) {
+    // Without elements there may be no memory for a row or a column to lie in.
+    long first = m.rowOffsetBytes(row) + col * m.type().bytes();
+    return m.segment().asSlice(m.elements() == 0 ? m.offsetBytes() : first);
+  }
+
   /** Returns a pointer to element (0, 0) of a matrix, or the null pointer. */
   static MemorySegment optional(Matrix m) {
+    return optional(m, 0, 0);
+  }
+
+  /** Returns a pointer to an element, or the null pointer. */
+  static MemorySegment optional(Matrix m, long row, long col) {
     // One slice on both ways: of two that meet, the compiler would make objects.
     MemorySegment segment = m == null ? MemorySegment.NULL : m.segment();
-    return segment.asSlice(m == null ? 0 : m.offsetBytes());
+    return segment.asSlice(m == null ? 0 : m.rowOffsetBytes(row) + col * m.type().bytes());
   }
 
   /** Returns the row stride of a matrix in elements, 0 for null. */
@@ -40,6 +57,10 @@ final class Native {
    */
   static long rowsPerChunk(long cols) {
     return Math.max(1, CHUNK_ELEMENTS / Math.max(1, cols));
+  }
+
+  static long roundUp(long value, long multiple) {
+    return (value + multiple - 1) / multiple * multiple;
   }
 
   /**

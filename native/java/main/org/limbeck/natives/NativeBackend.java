@@ -12,7 +12,10 @@ import org.limbeck.kernels.op.AdamW;
 import org.limbeck.kernels.op.BertAdam;
 import org.limbeck.kernels.op.FakeQuant;
 import org.limbeck.kernels.op.Gelu;
+import org.limbeck.kernels.op.GemmBf16;
 import org.limbeck.kernels.op.GemmF32;
+import org.limbeck.kernels.op.GemmI8;
+import org.limbeck.kernels.op.GemmTernary;
 import org.limbeck.kernels.op.LayerNorm;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
@@ -25,13 +28,16 @@ final class NativeBackend implements Backend {
 
   NativeBackend(Tier tier) {
     this.tier = tier;
-    kernels.add(GemmF32.OP, spec -> new NativeGemmF32(tier, spec));
-    kernels.add(FakeQuant.FORWARD, spec -> NativeFakeQuant.forward(tier, spec));
-    kernels.add(FakeQuant.BACKWARD, spec -> NativeFakeQuant.backward(tier, spec));
     kernels.add(AdamW.OP, spec -> new NativeAdamW(tier, spec));
     kernels.add(BertAdam.OP, spec -> new NativeBertAdam(tier, spec));
+    kernels.add(FakeQuant.FORWARD, spec -> NativeFakeQuant.forward(tier, spec));
+    kernels.add(FakeQuant.BACKWARD, spec -> NativeFakeQuant.backward(tier, spec));
     kernels.add(Gelu.FORWARD, spec -> NativeGelu.forward(tier, spec));
     kernels.add(Gelu.BACKWARD, spec -> NativeGelu.backward(tier, spec));
+    kernels.add(GemmBf16.OP, spec -> new NativeGemmBf16(tier, spec));
+    kernels.add(GemmF32.OP, spec -> new NativeGemmF32(tier, spec));
+    kernels.add(GemmI8.OP, spec -> new NativeGemmI8(tier, spec));
+    kernels.add(GemmTernary.OP, spec -> new NativeGemmTernary(tier, spec));
     kernels.add(LayerNorm.FORWARD, spec -> NativeLayerNorm.forward(tier, spec));
     kernels.add(LayerNorm.BACKWARD, spec -> NativeLayerNorm.backward(tier, spec));
     kernels.add(Softmax.FORWARD, spec -> NativeSoftmax.forward(tier));

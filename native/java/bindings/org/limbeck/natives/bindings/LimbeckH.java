@@ -239,6 +239,24 @@ public class LimbeckH extends LimbeckH$shared {
     public static int LB_FAKE_QUANT_PARAMETERS() {
         return LB_FAKE_QUANT_PARAMETERS;
     }
+    private static final int LB_GEMM_ROWS = (int)12L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_ROWS 12
+     * }
+     */
+    public static int LB_GEMM_ROWS() {
+        return LB_GEMM_ROWS;
+    }
+    private static final int LB_GEMM_COLS = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_COLS 32
+     * }
+     */
+    public static int LB_GEMM_COLS() {
+        return LB_GEMM_COLS;
+    }
     private static final int LB_SOFTMAX_KL_FORWARD_KL = (int)0L;
     /**
      * {@snippet lang=c :
@@ -1568,6 +1586,755 @@ public class LimbeckH extends LimbeckH$shared {
                 traceDowncall("lb_layer_norm_parameters", tier, sums, chunks, ggamma, gbeta, cols);
             }
             return (int)mh$.invokeExact(tier, sums, chunks, ggamma, gbeta, cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_bf16_per_word {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_LONG,
+            LimbeckH.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_bf16_per_word");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_bf16_per_word(int32_t tier)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_bf16_per_word$descriptor() {
+        return lb_gemm_bf16_per_word.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_bf16_per_word(int32_t tier)
+     * }
+     */
+    public static MethodHandle lb_gemm_bf16_per_word$handle() {
+        return lb_gemm_bf16_per_word.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_bf16_per_word(int32_t tier)
+     * }
+     */
+    public static MemorySegment lb_gemm_bf16_per_word$address() {
+        return lb_gemm_bf16_per_word.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t lb_gemm_bf16_per_word(int32_t tier)
+     * }
+     */
+    public static long lb_gemm_bf16_per_word(int tier) {
+        var mh$ = lb_gemm_bf16_per_word.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_bf16_per_word", tier);
+            }
+            return (long)mh$.invokeExact(tier);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_bf16_pack_a {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_bf16_pack_a");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_bf16_pack_a$descriptor() {
+        return lb_gemm_bf16_pack_a.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MethodHandle lb_gemm_bf16_pack_a$handle() {
+        return lb_gemm_bf16_pack_a.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MemorySegment lb_gemm_bf16_pack_a$address() {
+        return lb_gemm_bf16_pack_a.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static int lb_gemm_bf16_pack_a(int tier, int options, MemorySegment a, long lda, MemorySegment packed, long from, long to, long depth) {
+        var mh$ = lb_gemm_bf16_pack_a.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_bf16_pack_a", tier, options, a, lda, packed, from, to, depth);
+            }
+            return (int)mh$.invokeExact(tier, options, a, lda, packed, from, to, depth);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_bf16_pack_b {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_bf16_pack_b");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_bf16_pack_b$descriptor() {
+        return lb_gemm_bf16_pack_b.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MethodHandle lb_gemm_bf16_pack_b$handle() {
+        return lb_gemm_bf16_pack_b.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MemorySegment lb_gemm_bf16_pack_b$address() {
+        return lb_gemm_bf16_pack_b.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static int lb_gemm_bf16_pack_b(int tier, int options, MemorySegment b, long ldb, MemorySegment packed, long from, long to, long depth) {
+        var mh$ = lb_gemm_bf16_pack_b.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_bf16_pack_b", tier, options, b, ldb, packed, from, to, depth);
+            }
+            return (int)mh$.invokeExact(tier, options, b, ldb, packed, from, to, depth);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_bf16");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_bf16$descriptor() {
+        return lb_gemm_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static MethodHandle lb_gemm_bf16$handle() {
+        return lb_gemm_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static MemorySegment lb_gemm_bf16$address() {
+        return lb_gemm_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static int lb_gemm_bf16(int tier, int options, float alpha, MemorySegment packed_a, MemorySegment packed_b, float beta, MemorySegment c, long ldc, MemorySegment bias, long from, long to, long col_from, long col_to, long k_from, long k_to, long k) {
+        var mh$ = lb_gemm_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_bf16", tier, options, alpha, packed_a, packed_b, beta, c, ldc, bias, from, to, col_from, col_to, k_from, k_to, k);
+            }
+            return (int)mh$.invokeExact(tier, options, alpha, packed_a, packed_b, beta, c, ldc, bias, from, to, col_from, col_to, k_from, k_to, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_i8_per_word {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_LONG,
+            LimbeckH.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_i8_per_word");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_i8_per_word(int32_t tier)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_i8_per_word$descriptor() {
+        return lb_gemm_i8_per_word.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_i8_per_word(int32_t tier)
+     * }
+     */
+    public static MethodHandle lb_gemm_i8_per_word$handle() {
+        return lb_gemm_i8_per_word.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_i8_per_word(int32_t tier)
+     * }
+     */
+    public static MemorySegment lb_gemm_i8_per_word$address() {
+        return lb_gemm_i8_per_word.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t lb_gemm_i8_per_word(int32_t tier)
+     * }
+     */
+    public static long lb_gemm_i8_per_word(int tier) {
+        var mh$ = lb_gemm_i8_per_word.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_i8_per_word", tier);
+            }
+            return (long)mh$.invokeExact(tier);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_i8_pack_a {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_i8_pack_a");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_i8_pack_a$descriptor() {
+        return lb_gemm_i8_pack_a.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MethodHandle lb_gemm_i8_pack_a$handle() {
+        return lb_gemm_i8_pack_a.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MemorySegment lb_gemm_i8_pack_a$address() {
+        return lb_gemm_i8_pack_a.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static int lb_gemm_i8_pack_a(int tier, MemorySegment a, long lda, MemorySegment packed, long from, long to, long depth) {
+        var mh$ = lb_gemm_i8_pack_a.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_i8_pack_a", tier, a, lda, packed, from, to, depth);
+            }
+            return (int)mh$.invokeExact(tier, a, lda, packed, from, to, depth);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_i8_pack_b {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_i8_pack_b");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_i8_pack_b$descriptor() {
+        return lb_gemm_i8_pack_b.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MethodHandle lb_gemm_i8_pack_b$handle() {
+        return lb_gemm_i8_pack_b.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MemorySegment lb_gemm_i8_pack_b$address() {
+        return lb_gemm_i8_pack_b.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static int lb_gemm_i8_pack_b(int tier, int options, MemorySegment b, long ldb, MemorySegment packed, long from, long to, long depth) {
+        var mh$ = lb_gemm_i8_pack_b.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_i8_pack_b", tier, options, b, ldb, packed, from, to, depth);
+            }
+            return (int)mh$.invokeExact(tier, options, b, ldb, packed, from, to, depth);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_i8 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_i8");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, void *restrict c, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_i8$descriptor() {
+        return lb_gemm_i8.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, void *restrict c, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static MethodHandle lb_gemm_i8$handle() {
+        return lb_gemm_i8.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, void *restrict c, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static MemorySegment lb_gemm_i8$address() {
+        return lb_gemm_i8.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, void *restrict c, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static int lb_gemm_i8(int tier, MemorySegment packed_a, MemorySegment packed_b, MemorySegment c, long ldc, MemorySegment row_scale, MemorySegment col_scale, MemorySegment bias, long from, long to, long col_from, long col_to, long k_from, long k_to, long k) {
+        var mh$ = lb_gemm_i8.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_i8", tier, packed_a, packed_b, c, ldc, row_scale, col_scale, bias, from, to, col_from, col_to, k_from, k_to, k);
+            }
+            return (int)mh$.invokeExact(tier, packed_a, packed_b, c, ldc, row_scale, col_scale, bias, from, to, col_from, col_to, k_from, k_to, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_ternary_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_ternary_f32");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_f32(int32_t tier, const float *restrict x, int64_t x_stride, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_ternary_f32$descriptor() {
+        return lb_gemm_ternary_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_f32(int32_t tier, const float *restrict x, int64_t x_stride, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static MethodHandle lb_gemm_ternary_f32$handle() {
+        return lb_gemm_ternary_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_f32(int32_t tier, const float *restrict x, int64_t x_stride, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static MemorySegment lb_gemm_ternary_f32$address() {
+        return lb_gemm_ternary_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_f32(int32_t tier, const float *restrict x, int64_t x_stride, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static int lb_gemm_ternary_f32(int tier, MemorySegment x, long x_stride, MemorySegment weights, MemorySegment scale, long scale_step, MemorySegment bias, MemorySegment y, long y_stride, long from, long to, long col_from, long col_to, long k) {
+        var mh$ = lb_gemm_ternary_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_ternary_f32", tier, x, x_stride, weights, scale, scale_step, bias, y, y_stride, from, to, col_from, col_to, k);
+            }
+            return (int)mh$.invokeExact(tier, x, x_stride, weights, scale, scale_step, bias, y, y_stride, from, to, col_from, col_to, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_ternary_i8 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_ternary_i8");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int32_t *restrict acc, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_ternary_i8$descriptor() {
+        return lb_gemm_ternary_i8.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int32_t *restrict acc, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static MethodHandle lb_gemm_ternary_i8$handle() {
+        return lb_gemm_ternary_i8.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int32_t *restrict acc, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static MemorySegment lb_gemm_ternary_i8$address() {
+        return lb_gemm_ternary_i8.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int32_t *restrict acc, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static int lb_gemm_ternary_i8(int tier, MemorySegment quantized, MemorySegment weights, MemorySegment scale, long scale_step, MemorySegment bias, MemorySegment y, long y_stride, MemorySegment acc, long acc_stride, long from, long to, long col_from, long col_to, long k) {
+        var mh$ = lb_gemm_ternary_i8.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_ternary_i8", tier, quantized, weights, scale, scale_step, bias, y, y_stride, acc, acc_stride, from, to, col_from, col_to, k);
+            }
+            return (int)mh$.invokeExact(tier, quantized, weights, scale, scale_step, bias, y, y_stride, acc, acc_stride, from, to, col_from, col_to, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_ternary_quantize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_ternary_quantize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_ternary_quantize$descriptor() {
+        return lb_gemm_ternary_quantize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
+     * }
+     */
+    public static MethodHandle lb_gemm_ternary_quantize$handle() {
+        return lb_gemm_ternary_quantize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
+     * }
+     */
+    public static MemorySegment lb_gemm_ternary_quantize$address() {
+        return lb_gemm_ternary_quantize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
+     * }
+     */
+    public static int lb_gemm_ternary_quantize(int tier, MemorySegment x, long x_stride, MemorySegment quantized, long from, long to, long k) {
+        var mh$ = lb_gemm_ternary_quantize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_ternary_quantize", tier, x, x_stride, quantized, from, to, k);
+            }
+            return (int)mh$.invokeExact(tier, x, x_stride, quantized, from, to, k);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
