@@ -78,7 +78,7 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
     factor = spec.normaliser().factor(rows, a.rowWeight());
     scratchBytes = LimbeckH.lb_softmax_kl_scratch(a.student().cols());
     losses = pool.shared().reserve(rows * Double.BYTES);
-    pool.forRange(rows, Native.rowsPerChunk(a.student().cols()), this, a, ROWS);
+    pool.forRange(rows, rowsPerChunk(rows, a.student().cols()), this, a, ROWS);
     if (a.loss() != null) {
       double sum = 0;
       for (long r = 0; r < rows; r++) {
@@ -87,6 +87,11 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
       a.loss().setDouble(0, 0, factor == 0 ? 0 : sum * factor);
     }
     losses = null;
+  }
+
+  /** Of long rows several: while one is worked on, the library fetches the next of the chunk. */
+  private static long rowsPerChunk(long rows, long cols) {
+    return Math.max(Native.rowsPerChunk(cols), Math.min(8, rows / 64));
   }
 
   private void rows(Arguments a, Workspace scratch, long from, long to) {
