@@ -43,6 +43,9 @@ final class NativeFakeQuant {
   private MemorySegment partials;
   private long parametersAt;
   private boolean second;
+  // What bounds the gradient; null where nothing does.
+  private Matrix bounded;
+  private Matrix bounds;
 
   private NativeFakeQuant(Tier tier, FakeQuant.Spec spec) {
     this.tier = tier.bits();
@@ -197,7 +200,11 @@ final class NativeFakeQuant {
         a.x(),
         contiguous(a.x()) && contiguous(a.gradY()) && contiguous(a.gradX()));
     if (!lsq) {
+      bounded = everywhere ? null : a.x();
+      bounds = boundByScale ? a.scale() : null;
       pool.forRange(cut.units(), cut.unitsPerChunk(), this, a, PASS);
+      bounded = null;
+      bounds = null;
       return;
     }
     step = step(a.step());
@@ -217,9 +224,9 @@ final class NativeFakeQuant {
         LimbeckH.lb_fake_quant_backward(
             tier,
             spec.clip(),
-            Native.optional(everywhere ? null : a.x()),
+            Native.optional(bounded),
             cut.stride(a.x()),
-            Native.optional(boundByScale ? a.scale() : null),
+            Native.optional(bounds),
             Native.pointer(a.gradY()),
             cut.stride(a.gradY()),
             Native.pointer(a.gradX()),
