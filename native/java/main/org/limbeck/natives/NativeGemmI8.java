@@ -37,7 +37,13 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
       long end) {
     int status =
         LimbeckH.lb_gemm_i8_pack_a(
-            tier, Native.pointer(args.a(), row, k), args.a().rowStride(), packed, first, end, depth);
+            tier,
+            Native.pointer(args.a(), row, k),
+            args.a().rowStride(),
+            packed,
+            first,
+            end,
+            depth);
     Native.check(status, GemmI8.OP);
   }
 
