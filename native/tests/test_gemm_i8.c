@@ -83,8 +83,8 @@ static void product(int32_t tier, int64_t m, int64_t n, int64_t k, int trans, in
       for (int64_t j = 0; j < n; j++) {
         int64_t want = sum_of(&x, i, j);
         int32_t got = ((const int32_t *)c)[i * ldc + j];
-        CHECK(got == want, "tier %x, %ld x %ld x %ld, trans %d, at (%ld, %ld): %d, expected %ld", (unsigned)tier, (long)m, (long)n,
-              (long)k, trans, (long)i, (long)j, got, (long)want);
+        CHECK(got == want, "tier %x, %ld x %ld x %ld, trans %d, at (%ld, %ld): %d, expected %ld", (unsigned)tier, (long)m,
+              (long)n, (long)k, trans, (long)i, (long)j, got, (long)want);
       }
     }
     check_mark(c, m * ldc);

@@ -41,7 +41,7 @@ LB_PLAIN_LOOPS
 /* How far ahead weights are fetched, in bytes. */
 #define I8_AHEAD 4096
 
-LB_INLINE vi32 vi32_load_bytes(const void *p) { return vi32_load(p); }
+LB_INLINE vi32 ternary_load(const void *bytes) { return vi32_load((const int32_t *)bytes); }
 
 /* y of up to four columns from the sums of codes. */
 LB_INLINE void ternary_store4(const Ternary *t, int64_t i, int64_t j, int64_t cols, __m128i codes) {
@@ -122,11 +122,11 @@ LB_INLINE void ternary_i8_tile(const int C, const Ternary *t, int64_t i, int64_t
           vi32 qs[I8_ROWS];
           LB_UNROLL
           for (int c = 0; c < C; c++) {
-            qs[c] = vi32_load_bytes(q[c] + TERNARY_PLANES * b + h);
+            qs[c] = ternary_load(q[c] + TERNARY_PLANES * b + h);
           }
           LB_UNROLL
           for (int r = 0; r < I8_WEIGHTS; r++) {
-            vi32 codes = vi32_and(vi32_load_bytes(w[r] + b + h), mask);
+            vi32 codes = vi32_and(ternary_load(w[r] + b + h), mask);
             LB_UNROLL
             for (int c = 0; c < C; c++) {
               acc[r][c] = vi32_dot(acc[r][c], codes, qs[c]);
@@ -185,11 +185,11 @@ LB_INLINE void ternary_single(const Ternary *t, const char *q, int64_t j, int64_
       vi32 bytes[I8_SINGLE];
       LB_UNROLL
       for (int r = 0; r < I8_SINGLE; r++) {
-        bytes[r] = vi32_load_bytes(w[r] + b + h);
+        bytes[r] = ternary_load(w[r] + b + h);
       }
       LB_UNROLL
       for (int p = 0; p < TERNARY_PLANES; p++) {
-        vi32 qs = vi32_load_bytes(q + TERNARY_PLANES * b + p * TERNARY_BYTES + h);
+        vi32 qs = ternary_load(q + TERNARY_PLANES * b + p * TERNARY_BYTES + h);
         LB_UNROLL
         for (int r = 0; r < I8_SINGLE; r++) {
           acc[r][p] = vi32_dot(acc[r][p], vi32_and(bytes[r], mask), qs);

@@ -88,13 +88,7 @@ final class NativeGemmTernary implements Kernel<Arguments> {
   private void quantize(Arguments a, Workspace scratch, long from, long to) {
     int status =
         LimbeckH.lb_gemm_ternary_quantize(
-            tier,
-            Native.pointer(a.x(), slabFrom),
-            a.x().rowStride(),
-            quantized,
-            from,
-            to,
-            a.k());
+            tier, Native.pointer(a.x(), slabFrom), a.x().rowStride(), quantized, from, to, a.k());
     Native.check(status, GemmTernary.OP);
   }
 

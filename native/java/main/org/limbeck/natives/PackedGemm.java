@@ -92,7 +92,14 @@ abstract class PackedGemm<A> {
    * @param end the row after the last, likewise
    */
   abstract void packRows(
-      A args, long matrix, long row, long k, long depth, MemorySegment packed, long first, long end);
+      A args,
+      long matrix,
+      long row,
+      long k,
+      long depth,
+      MemorySegment packed,
+      long first,
+      long end);
 
   /** Packs columns of op(B) likewise, to where its slab begins at a byte of {@code packed}. */
   abstract void packCols(
