@@ -74,4 +74,12 @@ final class Native {
           op + ": the native kernel refused its arguments with status " + status);
     }
   }
+
+  /** Returns what a call through a method handle threw as what a kernel may throw. */
+  static RuntimeException unexpected(Throwable thrown) {
+    if (thrown instanceof Error error) {
+      throw error;
+    }
+    return thrown instanceof RuntimeException known ? known : new IllegalStateException(thrown);
+  }
 }

@@ -16,6 +16,9 @@ import org.limbeck.natives.bindings.LimbeckH;
 /**
  * fake_quant in C: {@code native/src/fake_quant}. Small groups are split over threads whole, large
  * ones in pieces: their statistics, what these add up to, then values and codes.
+ *
+ * <p>Calls go through the bindings' method handles: a binding that the compiler has compiled by
+ * itself is too big to be inlined, and the slices of so many pointers would become objects.
  */
 final class NativeFakeQuant {
   private static final RangeBody<NativeFakeQuant, FakeQuant.Forward> GROUPS =
@@ -105,8 +108,11 @@ final class NativeFakeQuant {
   }
 
   private void wholeGroups(FakeQuant.Forward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_fake_quant_forward(
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_fake_quant_forward$handle()
+                  .invokeExact(
             tier,
             scheme,
             spec.bits(),
@@ -125,14 +131,20 @@ final class NativeFakeQuant {
             cut.rows,
             cut.cols,
             cut.across);
-    Native.check(status, FakeQuant.FORWARD);
+      Native.check(status, FakeQuant.FORWARD);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   private void reduce(FakeQuant.Forward a, WorkerPool pool, boolean again) {
     second = again;
     pool.forRange(cut.units(), cut.unitsPerChunk(), this, a, REDUCE);
-    int status =
-        LimbeckH.lb_fake_quant_parameters(
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_fake_quant_parameters$handle()
+                  .invokeExact(
             tier,
             scheme,
             again ? 1 : 0,
@@ -143,16 +155,22 @@ final class NativeFakeQuant {
             partials.asSlice(parametersAt),
             Native.optional(a.scale()),
             Native.optional(a.zero()),
-            0,
+            0L,
             cut.groups,
             cut.rows,
             cut.cols);
-    Native.check(status, FakeQuant.FORWARD);
+      Native.check(status, FakeQuant.FORWARD);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   private void reduceUnits(FakeQuant.Forward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_fake_quant_reduce(
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_fake_quant_reduce$handle()
+                  .invokeExact(
             tier,
             scheme,
             spec.clip(),
@@ -165,12 +183,18 @@ final class NativeFakeQuant {
             cut.rows,
             cut.cols,
             cut.across);
-    Native.check(status, FakeQuant.FORWARD);
+      Native.check(status, FakeQuant.FORWARD);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   private void applyUnits(FakeQuant.Forward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_fake_quant_apply(
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_fake_quant_apply$handle()
+                  .invokeExact(
             tier,
             scheme,
             spec.bits(),
@@ -187,7 +211,10 @@ final class NativeFakeQuant {
             cut.rows,
             cut.cols,
             cut.across);
-    Native.check(status, FakeQuant.FORWARD);
+      Native.check(status, FakeQuant.FORWARD);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   private void run(FakeQuant.Backward a, WorkerPool pool) {
@@ -220,8 +247,11 @@ final class NativeFakeQuant {
   }
 
   private void passUnits(FakeQuant.Backward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_fake_quant_backward(
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_fake_quant_backward$handle()
+                  .invokeExact(
             tier,
             spec.clip(),
             Native.optional(bounded),
@@ -236,12 +266,18 @@ final class NativeFakeQuant {
             cut.rows,
             cut.cols,
             cut.across);
-    Native.check(status, FakeQuant.BACKWARD);
+      Native.check(status, FakeQuant.BACKWARD);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   private void stepUnits(FakeQuant.Backward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_fake_quant_backward_step(
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_fake_quant_backward_step$handle()
+                  .invokeExact(
             tier,
             spec.bits(),
             spec.ste() == Ste.PLAIN ? 1 : 0,
@@ -258,6 +294,9 @@ final class NativeFakeQuant {
             cut.rows,
             cut.cols,
             cut.across);
-    Native.check(status, FakeQuant.BACKWARD);
+      Native.check(status, FakeQuant.BACKWARD);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 }
