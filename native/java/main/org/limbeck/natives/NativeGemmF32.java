@@ -11,18 +11,21 @@ import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
 /**
- * gemm_f32 in C: {@code native/src/gemm_f32}. Threads share blocks of C: small enough for a
- * balance, large enough that what each packs for itself costs little. Blocks change no bit.
+ * gemm_f32 in C: {@code native/src/gemm_f32}. Threads share blocks of C; each packs what a block
+ * needs, so there are no more blocks than balance asks for. Blocks change no bit of a result.
  */
 final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
-  /** Blocks have about as many rows and columns at most; the C code packs as many columns. */
-  private static final long LARGEST = 384;
+  /** The most columns of a block: the C code packs as many at a time. */
+  private static final long COLS = 384;
 
-  /** Blocks with fewer rows or columns are not cut further: packing would weigh. */
+  /** The most rows of a block, over which the packed columns are used. */
+  private static final long ROWS = 1536;
+
+  /** Blocks with as many rows or columns are not cut further: packing would weigh. */
   private static final long SMALLEST = 192;
 
-  /** Blocks with more flops are cut. */
-  private static final double BLOCK_FLOPS = 1 << 26;
+  /** Blocks that each thread should have, so that none waits long for the others. */
+  private static final long BLOCKS_OF_THREAD = 4;
 
   /** About how many flops pay for handing a chunk to a thread. */
   private static final double CHUNK_FLOPS = 1 << 21;
@@ -77,15 +80,7 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
       colsOfBlock = n;
       rowsOfBlock = chunk(m, CHUNK_FLOPS / depth / n);
     } else {
-      rowsOfBlock = part(m, LARGEST);
-      colsOfBlock = part(n, LARGEST);
-      if (depth * rowsOfBlock * colsOfBlock > BLOCK_FLOPS) {
-        // Columns first: rows that are copied twice cost less than columns that are packed twice.
-        colsOfBlock = part(n, SMALLEST);
-      }
-      if (depth * rowsOfBlock * colsOfBlock > BLOCK_FLOPS) {
-        rowsOfBlock = part(m, SMALLEST);
-      }
+      cut(m, n, args.batch().count(), pool.threads());
     }
     blocksDown = ceilDiv(m, rowsOfBlock);
     blocksOfMatrix = blocksDown * ceilDiv(n, colsOfBlock);
@@ -93,6 +88,21 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
     double blockFlops = depth * rowsOfBlock * colsOfBlock;
     long together = (long) Math.max(1, Math.ceil(CHUNK_FLOPS / blockFlops));
     pool.forRange(args.batch().count() * blocksOfMatrix, together, this, args, BLOCKS);
+  }
+
+  /** Chooses blocks that are large, and where there are several threads enough for all. */
+  private void cut(long m, long n, long matrices, int threads) {
+    rowsOfBlock = part(m, ROWS);
+    colsOfBlock = part(n, COLS);
+    long enough = threads == 1 ? 1 : BLOCKS_OF_THREAD * threads;
+    // Columns first: rows that are copied twice cost less than columns that are packed twice.
+    if (matrices * ceilDiv(m, rowsOfBlock) * ceilDiv(n, colsOfBlock) < enough) {
+      colsOfBlock = part(n, SMALLEST);
+    }
+    long wanted = ceilDiv(enough, matrices * ceilDiv(n, colsOfBlock));
+    if (ceilDiv(m, rowsOfBlock) < wanted) {
+      rowsOfBlock = part(m, Math.max(SMALLEST, ceilDiv(m, wanted)));
+    }
   }
 
   /** Returns how many of the elements of a line make a chunk, in whole cache lines. */
