@@ -113,24 +113,24 @@ final class NativeFakeQuant {
           (int)
               LimbeckH.lb_fake_quant_forward$handle()
                   .invokeExact(
-            tier,
-            scheme,
-            spec.bits(),
-            spec.clip(),
-            step,
-            Native.pointer(a.x()),
-            cut.stride(a.x()),
-            Native.optional(a.y()),
-            cut.stride(a.y()),
-            Native.optional(a.codes()),
-            cut.stride(a.codes()),
-            Native.optional(a.scale()),
-            Native.optional(a.zero()),
-            from,
-            to,
-            cut.rows,
-            cut.cols,
-            cut.across);
+                      tier,
+                      scheme,
+                      spec.bits(),
+                      spec.clip(),
+                      step,
+                      Native.pointer(a.x()),
+                      cut.stride(a.x()),
+                      Native.optional(a.y()),
+                      cut.stride(a.y()),
+                      Native.optional(a.codes()),
+                      cut.stride(a.codes()),
+                      Native.optional(a.scale()),
+                      Native.optional(a.zero()),
+                      from,
+                      to,
+                      cut.rows,
+                      cut.cols,
+                      cut.across);
       Native.check(status, FakeQuant.FORWARD);
     } catch (Throwable e) {
       throw Native.unexpected(e);
@@ -145,20 +145,20 @@ final class NativeFakeQuant {
           (int)
               LimbeckH.lb_fake_quant_parameters$handle()
                   .invokeExact(
-            tier,
-            scheme,
-            again ? 1 : 0,
-            spec.bits(),
-            spec.clip(),
-            step,
-            partials,
-            partials.asSlice(parametersAt),
-            Native.optional(a.scale()),
-            Native.optional(a.zero()),
-            0L,
-            cut.groups,
-            cut.rows,
-            cut.cols);
+                      tier,
+                      scheme,
+                      again ? 1 : 0,
+                      spec.bits(),
+                      spec.clip(),
+                      step,
+                      partials,
+                      partials.asSlice(parametersAt),
+                      Native.optional(a.scale()),
+                      Native.optional(a.zero()),
+                      0L,
+                      cut.groups,
+                      cut.rows,
+                      cut.cols);
       Native.check(status, FakeQuant.FORWARD);
     } catch (Throwable e) {
       throw Native.unexpected(e);
@@ -171,18 +171,18 @@ final class NativeFakeQuant {
           (int)
               LimbeckH.lb_fake_quant_reduce$handle()
                   .invokeExact(
-            tier,
-            scheme,
-            spec.clip(),
-            (second ? partials : MemorySegment.NULL).asSlice(second ? parametersAt : 0),
-            Native.pointer(a.x()),
-            cut.stride(a.x()),
-            partials,
-            from,
-            to,
-            cut.rows,
-            cut.cols,
-            cut.across);
+                      tier,
+                      scheme,
+                      spec.clip(),
+                      (second ? partials : MemorySegment.NULL).asSlice(second ? parametersAt : 0),
+                      Native.pointer(a.x()),
+                      cut.stride(a.x()),
+                      partials,
+                      from,
+                      to,
+                      cut.rows,
+                      cut.cols,
+                      cut.across);
       Native.check(status, FakeQuant.FORWARD);
     } catch (Throwable e) {
       throw Native.unexpected(e);
@@ -195,22 +195,22 @@ final class NativeFakeQuant {
           (int)
               LimbeckH.lb_fake_quant_apply$handle()
                   .invokeExact(
-            tier,
-            scheme,
-            spec.bits(),
-            spec.clip(),
-            partials.asSlice(parametersAt),
-            Native.pointer(a.x()),
-            cut.stride(a.x()),
-            Native.optional(a.y()),
-            cut.stride(a.y()),
-            Native.optional(a.codes()),
-            cut.stride(a.codes()),
-            from,
-            to,
-            cut.rows,
-            cut.cols,
-            cut.across);
+                      tier,
+                      scheme,
+                      spec.bits(),
+                      spec.clip(),
+                      partials.asSlice(parametersAt),
+                      Native.pointer(a.x()),
+                      cut.stride(a.x()),
+                      Native.optional(a.y()),
+                      cut.stride(a.y()),
+                      Native.optional(a.codes()),
+                      cut.stride(a.codes()),
+                      from,
+                      to,
+                      cut.rows,
+                      cut.cols,
+                      cut.across);
       Native.check(status, FakeQuant.FORWARD);
     } catch (Throwable e) {
       throw Native.unexpected(e);
@@ -252,20 +252,20 @@ final class NativeFakeQuant {
           (int)
               LimbeckH.lb_fake_quant_backward$handle()
                   .invokeExact(
-            tier,
-            spec.clip(),
-            Native.optional(bounded),
-            cut.stride(a.x()),
-            Native.optional(bounds),
-            Native.pointer(a.gradY()),
-            cut.stride(a.gradY()),
-            Native.pointer(a.gradX()),
-            cut.stride(a.gradX()),
-            from,
-            to,
-            cut.rows,
-            cut.cols,
-            cut.across);
+                      tier,
+                      spec.clip(),
+                      Native.optional(bounded),
+                      cut.stride(a.x()),
+                      Native.optional(bounds),
+                      Native.pointer(a.gradY()),
+                      cut.stride(a.gradY()),
+                      Native.pointer(a.gradX()),
+                      cut.stride(a.gradX()),
+                      from,
+                      to,
+                      cut.rows,
+                      cut.cols,
+                      cut.across);
       Native.check(status, FakeQuant.BACKWARD);
     } catch (Throwable e) {
       throw Native.unexpected(e);
@@ -278,22 +278,22 @@ final class NativeFakeQuant {
           (int)
               LimbeckH.lb_fake_quant_backward_step$handle()
                   .invokeExact(
-            tier,
-            spec.bits(),
-            spec.ste() == Ste.PLAIN ? 1 : 0,
-            step,
-            Native.pointer(a.x()),
-            cut.stride(a.x()),
-            Native.pointer(a.gradY()),
-            cut.stride(a.gradY()),
-            Native.pointer(a.gradX()),
-            cut.stride(a.gradX()),
-            partials,
-            from,
-            to,
-            cut.rows,
-            cut.cols,
-            cut.across);
+                      tier,
+                      spec.bits(),
+                      spec.ste() == Ste.PLAIN ? 1 : 0,
+                      step,
+                      Native.pointer(a.x()),
+                      cut.stride(a.x()),
+                      Native.pointer(a.gradY()),
+                      cut.stride(a.gradY()),
+                      Native.pointer(a.gradX()),
+                      cut.stride(a.gradX()),
+                      partials,
+                      from,
+                      to,
+                      cut.rows,
+                      cut.cols,
+                      cut.across);
       Native.check(status, FakeQuant.BACKWARD);
     } catch (Throwable e) {
       throw Native.unexpected(e);
