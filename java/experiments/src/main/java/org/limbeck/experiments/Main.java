@@ -19,7 +19,12 @@ import picocli.CommandLine.Command;
     mixinStandardHelpOptions = true,
     version = "limbeck 0.1.0",
     description = "Kernels for knowledge distillation and quantization-aware training.",
-    subcommands = {QatKdCommand.class, ExportCommand.class, SelftestCommand.class, DoctorCommand.class},
+    subcommands = {
+      QatKdCommand.class,
+      ExportCommand.class,
+      SelftestCommand.class,
+      DoctorCommand.class
+    },
     synopsisSubcommandLabel = "COMMAND")
 public final class Main implements Runnable {
   static final int FAILED = 1;

@@ -72,7 +72,8 @@ class CommandLineTest {
   @Test
   void damagedVectorsAreBadInput() throws IOException {
     assertBadInput("holds no vector file", limbeck("selftest", "--vectors", directory.toString()));
-    assertBadInput("cannot be read", limbeck("selftest", "--vectors", directory.resolve("none").toString()));
+    assertBadInput(
+        "cannot be read", limbeck("selftest", "--vectors", directory.resolve("none").toString()));
     copyVectors("softmax");
     Path payload = directory.resolve("softmax.safetensors");
     Files.write(payload, java.util.Arrays.copyOf(Files.readAllBytes(payload), 3000));
@@ -107,7 +108,9 @@ class CommandLineTest {
     assertBadInput("--no-such-option", limbeck("selftest", "--no-such-option"));
     assertBadInput("no-such-command", limbeck("no-such-command"));
     assertBadInput("a command is missing", limbeck());
-    assertBadInput("cannot be written", limbeck("doctor", "--json", directory.resolve("none/out.json").toString()));
+    assertBadInput(
+        "cannot be written",
+        limbeck("doctor", "--json", directory.resolve("none/out.json").toString()));
   }
 
   @Test

@@ -35,9 +35,9 @@ import org.limbeck.training.packed.PackedWeight;
  * task, how activations are quantized, the layout's name, and shape, quantizer and kind of scale of
  * each tensor), {@code packed.safetensors}, and {@code tokenizer.json} or {@code vocab.txt}.
  *
- * <p>In the safetensors file, a ternary tensor T of shape [rows, cols] is {@code T.codes}, U8 [rows,
- * bytes of a row] in layout {@value PackedTernary#LAYOUT}, and {@code T.scale}, F32 [1] or [rows]; a
- * tensor in full precision is {@code T}, F32. Packed bytes begin at multiples of 64.
+ * <p>In the safetensors file, a ternary tensor T of shape [rows, cols] is {@code T.codes}, U8
+ * [rows, bytes of a row] in layout {@value PackedTernary#LAYOUT}, and {@code T.scale}, F32 [1] or
+ * [rows]; a tensor in full precision is {@code T}, F32. Packed bytes begin at multiples of 64.
  *
  * <p>Opening maps the file: tensors are views of it, and none is copied. Each byte is read once and
  * checked. The file must not shrink while it is open; replacing it, as {@link #write} does, is
@@ -100,8 +100,8 @@ public final class PackedDirectory implements AutoCloseable {
    *
    * @param directory the directory; created if it is not there
    * @param model the model
-   * @throws BadInputException if a file cannot be written, or a tensor is missing, has another shape
-   *     than the sizes say, or holds a number that is not finite
+   * @throws BadInputException if a file cannot be written, or a tensor is missing, has another
+   *     shape than the sizes say, or holds a number that is not finite
    */
   public static void write(Path directory, PackedModel model) {
     String where = "the model " + model.name();
@@ -152,8 +152,7 @@ public final class PackedDirectory implements AutoCloseable {
     try (HostMemory memory = new HostMemory()) {
       Map<String, Entry> entries = new LinkedHashMap<>(full);
       // The writer puts wider types first, and the format has no gaps.
-      entries.put(
-          PADDING, Entry.vector(memory.vector(DType.U8, Math.floorMod(-bytes, ALIGNMENT))));
+      entries.put(PADDING, Entry.vector(memory.vector(DType.U8, Math.floorMod(-bytes, ALIGNMENT))));
       entries.putAll(codes);
       SafetensorsWriter.write(file, entries, Map.of("schema", SCHEMA));
     }
@@ -233,8 +232,7 @@ public final class PackedDirectory implements AutoCloseable {
       Map<String, PackedWeight> ternary = new HashMap<>();
       Map<String, Matrix> full = new HashMap<>();
       JsonFields listed = json.object("tensors");
-      for (Map.Entry<String, Shape> expected :
-          BertLayout.classifier(config, labels).entrySet()) {
+      for (Map.Entry<String, Shape> expected : BertLayout.classifier(config, labels).entrySet()) {
         String name = expected.getKey();
         Shape shape = expected.getValue();
         JsonFields entry = listed.object(name);
@@ -284,8 +282,7 @@ public final class PackedDirectory implements AutoCloseable {
     json.expect("quantizer", SYMMETRIC);
     json.expect("scale", BY_TENSOR);
     try {
-      return FakeQuant.Spec.symmetric(
-          json.size("bits"), Group.TENSOR, (float) json.number("clip"));
+      return FakeQuant.Spec.symmetric(json.size("bits"), Group.TENSOR, (float) json.number("clip"));
     } catch (IllegalArgumentException e) {
       throw new BadInputException(
           json.where() + " does not describe a quantizer: " + e.getMessage(), e);

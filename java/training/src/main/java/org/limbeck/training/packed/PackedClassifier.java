@@ -23,16 +23,16 @@ import org.limbeck.training.nn.Weight;
  *
  * <p>The inputs of products are quantized as in training: to 8 bits by tensor with its clip. With
  * {@link Activations#F32} that is all, and the network is that of training. With {@link
- * Activations#I8_ROW} the product adds up int8 codes and so puts each row on a grid of its own, with
- * steps of a 127th of the row's largest value. A row that holds the tensor's largest value, or was
- * clipped, keeps its values; in others each moves by at most half a step, which is never more than
- * half a step of training.
+ * Activations#I8_ROW} the product adds up int8 codes and so puts each row on a grid of its own,
+ * with steps of a 127th of the row's largest value. A row that holds the tensor's largest value, or
+ * was clipped, keeps its values; in others each moves by at most half a step, which is never more
+ * than half a step of training.
  *
  * <p><b>Accuracy.</b> Word embeddings are those of the training network bit for bit; sums differ
  * from its sums in the order of float32 roundings, which may take a value to the next step of a
  * quantizer. <b>Determinism.</b> The same bits with any number of threads. Logits of a sequence
- * depend on the other sequences and the padding of its batch through the quantizers by tensor, as in
- * training.
+ * depend on the other sequences and the padding of its batch through the quantizers by tensor, as
+ * in training.
  *
  * <p>Not thread-safe. Source: Zhang et al., arXiv 2009.12812; Kim et al., EMNLP 2022.
  */
