@@ -202,8 +202,7 @@ class QatKdCommandTest {
           judged++;
           if (!row.get("differing").isJsonNull()) {
             assertEquals(0, row.get("differing").getAsInt(), row.toString());
-            assertEquals(
-                run.get("packed_bytes").getAsLong(), row.get("memory_bytes").getAsLong());
+            assertEquals(run.get("packed_bytes").getAsLong(), row.get("memory_bytes").getAsLong());
           }
         }
       }

@@ -115,9 +115,7 @@ final class Experiment {
       if (conduct.packed() != null) {
         PackedComparison comparison = comparison(data);
         comparison.obstacle().ifPresent(why -> say("%s: %s", data.task().id(), why));
-        outcome
-            .packed()
-            .add(comparison.teacher(evaluator, teacher, out.teacher(data.task().id())));
+        outcome.packed().add(comparison.teacher(evaluator, teacher, out.teacher(data.task().id())));
       }
       constant(data, outcome);
       untrained(teacher, data, outcome);

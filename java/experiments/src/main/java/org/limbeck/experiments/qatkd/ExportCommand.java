@@ -92,9 +92,7 @@ public final class ExportCommand implements Callable<Integer> {
             break;
           }
           return new Origin(
-              Settings.read(settings),
-              Task.of(below.getName(1).toString()),
-              kind.equals(TEACHERS));
+              Settings.read(settings), Task.of(below.getName(1).toString()), kind.equals(TEACHERS));
         }
       }
       throw new BadInputException(

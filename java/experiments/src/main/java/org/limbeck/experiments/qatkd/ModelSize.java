@@ -33,8 +33,7 @@ record ModelSize(long fullBytes, long packedBytes) {
       packed +=
           spec == null
               ? bytes
-              : PackedTernary.byteSize(rows, cols)
-                  + spec.group().count(rows, cols) * Float.BYTES;
+              : PackedTernary.byteSize(rows, cols) + spec.group().count(rows, cols) * Float.BYTES;
     }
     return new ModelSize(full, packed);
   }

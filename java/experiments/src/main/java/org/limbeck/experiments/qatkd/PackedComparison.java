@@ -65,8 +65,7 @@ final class PackedComparison {
     try (HostMemory host = new HostMemory()) {
       PackedDirectory.write(
           directory,
-          PackedModel.of(
-              compute, network, pretrained.name(), task, pretrained.vocabulary(), host));
+          PackedModel.of(compute, network, pretrained.name(), task, pretrained.vocabulary(), host));
     }
   }
 

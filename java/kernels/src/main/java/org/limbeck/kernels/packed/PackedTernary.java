@@ -229,9 +229,7 @@ public final class PackedTernary {
       for (long i = 0; i < count; i++) {
         int weight = (from.get(ValueLayout.JAVA_BYTE, begin + i) >>> shift & MALFORMED) - 1;
         to.set(
-            ValueLayout.JAVA_FLOAT,
-            y.offsetBytes() + (first + i) * Float.BYTES,
-            weight * factor);
+            ValueLayout.JAVA_FLOAT, y.offsetBytes() + (first + i) * Float.BYTES, weight * factor);
       }
     }
   }

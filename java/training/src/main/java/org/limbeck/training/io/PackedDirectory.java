@@ -126,8 +126,7 @@ public final class PackedDirectory implements AutoCloseable {
                 Matrix matrix = present(where, name, model.full().get(name));
                 requireShape(where, name, new Shape(matrix.rows(), matrix.cols()), shape);
                 requireFinite(where, name, matrix);
-                full.put(
-                    name, BertLayout.isVector(name) ? Entry.vector(matrix) : Entry.of(matrix));
+                full.put(name, BertLayout.isVector(name) ? Entry.vector(matrix) : Entry.of(matrix));
                 description.addProperty("quantizer", NONE);
               }
               tensors.add(name, description);

@@ -72,10 +72,8 @@ record PackedLayer(
     compute.operation(FakeQuant.FORWARD, activation).run(FakeQuant.Forward.of(x, y));
   }
 
-  private void attend(
-      TokenBatch batch, Matrix q, Matrix k, Matrix v, Matrix context, Workspace w) {
-    AttentionShape shape =
-        new AttentionShape(batch.batch(), heads, batch.length(), batch.length());
+  private void attend(TokenBatch batch, Matrix q, Matrix k, Matrix v, Matrix context, Workspace w) {
+    AttentionShape shape = new AttentionShape(batch.batch(), heads, batch.length(), batch.length());
     Matrix maps = w.maps.view(shape.rows(), shape.keys());
     compute
         .operation(Attention.WEIGHTS, Attention.Spec.DEFAULT)

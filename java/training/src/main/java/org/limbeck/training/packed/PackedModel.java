@@ -104,8 +104,7 @@ public record PackedModel(
               + ", expected a ternary one");
     }
     Matrix latent = weight.latent().value();
-    Matrix scale =
-        host.vector(DType.F32, quantizer.group().count(latent.rows(), latent.cols()));
+    Matrix scale = host.vector(DType.F32, quantizer.group().count(latent.rows(), latent.cols()));
     try (Memory device = compute.limbeck().newMemory();
         HostMemory staging = new HostMemory()) {
       Matrix deviceCodes = device.matrix(DType.I8, latent.rows(), latent.cols());

@@ -106,8 +106,7 @@ class PackedClassifierTest {
       }
     }
     assertEquals(trained.weights().size(), model.ternary().size());
-    assertEquals(
-        trained.parameters().all().size(), model.ternary().size() + model.full().size());
+    assertEquals(trained.parameters().all().size(), model.ternary().size() + model.full().size());
   }
 
   /** Only the order of roundings differs, which may bring a value to a quantizer's next step. */
