@@ -78,8 +78,8 @@ final class QatKdReport {
           packed.table(),
           "Packed students of the first seed beside their teacher. \"differ\" counts predictions"
               + " other than those of the same student with simulated quantization, as it was"
-              + " trained. Sizes are of parameters, on disk as the files that hold them, without the"
-              + " vocabulary. The speed is that of one pass over the development set after a"
+              + " trained. Sizes are of parameters, on disk as the files that hold them, without"
+              + " the vocabulary. The speed is that of one pass over the development set after a"
               + " warm-up.");
     }
     obstacle.ifPresent(report::paragraph);

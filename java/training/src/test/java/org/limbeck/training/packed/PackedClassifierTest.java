@@ -144,8 +144,9 @@ class PackedClassifierTest {
         difference += (got[i] - want[i]) * (got[i] - want[i]);
       }
     }
-    // Steps of 1/127 of a row's largest value, through two layers.
-    assertTrue(difference < 0.02 * 0.02 * square, difference + " of " + square);
+    // Half steps of a 127th of each row's largest value, through two layers of 24 columns, where
+    // few roundings average out: 3 % of the logits.
+    assertTrue(difference < 0.05 * 0.05 * square, difference + " of " + square);
     assertNotEquals(0, difference);
   }
 
