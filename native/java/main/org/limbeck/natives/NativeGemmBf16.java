@@ -70,17 +70,23 @@ final class NativeGemmBf16 extends PackedGemm<Arguments> implements Kernel<Argum
       long end) {
     boolean trans = spec.transA();
     long offset = args.batch().offsetA(matrix);
-    int status =
-        LimbeckH.lb_gemm_bf16_pack_a(
-            tier,
-            options,
-            Native.pointer(args.a(), trans ? k : row, offset + (trans ? row : k)),
-            args.a().rowStride(),
-            packed,
-            first,
-            end,
-            depth);
-    Native.check(status, GemmBf16.OP);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_gemm_bf16_pack_a$handle()
+                  .invokeExact(
+                      tier,
+                      options,
+                      Native.pointer(args.a(), trans ? k : row, offset + (trans ? row : k)),
+                      args.a().rowStride(),
+                      packed,
+                      first,
+                      end,
+                      depth);
+      Native.check(status, GemmBf16.OP);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   @Override
@@ -96,17 +102,23 @@ final class NativeGemmBf16 extends PackedGemm<Arguments> implements Kernel<Argum
       long end) {
     boolean trans = spec.transB();
     long begin = args.batch().offsetB(matrix);
-    int status =
-        LimbeckH.lb_gemm_bf16_pack_b(
-            tier,
-            options,
-            Native.pointer(args.b(), trans ? col : k, begin + (trans ? k : col)),
-            args.b().rowStride(),
-            packed.asSlice(offset),
-            first,
-            end,
-            depth);
-    Native.check(status, GemmBf16.OP);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_gemm_bf16_pack_b$handle()
+                  .invokeExact(
+                      tier,
+                      options,
+                      Native.pointer(args.b(), trans ? col : k, begin + (trans ? k : col)),
+                      args.b().rowStride(),
+                      packed.asSlice(offset),
+                      first,
+                      end,
+                      depth);
+      Native.check(status, GemmBf16.OP);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   @Override
@@ -124,24 +136,30 @@ final class NativeGemmBf16 extends PackedGemm<Arguments> implements Kernel<Argum
       long kFrom,
       long kTo,
       long k) {
-    int status =
-        LimbeckH.lb_gemm_bf16(
-            tier,
-            options,
-            spec.alpha(),
-            packed,
-            packed.asSlice(offset),
-            spec.beta(),
-            Native.pointer(args.c(), row, args.batch().offsetC(matrix) + col),
-            args.c().rowStride(),
-            Native.optional(args.bias(), 0, col),
-            from,
-            to,
-            colFrom,
-            colTo,
-            kFrom,
-            kTo,
-            k);
-    Native.check(status, GemmBf16.OP);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_gemm_bf16$handle()
+                  .invokeExact(
+                      tier,
+                      options,
+                      spec.alpha(),
+                      packed,
+                      packed.asSlice(offset),
+                      spec.beta(),
+                      Native.pointer(args.c(), row, args.batch().offsetC(matrix) + col),
+                      args.c().rowStride(),
+                      Native.optional(args.bias(), 0, col),
+                      from,
+                      to,
+                      colFrom,
+                      colTo,
+                      kFrom,
+                      kTo,
+                      k);
+      Native.check(status, GemmBf16.OP);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 }

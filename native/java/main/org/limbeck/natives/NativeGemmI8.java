@@ -35,16 +35,22 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
       MemorySegment packed,
       long first,
       long end) {
-    int status =
-        LimbeckH.lb_gemm_i8_pack_a(
-            tier,
-            Native.pointer(args.a(), row, k),
-            args.a().rowStride(),
-            packed,
-            first,
-            end,
-            depth);
-    Native.check(status, GemmI8.OP);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_gemm_i8_pack_a$handle()
+                  .invokeExact(
+                      tier,
+                      Native.pointer(args.a(), row, k),
+                      args.a().rowStride(),
+                      packed,
+                      first,
+                      end,
+                      depth);
+      Native.check(status, GemmI8.OP);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   @Override
@@ -58,17 +64,23 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
       long offset,
       long first,
       long end) {
-    int status =
-        LimbeckH.lb_gemm_i8_pack_b(
-            tier,
-            transB ? LimbeckH.LB_GEMM_TRANS_B() : 0,
-            Native.pointer(args.b(), transB ? col : k, transB ? k : col),
-            args.b().rowStride(),
-            packed.asSlice(offset),
-            first,
-            end,
-            depth);
-    Native.check(status, GemmI8.OP);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_gemm_i8_pack_b$handle()
+                  .invokeExact(
+                      tier,
+                      transB ? LimbeckH.LB_GEMM_TRANS_B() : 0,
+                      Native.pointer(args.b(), transB ? col : k, transB ? k : col),
+                      args.b().rowStride(),
+                      packed.asSlice(offset),
+                      first,
+                      end,
+                      depth);
+      Native.check(status, GemmI8.OP);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   @Override
@@ -86,23 +98,29 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
       long kFrom,
       long kTo,
       long k) {
-    int status =
-        LimbeckH.lb_gemm_i8(
-            tier,
-            packed,
-            packed.asSlice(offset),
-            Native.pointer(args.c(), row, col),
-            args.c().rowStride(),
-            Native.optional(args.rowScale(), 0, row),
-            Native.optional(args.colScale(), 0, col),
-            Native.optional(args.bias(), 0, col),
-            from,
-            to,
-            colFrom,
-            colTo,
-            kFrom,
-            kTo,
-            k);
-    Native.check(status, GemmI8.OP);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_gemm_i8$handle()
+                  .invokeExact(
+                      tier,
+                      packed,
+                      packed.asSlice(offset),
+                      Native.pointer(args.c(), row, col),
+                      args.c().rowStride(),
+                      Native.optional(args.rowScale(), 0, row),
+                      Native.optional(args.colScale(), 0, col),
+                      Native.optional(args.bias(), 0, col),
+                      from,
+                      to,
+                      colFrom,
+                      colTo,
+                      kFrom,
+                      kTo,
+                      k);
+      Native.check(status, GemmI8.OP);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 }

@@ -86,10 +86,22 @@ final class NativeGemmTernary implements Kernel<Arguments> {
   }
 
   private void quantize(Arguments a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_gemm_ternary_quantize(
-            tier, Native.pointer(a.x(), slabFrom), a.x().rowStride(), quantized, from, to, a.k());
-    Native.check(status, GemmTernary.OP);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_gemm_ternary_quantize$handle()
+                  .invokeExact(
+                      tier,
+                      Native.pointer(a.x(), slabFrom),
+                      a.x().rowStride(),
+                      quantized,
+                      from,
+                      to,
+                      a.k());
+      Native.check(status, GemmTernary.OP);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   private void blocks(Arguments a, Workspace scratch, long from, long to) {
@@ -109,39 +121,51 @@ final class NativeGemmTernary implements Kernel<Arguments> {
   }
 
   private int floats(Arguments a, long row, long rowEnd, long col, long colEnd) {
-    return LimbeckH.lb_gemm_ternary_f32(
-        tier,
-        Native.pointer(a.x()),
-        a.x().rowStride(),
-        Native.pointer(a.weights().bytes()),
-        Native.pointer(a.scale()),
-        scaleStep(a),
-        Native.optional(a.bias()),
-        Native.pointer(a.y()),
-        a.y().rowStride(),
-        row,
-        rowEnd,
-        col,
-        colEnd,
-        a.k());
+    try {
+      return (int)
+          LimbeckH.lb_gemm_ternary_f32$handle()
+              .invokeExact(
+                  tier,
+                  Native.pointer(a.x()),
+                  a.x().rowStride(),
+                  Native.pointer(a.weights().bytes()),
+                  Native.pointer(a.scale()),
+                  scaleStep(a),
+                  Native.optional(a.bias()),
+                  Native.pointer(a.y()),
+                  a.y().rowStride(),
+                  row,
+                  rowEnd,
+                  col,
+                  colEnd,
+                  a.k());
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   private int integers(Arguments a, long row, long rowEnd, long col, long colEnd) {
-    return LimbeckH.lb_gemm_ternary_i8(
-        tier,
-        quantized,
-        Native.pointer(a.weights().bytes()),
-        Native.pointer(a.scale()),
-        scaleStep(a),
-        Native.optional(a.bias()),
-        Native.pointer(a.y(), slabFrom),
-        a.y().rowStride(),
-        Native.optional(a.acc(), slabFrom, 0),
-        Native.stride(a.acc()),
-        row,
-        rowEnd,
-        col,
-        colEnd,
-        a.k());
+    try {
+      return (int)
+          LimbeckH.lb_gemm_ternary_i8$handle()
+              .invokeExact(
+                  tier,
+                  quantized,
+                  Native.pointer(a.weights().bytes()),
+                  Native.pointer(a.scale()),
+                  scaleStep(a),
+                  Native.optional(a.bias()),
+                  Native.pointer(a.y(), slabFrom),
+                  a.y().rowStride(),
+                  Native.optional(a.acc(), slabFrom, 0),
+                  Native.stride(a.acc()),
+                  row,
+                  rowEnd,
+                  col,
+                  colEnd,
+                  a.k());
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 }
