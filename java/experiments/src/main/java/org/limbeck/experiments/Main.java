@@ -24,11 +24,6 @@ import picocli.CommandLine.Command;
       BenchCommand.class,
       DoctorCommand.class
     },
-      QatKdCommand.class,
-      SelftestCommand.class,
-      BenchCommand.class,
-      DoctorCommand.class
-    },
     synopsisSubcommandLabel = "COMMAND")
 public final class Main implements Runnable {
   static final int FAILED = 1;
