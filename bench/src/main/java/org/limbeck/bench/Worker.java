@@ -128,8 +128,7 @@ final class Worker {
             request.firstOfMode() ? warmUp : 0)) {
       if (!once) {
         // Other shapes may take other ways through the kernels.
-        Bench.settle(
-            request.firstOfMode() ? FIRST_SETTLE_MILLIS : SETTLE_MILLIS, prepared.ours());
+        Bench.settle(request.firstOfMode() ? FIRST_SETTLE_MILLIS : SETTLE_MILLIS, prepared.ours());
       }
       Paired paired;
       if (session == null) {

@@ -74,12 +74,7 @@ final class EncoderCases extends StemCases {
     Arrays.fill(lengths, length);
     TokenBatch tokens =
         new TokenBatch(
-            batch,
-            length,
-            t.of("ids"),
-            t.of("types"),
-            t.of("positions"),
-            host.copyOf(lengths));
+            batch, length, t.of("ids"), t.of("types"), t.of("positions"), host.copyOf(lengths));
     int layers = model.config().layers();
     Matrix hidden = t.of("hidden");
     return () -> {
