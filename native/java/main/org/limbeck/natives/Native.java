@@ -11,6 +11,9 @@ import org.limbeck.natives.bindings.LimbeckH;
  *
  * <p>A pointer is a slice of the matrix's own segment, not an address: the call then holds the
  * arena, and closing it meanwhile on another thread is refused instead of pulling the memory away.
+ *
+ * <p>Kernels call through the bindings' method handles: a binding that the compiler has compiled by
+ * itself may be too big to be inlined, and the slices would become objects.
  */
 final class Native {
   private static final long CHUNK_ELEMENTS = 1 << 15;

@@ -16,9 +16,6 @@ import org.limbeck.natives.bindings.LimbeckH;
 /**
  * fake_quant in C: {@code native/src/fake_quant}. Small groups are split over threads whole, large
  * ones in pieces: their statistics, what these add up to, then values and codes.
- *
- * <p>Calls go through the bindings' method handles: a binding that the compiler has compiled by
- * itself is too big to be inlined, and the slices of so many pointers would become objects.
  */
 final class NativeFakeQuant {
   private static final RangeBody<NativeFakeQuant, FakeQuant.Forward> GROUPS =

@@ -128,28 +128,34 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
       long block = index % blocksOfMatrix;
       long row = block % blocksDown * rowsOfBlock;
       long col = block / blocksDown * colsOfBlock;
-      int status =
-          LimbeckH.lb_gemm_f32(
-              tier,
-              options,
-              args.m(),
-              args.n(),
-              args.k(spec),
-              spec.alpha(),
-              pointer(args.a(), batch.offsetA(matrix)),
-              args.a().rowStride(),
-              pointer(args.b(), batch.offsetB(matrix)),
-              args.b().rowStride(),
-              spec.beta(),
-              pointer(args.c(), batch.offsetC(matrix)),
-              args.c().rowStride(),
-              Native.optional(args.bias()),
-              row,
-              Math.min(args.m(), row + rowsOfBlock),
-              col,
-              Math.min(args.n(), col + colsOfBlock),
-              scratch);
-      Native.check(status, GemmF32.OP);
+      try {
+        int status =
+            (int)
+                LimbeckH.lb_gemm_f32$handle()
+                    .invokeExact(
+                        tier,
+                        options,
+                        args.m(),
+                        args.n(),
+                        args.k(spec),
+                        spec.alpha(),
+                        pointer(args.a(), batch.offsetA(matrix)),
+                        args.a().rowStride(),
+                        pointer(args.b(), batch.offsetB(matrix)),
+                        args.b().rowStride(),
+                        spec.beta(),
+                        pointer(args.c(), batch.offsetC(matrix)),
+                        args.c().rowStride(),
+                        Native.optional(args.bias()),
+                        row,
+                        Math.min(args.m(), row + rowsOfBlock),
+                        col,
+                        Math.min(args.n(), col + colsOfBlock),
+                        scratch);
+        Native.check(status, GemmF32.OP);
+      } catch (Throwable e) {
+        throw Native.unexpected(e);
+      }
     }
   }
 

@@ -95,36 +95,42 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
   }
 
   private void rows(Arguments a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_softmax_kl(
-            tier,
-            mode,
-            spec.temperature(),
-            spec.teacherTemperature(),
-            weight,
-            spec.softWeight(),
-            spec.scale(),
-            spec.hardWeight(),
-            spec.labelSmoothing(),
-            factor,
-            Native.pointer(a.student()),
-            a.student().rowStride(),
-            Native.pointer(a.teacher()),
-            a.teacher().rowStride(),
-            Native.optional(a.rowWeight()),
-            Native.optional(a.columnMask()),
-            Native.optional(a.labels()),
-            spec.ignoreIndex(),
-            Native.optional(a.gradStudent()),
-            Native.stride(a.gradStudent()),
-            Native.optional(a.gradTeacher()),
-            Native.stride(a.gradTeacher()),
-            Native.optional(a.rowLoss()),
-            losses,
-            scratch.reserve(scratchBytes),
-            from,
-            to,
-            a.student().cols());
-    Native.check(status, SoftmaxKl.OP);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_softmax_kl$handle()
+                  .invokeExact(
+                      tier,
+                      mode,
+                      spec.temperature(),
+                      spec.teacherTemperature(),
+                      weight,
+                      spec.softWeight(),
+                      spec.scale(),
+                      spec.hardWeight(),
+                      spec.labelSmoothing(),
+                      factor,
+                      Native.pointer(a.student()),
+                      a.student().rowStride(),
+                      Native.pointer(a.teacher()),
+                      a.teacher().rowStride(),
+                      Native.optional(a.rowWeight()),
+                      Native.optional(a.columnMask()),
+                      Native.optional(a.labels()),
+                      spec.ignoreIndex(),
+                      Native.optional(a.gradStudent()),
+                      Native.stride(a.gradStudent()),
+                      Native.optional(a.gradTeacher()),
+                      Native.stride(a.gradTeacher()),
+                      Native.optional(a.rowLoss()),
+                      losses,
+                      scratch.reserve(scratchBytes),
+                      from,
+                      to,
+                      a.student().cols());
+      Native.check(status, SoftmaxKl.OP);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 }
