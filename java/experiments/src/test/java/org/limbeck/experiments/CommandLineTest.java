@@ -104,7 +104,7 @@ class CommandLineTest {
 
   @Test
   void badUsageIsOneSentence() {
-    assertBadInput("limbeck-native", limbeck("selftest", "--backend", "native"));
+    assertBadInput("limbeck-cuda", limbeck("selftest", "--backend", "cuda"));
     assertBadInput("--no-such-option", limbeck("selftest", "--no-such-option"));
     assertBadInput("no-such-command", limbeck("no-such-command"));
     assertBadInput("a command is missing", limbeck());
