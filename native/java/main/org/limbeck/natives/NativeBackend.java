@@ -9,6 +9,7 @@ import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.AdamW;
+import org.limbeck.kernels.op.Attention;
 import org.limbeck.kernels.op.BertAdam;
 import org.limbeck.kernels.op.FakeQuant;
 import org.limbeck.kernels.op.Gelu;
@@ -29,6 +30,12 @@ final class NativeBackend implements Backend {
   NativeBackend(Tier tier) {
     this.tier = tier;
     kernels.add(AdamW.OP, spec -> new NativeAdamW(tier, spec));
+    kernels.add(Attention.WEIGHTS, spec -> NativeAttention.weights(tier, spec));
+    kernels.add(Attention.CONTEXT, spec -> NativeAttention.context(tier, spec));
+    kernels.add(
+        Attention.CONTEXT_BACKWARD, spec -> NativeAttention.contextBackward(tier, spec));
+    kernels.add(
+        Attention.WEIGHTS_BACKWARD, spec -> NativeAttention.weightsBackward(tier, spec));
     kernels.add(BertAdam.OP, spec -> new NativeBertAdam(tier, spec));
     kernels.add(FakeQuant.FORWARD, spec -> NativeFakeQuant.forward(tier, spec));
     kernels.add(FakeQuant.BACKWARD, spec -> NativeFakeQuant.backward(tier, spec));
