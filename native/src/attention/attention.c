@@ -3,15 +3,19 @@
 
 #include "attention.h"
 
-/* The sizes of a call. */
+/* Elements of the largest maps that are fetched ahead: with those being worked on they fit the second cache level. */
+#define ATTENTION_AHEAD_MAP (1 << 15)
+
+/* The sizes of a call, and where its range ends. */
 typedef struct {
   int32_t tier;
   int64_t heads, queries, keys, width;
+  int64_t to;
   void *scratch;
 } Attention;
 
-static int attention_ok(const Attention *a, int64_t from, int64_t to) {
-  return a->heads >= 1 && a->queries >= 1 && a->keys >= 1 && lb_rows_ok(from, to, a->width);
+static int attention_ok(const Attention *a, int64_t from) {
+  return a->heads >= 1 && a->queries >= 1 && a->keys >= 1 && lb_rows_ok(from, a->to, a->width);
 }
 
 /* Where one example and head begins among heads side by side, of so many positions for an example. */
@@ -21,6 +25,23 @@ static int64_t attention_side(const Attention *a, int64_t head, int64_t position
 
 /* Where it begins among the maps. */
 static int64_t attention_map(const Attention *a, int64_t head, int64_t stride) { return head * a->queries * stride; }
+
+/* What to fetch for the head after this one: its rows of a matrix of heads side by side, or of maps. */
+static AttentionAhead attention_ahead_side(const Attention *a, int64_t head, int64_t positions, const float *x,
+                                           int64_t stride) {
+  if (head + 1 == a->to) {
+    return (AttentionAhead){0};
+  }
+  return (AttentionAhead){x + attention_side(a, head + 1, positions, stride), positions, a->width, stride};
+}
+
+static AttentionAhead attention_ahead_map(const Attention *a, int64_t head, const float *map, int64_t stride) {
+  /* Maps that are larger would be out of the cache again before they are used. */
+  if (head + 1 == a->to || a->queries * a->keys > ATTENTION_AHEAD_MAP) {
+    return (AttentionAhead){0};
+  }
+  return (AttentionAhead){map + attention_map(a, head + 1, stride), a->queries, a->keys, stride};
+}
 
 /* out = scale op(x) op(y) */
 static void attention_product(const Attention *a, int32_t options, int64_t m, int64_t n, int64_t k, float scale, const float *x,
@@ -63,8 +84,8 @@ int32_t lb_attention_weights(int32_t tier, float scale, int32_t causal, float ma
                              float *restrict scores, int64_t scores_stride, float *restrict maps, int64_t maps_stride,
                              int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width,
                              void *restrict scratch) {
-  Attention a = {tier, heads, queries, keys, width, scratch};
-  if (!attention_ok(&a, from, to)) {
+  Attention a = {tier, heads, queries, keys, width, to, scratch};
+  if (!attention_ok(&a, from)) {
     return LB_BAD_SIZE;
   }
   for (int64_t head = from; head < to; head++) {
@@ -77,7 +98,7 @@ int32_t lb_attention_weights(int32_t tier, float scale, int32_t causal, float ma
   for (int64_t head = from; head < to; head++) {
     int64_t example = head / heads;
     int64_t length = lengths ? lengths[example] : keys;
-    AttentionRows rows = {queries,
+    AttentionMaps rows = {queries,
                           keys,
                           scores + attention_map(&a, head, scores_stride),
                           scores_stride,
@@ -86,7 +107,11 @@ int32_t lb_attention_weights(int32_t tier, float scale, int32_t causal, float ma
                           mask ? mask + example * queries * mask_stride : NULL,
                           mask_stride,
                           masked_score,
-                          causal};
+                          causal,
+                          {attention_ahead_side(&a, head, queries, query, query_stride),
+                           attention_ahead_side(&a, head, keys, key, key_stride),
+                           attention_ahead_map(&a, head, scores, scores_stride),
+                           attention_ahead_map(&a, head, maps, maps_stride)}};
     attention_queries_keys(&a, head, length, scale, query, query_stride, key, key_stride, scores, scores_stride);
     LB_DISPATCH(tier, lb_attention_maps, (&rows, length));
   }
@@ -96,8 +121,8 @@ int32_t lb_attention_weights(int32_t tier, float scale, int32_t causal, float ma
 int32_t lb_attention_context(int32_t tier, const float *restrict maps, int64_t maps_stride, const float *restrict value,
                              int64_t value_stride, float *restrict context, int64_t context_stride, int64_t from, int64_t to,
                              int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch) {
-  Attention a = {tier, heads, queries, keys, width, scratch};
-  if (!attention_ok(&a, from, to)) {
+  Attention a = {tier, heads, queries, keys, width, to, scratch};
+  if (!attention_ok(&a, from)) {
     return LB_BAD_SIZE;
   }
   for (int64_t head = from; head < to; head++) {
@@ -111,8 +136,8 @@ int32_t lb_attention_context_backward(int32_t tier, const float *restrict maps, 
                                       int64_t gcontext_stride, float *restrict gmaps, int64_t gmaps_stride,
                                       float *restrict gvalue, int64_t gvalue_stride, int64_t from, int64_t to, int64_t heads,
                                       int64_t queries, int64_t keys, int64_t width, void *restrict scratch) {
-  Attention a = {tier, heads, queries, keys, width, scratch};
-  if (!attention_ok(&a, from, to)) {
+  Attention a = {tier, heads, queries, keys, width, to, scratch};
+  if (!attention_ok(&a, from)) {
     return LB_BAD_SIZE;
   }
   for (int64_t head = from; head < to; head++) {
@@ -129,8 +154,8 @@ int32_t lb_attention_weights_backward(int32_t tier, float scale, const float *re
                                       int64_t gquery_stride, float *restrict gkey, int64_t gkey_stride, int64_t from,
                                       int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width,
                                       void *restrict scratch) {
-  Attention a = {tier, heads, queries, keys, width, scratch};
-  if (!attention_ok(&a, from, to)) {
+  Attention a = {tier, heads, queries, keys, width, to, scratch};
+  if (!attention_ok(&a, from)) {
     return LB_BAD_SIZE;
   }
   for (int64_t head = from; head < to; head++) {

@@ -16,6 +16,9 @@
 #include "../softmax/softmax.h"
 #include "attention.h"
 
+/* Floats of a cache line. */
+#define ATTENTION_LINE 16
+
 static void attention_fill(float *p, int64_t n, float value) {
   for (int64_t i = 0; i < n; i++) {
     p[i] = value;
@@ -38,18 +41,23 @@ static void attention_masked_row(float *restrict scores, float *restrict maps, c
   }
 }
 
-int32_t LB_TIER(lb_attention_maps)(const AttentionRows *a, int64_t length) {
-  int by_row = a->causal || a->mask;
-  if (!by_row) {
-    LB_TIER(lb_softmax_forward)(a->scores, a->scores_stride, a->maps, a->maps_stride, 0, a->queries, length);
+LB_INLINE void attention_fetch(const AttentionAhead *ahead, int64_t row) {
+  for (int i = 0; i < ATTENTION_AHEAD; i++) {
+    for (int64_t c = 0; row < ahead[i].rows && c < ahead[i].cols; c += ATTENTION_LINE) {
+      LB_PREFETCH_FAR(ahead[i].p + row * ahead[i].stride + c);
+    }
   }
+}
+
+int32_t LB_TIER(lb_attention_maps)(const AttentionMaps *a, int64_t length) {
   for (int64_t q = 0; q < a->queries; q++) {
     float *scores = a->scores + q * a->scores_stride;
     float *maps = a->maps + q * a->maps_stride;
     int64_t real = a->causal ? lb_min(length, q + 1) : length;
+    attention_fetch(a->ahead, q);
     if (a->mask) {
       attention_masked_row(scores, maps, a->mask + q * a->mask_stride, real, a->masked_score);
-    } else if (by_row) {
+    } else {
       LB_TIER(lb_softmax_forward)(scores, 0, maps, 0, 0, 1, real);
     }
     attention_fill(scores + real, a->keys - real, a->masked_score);

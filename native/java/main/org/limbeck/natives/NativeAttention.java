@@ -16,6 +16,9 @@ final class NativeAttention {
   /** About how many flops of a product pay for handing work to a thread. */
   private static final double CHUNK_FLOPS = 1 << 20;
 
+  /** How many chunks there are for a thread at least, for balance. */
+  private static final long CHUNKS_OF_THREAD = 8;
+
   private static final RangeBody<NativeAttention, Attention.Weights> WEIGHTS =
       NativeAttention::weights;
   private static final RangeBody<NativeAttention, Attention.Context> CONTEXT =
@@ -67,8 +70,11 @@ final class NativeAttention {
     scale = (float) spec.scale(width);
     scratchBytes = LimbeckH.lb_attention_scratch(tier, s.queries(), s.keys(), width);
     double flops = 2.0 * s.queries() * s.keys() * Math.max(1, width);
-    long chunk = (long) Math.max(1, Math.ceil(CHUNK_FLOPS / flops));
-    pool.forRange(s.batch() * s.heads(), chunk, this, a, body);
+    long count = s.batch() * s.heads();
+    // Within a chunk the next head is fetched in time, and it changes no bit where one ends.
+    long balanced = count / (CHUNKS_OF_THREAD * pool.threads());
+    long chunk = (long) Math.max(balanced, Math.ceil(CHUNK_FLOPS / flops));
+    pool.forRange(count, chunk, this, a, body);
   }
 
   private void weights(Attention.Weights a, Workspace workspace, long from, long to) {

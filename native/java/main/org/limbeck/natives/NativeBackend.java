@@ -32,10 +32,8 @@ final class NativeBackend implements Backend {
     kernels.add(AdamW.OP, spec -> new NativeAdamW(tier, spec));
     kernels.add(Attention.WEIGHTS, spec -> NativeAttention.weights(tier, spec));
     kernels.add(Attention.CONTEXT, spec -> NativeAttention.context(tier, spec));
-    kernels.add(
-        Attention.CONTEXT_BACKWARD, spec -> NativeAttention.contextBackward(tier, spec));
-    kernels.add(
-        Attention.WEIGHTS_BACKWARD, spec -> NativeAttention.weightsBackward(tier, spec));
+    kernels.add(Attention.CONTEXT_BACKWARD, spec -> NativeAttention.contextBackward(tier, spec));
+    kernels.add(Attention.WEIGHTS_BACKWARD, spec -> NativeAttention.weightsBackward(tier, spec));
     kernels.add(BertAdam.OP, spec -> new NativeBertAdam(tier, spec));
     kernels.add(FakeQuant.FORWARD, spec -> NativeFakeQuant.forward(tier, spec));
     kernels.add(FakeQuant.BACKWARD, spec -> NativeFakeQuant.backward(tier, spec));
