@@ -51,6 +51,7 @@ extern "C" {
 /* Status codes. */
 #define LB_OK 0
 #define LB_BAD_SIZE 1 /* a size is negative, or a range is not inside its matrix */
+#define LB_BAD_OPTION 2 /* an option has no such value */
 #define LB_BAD_OPTION 2 /* an option has a value that the function does not know */
 
 /* The forms of gelu. */
@@ -62,6 +63,114 @@ LB_API int32_t lb_abi(void);
 
 /* Returns the best tier of this processor and operating system: a level, and the bits of features. */
 LB_API int32_t lb_best_tier(void);
+
+/* Options of lb_gemm_f32, to be added; at most one of the last three. */
+#define LB_GEMM_TRANS_A 1 /* A is stored as [k, m] */
+#define LB_GEMM_TRANS_B 2 /* B is stored as [n, k] */
+#define LB_GEMM_BIAS 4
+#define LB_GEMM_BIAS_GELU 8 /* the erf form */
+#define LB_GEMM_BIAS_RELU 16
+
+/* Returns the bytes of scratch that a call of lb_gemm_f32 takes with sums of length k. */
+LB_API int64_t lb_gemm_f32_scratch(int32_t tier, int64_t k);
+
+/*
+ * gemm_f32: C = act(alpha op(A) op(B) + beta C + bias), the block of rows [row_from, row_to) and columns [col_from, col_to)
+ * of a C of m rows and n columns.
+ *
+ * A f32 [m, k] or [k, m], B f32 [k, n] or [n, k], C f32 [m, n], row strides lda, ldb, ldc; bias f32 [n], read if the options
+ * name it; scratch of lb_gemm_f32_scratch bytes. beta = 0 does not read C; k = 0 makes the product 0. NaN and infinities
+ * spread by the rules of arithmetic. Sums in float: error of an element below 8 u sqrt(k) sum |a_i b_i|. The bits of an
+ * element depend on m, n, k, its row of op(A) and its column of op(B), not on the block. LB_BAD_SIZE: a negative size, or a
+ * range that is not inside C.
+ */
+LB_API int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha,
+                           const float *LB_RESTRICT a, int64_t lda, const float *LB_RESTRICT b, int64_t ldb, float beta,
+                           float *LB_RESTRICT c, int64_t ldc, const float *LB_RESTRICT bias, int64_t row_from, int64_t row_to,
+                           int64_t col_from, int64_t col_to, void *LB_RESTRICT scratch);
+
+/*
+ * fake_quant: values are replaced by the nearest of few levels. With x' = x brought within [-clip, clip] (infinity: no
+ * clip), statistics over each group, Qp = 2^(bits - 1) - 1, N = 2^bits - 1, rounding half to even:
+ *
+ *   ternary    D = 0.7 mean |x'|, a = mean of those |x'| > D; y = a, 0, -a, codes 1, 0, -1 by x' > D, else, x' < -D
+ *   symmetric  s = Qp / max |x'|; code = round(x' s), y = code / s; scale max |x'| / Qp
+ *   minmax     m = min x', r = max x' - m + 1e-8; code = round((x' - m) / r N), y = code / N r + m; scale r / N, zero m
+ *   lsq        code = round(min(max(x / step, -Qp - 1), Qp)), y = code step
+ *   midrise    c = 2 mean |x'|; y = -c, -c/3, c/3, c, codes 0 to 3, the nearest; 0 is positive
+ *   sign       y = mean |x'| with the sign of x', codes 1, -1; 0 is positive
+ *
+ * A group is a block of group_rows by group_cols elements; `across` of them lie side by side, so that group g begins at row
+ * g / across * group_rows, column g % across * group_cols. A large group is worked on in pieces: unit u is piece
+ * u % pieces of group u / pieces, where pieces = lb_fake_quant_pieces(group_rows, group_cols).
+ *
+ * x f32, y f32, codes int8_t or uint8_t (minmax, midrise) with row strides; y may be x with the same stride; y, codes,
+ * scale and zero may be null; scale and zero f32, one for each group.
+ *
+ * Zeros give zeros and scale 0. NaN makes its group NaN, scale included, codes 0. Sums in double, all else in float in the
+ * order written: codes and, but for the rounding of a mean, values are those of these formulas. The bits of a sum depend
+ * on the tier and on how the group is cut, which follows from its shape.
+ *
+ * LB_BAD_SIZE: from < 0, to < from, or a size of the group or `across` below 1. LB_BAD_OPTION: another scheme, or bits
+ * outside 2 to 8.
+ */
+#define LB_FAKE_QUANT_TERNARY 0
+#define LB_FAKE_QUANT_SYMMETRIC 1
+#define LB_FAKE_QUANT_MINMAX 2
+#define LB_FAKE_QUANT_LSQ 3
+#define LB_FAKE_QUANT_MIDRISE 4
+#define LB_FAKE_QUANT_SIGN 5
+
+/* Floats of one group that lb_fake_quant_parameters writes and lb_fake_quant_apply reads. */
+#define LB_FAKE_QUANT_PARAMETERS 4
+
+/* Returns into how many pieces a group is cut; 0 where a size is below 1. */
+LB_API int64_t lb_fake_quant_pieces(int64_t group_rows, int64_t group_cols);
+
+/* All of the groups [from, to), one after the other. `step` is read for lsq alone. */
+LB_API int32_t lb_fake_quant_forward(int32_t tier, int32_t scheme, int32_t bits, float clip, float step, const float *x,
+                                     int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride,
+                                     float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows,
+                                     int64_t group_cols, int64_t across);
+
+/*
+ * First step for large groups: the statistics of the units [from, to), partials[2 u] and partials[2 u + 1] written. With
+ * parameters, of ternary: the second statistics, of the elements above the threshold.
+ */
+LB_API int32_t lb_fake_quant_reduce(int32_t tier, int32_t scheme, float clip, const float *parameters, const float *x,
+                                    int64_t x_stride, double *partials, int64_t from, int64_t to, int64_t group_rows,
+                                    int64_t group_cols, int64_t across);
+
+/*
+ * Second step: what the partial statistics of the groups [from, to) add up to, in order, LB_FAKE_QUANT_PARAMETERS floats
+ * a group, and its scale and zero. For ternary it is called again (second = 1) after a second reduction.
+ */
+LB_API int32_t lb_fake_quant_parameters(int32_t tier, int32_t scheme, int32_t second, int32_t bits, float clip, float step,
+                                        const double *partials, float *parameters, float *scale, float *zero, int64_t from,
+                                        int64_t to, int64_t group_rows, int64_t group_cols);
+
+/* Last step: values and codes of the units [from, to). */
+LB_API int32_t lb_fake_quant_apply(int32_t tier, int32_t scheme, int32_t bits, float clip, const float *parameters,
+                                   const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes,
+                                   int64_t codes_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols,
+                                   int64_t across);
+
+/*
+ * fake_quant, backward, of the units [from, to): gx = gy where |x| < clip, and < scale of the group if scale is not null;
+ * 0 elsewhere, and where x is NaN. Where x is null the gradient passes everywhere. gx may be gy with the same stride.
+ */
+LB_API int32_t lb_fake_quant_backward(int32_t tier, float clip, const float *x, int64_t x_stride, const float *scale,
+                                      const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from,
+                                      int64_t to, int64_t group_rows, int64_t group_cols, int64_t across);
+
+/*
+ * The same for lsq: gx = gy where x / step is within [-Qp - 1, Qp], or everywhere where `plain` is not 0; partials[u] = the
+ * sum of gy times the bound that x / step exceeds, or else times code - x / step, in double.
+ */
+LB_API int32_t lb_fake_quant_backward_step(int32_t tier, int32_t bits, int32_t plain, float step, const float *x,
+                                           int64_t x_stride, const float *gy, int64_t gy_stride, float *gx,
+                                           int64_t gx_stride, double *partials, int64_t from, int64_t to,
+                                           int64_t group_rows, int64_t group_cols, int64_t across);
 
 /*
  * adamw and bert_adam, the step that both share, of the rows [from, to): g' = factor g; m = beta1 m + rest1 g';
@@ -204,6 +313,127 @@ LB_API int32_t lb_layer_norm_parameters(int32_t tier, const float *LB_RESTRICT s
                                         float *LB_RESTRICT gbeta, int64_t cols);
 
 /*
+ * Packed operands of lb_gemm_bf16 and lb_gemm_i8: memory of the caller, aligned to 64 bytes, in a layout of the tier. They hold
+ * `depth` elements of each sum in words = ceil(depth / p) words of 4 bytes, where p is what lb_gemm_<stem>_per_word returns.
+ * Rows of op(A) lie in blocks of LB_GEMM_ROWS, each of 64 + 4 LB_GEMM_ROWS words bytes; columns of op(B) in panels of
+ * LB_GEMM_COLS, each of 4 LB_GEMM_COLS words bytes. Ranges of rows and columns begin at a multiple of these numbers and end
+ * at one, or with the operand. About 512 words suit the caches.
+ */
+#define LB_GEMM_ROWS 12
+#define LB_GEMM_COLS 32
+
+/* Options of products, to be added; at most one of the last three. */
+#define LB_GEMM_TRANS_A 1 /* A is stored as [k, m] */
+#define LB_GEMM_TRANS_B 2 /* B is stored as [n, k] */
+#define LB_GEMM_BIAS 4
+#define LB_GEMM_BIAS_GELU 8 /* the erf form */
+#define LB_GEMM_BIAS_RELU 16
+
+/* Returns how many elements of a sum of lb_gemm_bf16 a packed word holds. */
+LB_API int64_t lb_gemm_bf16_per_word(int32_t tier);
+
+/*
+ * gemm_bf16, the rows [from, to) of op(A): packs `depth` columns of op(a) for lb_gemm_bf16. a bf16 [rows, depth], or
+ * [depth, rows] with LB_GEMM_TRANS_A; row stride lda. LB_BAD_SIZE: a negative size, a range that ends before it begins or does
+ * not begin at a multiple of LB_GEMM_ROWS.
+ */
+LB_API int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *LB_RESTRICT a, int64_t lda,
+                                   void *LB_RESTRICT packed, int64_t from, int64_t to, int64_t depth);
+
+/*
+ * gemm_bf16, the columns [from, to) of op(B): packs `depth` rows of op(b) for lb_gemm_bf16. b bf16 [depth, columns], or
+ * [columns, depth] with LB_GEMM_TRANS_B; row stride ldb. LB_BAD_SIZE: as above, with LB_GEMM_COLS.
+ */
+LB_API int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *LB_RESTRICT b, int64_t ldb,
+                                   void *LB_RESTRICT packed, int64_t from, int64_t to, int64_t depth);
+
+/*
+ * gemm_bf16: C = act(alpha op(A) op(B) + beta C + bias) with factors in bfloat16; the rows [from, to) and columns
+ * [col_from, col_to) of C, for the elements [k_from, k_to) of the sums, which packed_a and packed_b hold.
+ *
+ * C f32 [rows, cols], row stride ldc; with k_from > 0 it holds the result of the elements before. bias f32 [cols], read if the
+ * options name it. beta = 0 does not read C; k = 0 makes the product 0. Bias and act are applied when k_to = k. Sums in float:
+ * error of an element below (k + 8) 2^-24 (|alpha| sum |a_i b_i| + |beta c| + |bias|), where subnormal factors and sums may
+ * count as 0. The bits of an element depend on the cuts of k, not on the ranges. LB_BAD_SIZE: as for lb_gemm_i8.
+ */
+LB_API int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *LB_RESTRICT packed_a,
+                            const void *LB_RESTRICT packed_b, float beta, float *LB_RESTRICT c, int64_t ldc,
+                            const float *LB_RESTRICT bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to,
+                            int64_t k_from, int64_t k_to, int64_t k);
+
+/* Returns how many elements of a sum of lb_gemm_i8 a packed word holds. */
+LB_API int64_t lb_gemm_i8_per_word(int32_t tier);
+
+/*
+ * gemm_i8, the rows [from, to) of A: packs `depth` columns of a, i8 [rows, depth], row stride lda, for lb_gemm_i8.
+ * LB_BAD_SIZE: a negative size, a range that ends before it begins or does not begin at a multiple of LB_GEMM_ROWS.
+ */
+LB_API int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *LB_RESTRICT a, int64_t lda, void *LB_RESTRICT packed,
+                                 int64_t from, int64_t to, int64_t depth);
+
+/*
+ * gemm_i8, the columns [from, to) of op(B): packs `depth` rows of op(b) for lb_gemm_i8. b i8 [depth, columns], or
+ * [columns, depth] with LB_GEMM_TRANS_B; row stride ldb. LB_BAD_SIZE: as above, with LB_GEMM_COLS.
+ */
+LB_API int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *LB_RESTRICT b, int64_t ldb,
+                                 void *LB_RESTRICT packed, int64_t from, int64_t to, int64_t depth);
+
+/*
+ * gemm_i8: C = A op(B) with sums in int32, or sum row_scale_i col_scale_j + bias_j in float; the rows [from, to) and columns
+ * [col_from, col_to) of C, for the elements [k_from, k_to) of the sums, which packed_a and packed_b hold.
+ *
+ * C i32 or f32 [rows, cols], row stride ldc. With k_from > 0 C holds the int32 sums of the elements before. row_scale
+ * f32 [rows], col_scale f32 [cols], bias f32 [cols]: null for sums, bias also without one; applied when k_to = k, as
+ * (sum row_scale) col_scale + bias. Sums are exact for k <= 131071. LB_BAD_SIZE: a negative size, a range that is not one, or
+ * one that does not begin where a block or panel does.
+ */
+LB_API int32_t lb_gemm_i8(int32_t tier, const void *LB_RESTRICT packed_a, const void *LB_RESTRICT packed_b,
+                          void *LB_RESTRICT c, int64_t ldc, const float *LB_RESTRICT row_scale,
+                          const float *LB_RESTRICT col_scale, const float *LB_RESTRICT bias, int64_t from, int64_t to,
+                          int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k);
+
+/*
+ * gemm_ternary: y = x W^T scale + bias, the rows [from, to) and columns [col_from, col_to) of y.
+ *
+ * x f32 [rows, k], row stride x_stride. weights: W [cols, k] of -1, 0 and 1 in the layout planes64-v1: the code w + 1 of column
+ * c in byte c / 256 * 64 + c % 64 of its row, bits 2 (c % 256 / 64) and the next; rows padded with code 1 to a multiple of 256
+ * columns, without gaps between them. scale f32, element j scale_step for column j: scale_step is 0 or 1. bias f32 [cols], or
+ * null. y f32 [rows, cols], row stride y_stride, written.
+ *
+ * k = 0 gives the bias, or 0. Error of an element below (k + 8) 2^-24 (|scale| sum |x_i w_i| + |bias|). A NaN or an infinity in
+ * x touches its row of y only. Code 3 gives wrong sums and nothing else. The bits of an element do not depend on the ranges.
+ * LB_BAD_SIZE: a range that begins below 0 or ends before it begins, k < 0.
+ */
+LB_API int32_t lb_gemm_ternary_f32(int32_t tier, const float *LB_RESTRICT x, int64_t x_stride,
+                                   const uint8_t *LB_RESTRICT weights, const float *LB_RESTRICT scale, int64_t scale_step,
+                                   const float *LB_RESTRICT bias, float *LB_RESTRICT y, int64_t y_stride, int64_t from,
+                                   int64_t to, int64_t col_from, int64_t col_to, int64_t k);
+
+/*
+ * gemm_ternary with rows of x as int8: y = sum s scale + bias with the integer sum = q W^T, for rows that
+ * lb_gemm_ternary_quantize has written to `quantized`.
+ *
+ * quantized: 64-byte aligned, row i of the call begins at byte i (64 + 256 ceil(k / 256)). acc i32 [rows, cols], row stride
+ * acc_stride, written with the sums; or null. All else as for lb_gemm_ternary_f32. Sums are exact; y takes four roundings.
+ * LB_BAD_SIZE: also k > 524288.
+ */
+LB_API int32_t lb_gemm_ternary_i8(int32_t tier, const void *LB_RESTRICT quantized, const uint8_t *LB_RESTRICT weights,
+                                  const float *LB_RESTRICT scale, int64_t scale_step, const float *LB_RESTRICT bias,
+                                  float *LB_RESTRICT y, int64_t y_stride, int32_t *LB_RESTRICT acc, int64_t acc_stride,
+                                  int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k);
+
+/*
+ * gemm_ternary, the rows [from, to) of x as int8: top = max |x| of the row, q = round(x (127 / top)), half to even, and
+ * s = top / 127, all in float.
+ *
+ * x f32 [rows, k], row stride x_stride. quantized: as lb_gemm_ternary_i8 reads it; row i holds the sum of its q as int32_t,
+ * s as float, from byte 64 on q as int8_t, and zeros up to a multiple of 256. A row with NaN or infinity, and one whose
+ * 127 / top is infinite, has q = 0; s is NaN or infinite in the first case. LB_BAD_SIZE: as for lb_gemm_ternary_i8.
+ */
+LB_API int32_t lb_gemm_ternary_quantize(int32_t tier, const float *LB_RESTRICT x, int64_t x_stride,
+                                        void *LB_RESTRICT quantized, int64_t from, int64_t to, int64_t k);
+
+/*
  * mse: losses[row] = sum_j (f(s_j) - f(t_j))^2 / cols, f(x) = 0 at or below the floor and x above it, of the rows [from, to);
  * the gradient is 2 factor weight (f(s_j) - f(t_j)) / cols above the floor, 0 at or below it.
  *
@@ -252,6 +482,56 @@ LB_API int32_t lb_softmax_forward(int32_t tier, const float *x, int64_t x_stride
  */
 LB_API int32_t lb_softmax_backward(int32_t tier, const float *LB_RESTRICT y, int64_t y_stride, const float *gy,
                                    int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols);
+
+/*
+ * softmax_kl: for each row of student logits z and teacher logits u a divergence D of q = softmax(z / temperature) and
+ * p = softmax(u / teacher_temperature), with its gradients, mixed with the cross-entropy H of softmax(z) and a label.
+ *
+ *   forward_kl       KL(p || q) = sum p log(p / q)           reverse_kl       KL(q || p)
+ *   symmetric_kl     the mean of both                        js               w KL(p || m) + (1 - w) KL(q || m)
+ *   skew_forward_kl  KL(p || m)                              skew_reverse_kl  KL(q || m)
+ *   soft_ce          - sum p log q                           total_variation  sum |p - q| / 2
+ *   logit_mse        sum (z - u)^2
+ *
+ * with m = w p + (1 - w) q, w from 0 to 1 (js: beta; skew_forward_kl: alpha; skew_reverse_kl: 1 - alpha). With the weight
+ * of the row, 1 where row_weight is null:
+ *
+ *   row_loss[r] = soft_weight D + hard_weight H
+ *   losses[r]   = soft_weight scale row_weight[r] D + hard_weight H, what the row adds to the loss before its normaliser
+ *   gz, gu      = the gradients of losses[r] times factor (1 / normaliser, or 0)
+ *
+ * z, u, gz, gu f32 [rows, cols] with row strides; gz may be z and gu may be u, with the same stride; row_weight f32 [rows];
+ * column_mask [cols], not 0 keeps a column; labels [rows], each a kept column or ignore_index, which drops H; target
+ * probabilities of H are 1 - label_smoothing for the label and label_smoothing / kept for every kept column. Null where
+ * not given or not wanted: row_weight, column_mask, labels (no H), gz, gu (not null for the first four modes alone),
+ * row_loss. scratch: lb_softmax_kl_scratch(cols) bytes.
+ *
+ * Removed columns have no part and get gradient 0. A row of weight 0 is not read but for H; a row without a kept column has
+ * D = 0. -infinity has probability 0; a probability of 0 on the right of a divergence gives infinity. NaN spreads to its row.
+ * Divergences are sums of terms of one sign: equal rows give exactly 0, small divergences keep their digits.
+ *
+ * LB_BAD_SIZE: from < 0, to < from or cols < 0. LB_BAD_OPTION: another mode, a temperature that is not above 0, w outside
+ * [0, 1], or gu in another mode.
+ */
+#define LB_SOFTMAX_KL_FORWARD_KL 0
+#define LB_SOFTMAX_KL_REVERSE_KL 1
+#define LB_SOFTMAX_KL_SYMMETRIC_KL 2
+#define LB_SOFTMAX_KL_JS 3
+#define LB_SOFTMAX_KL_SKEW_FORWARD_KL 4
+#define LB_SOFTMAX_KL_SKEW_REVERSE_KL 5
+#define LB_SOFTMAX_KL_SOFT_CE 6
+#define LB_SOFTMAX_KL_TOTAL_VARIATION 7
+#define LB_SOFTMAX_KL_LOGIT_MSE 8
+
+/* Returns the bytes of scratch that rows of some columns take. */
+LB_API int64_t lb_softmax_kl_scratch(int64_t cols);
+
+LB_API int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w,
+                             double soft_weight, double scale, double hard_weight, double label_smoothing, double factor,
+                             const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight,
+                             const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz,
+                             int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses,
+                             void *scratch, int64_t from, int64_t to, int64_t cols);
 
 /*
  * tanh: the hyperbolic tangent of the rows [from, to). +-infinity gives +-1, NaN NaN, -0 -0.

@@ -19,11 +19,19 @@
 #define LB_NOINLINE static __attribute__((noinline))
 #define LB_LIKELY(c) __builtin_expect(!!(c), 1)
 #define LB_PREFETCH(p) __builtin_prefetch(p)
+#define LB_UNROLL _Pragma("GCC unroll 16")
+/* Makes the compiler forget what it knows of a scalar, so that it computes nothing from it before. */
+#define LB_FORGET(x) __asm__("" : "+r"(x))
+/* Into the second cache level. */
+#define LB_PREFETCH_FAR(p) __builtin_prefetch(p, 0, 2)
 #else
 #define LB_INLINE static inline
 #define LB_NOINLINE static
 #define LB_LIKELY(c) (c)
 #define LB_PREFETCH(p) ((void)(p))
+#define LB_UNROLL
+#define LB_FORGET(x) ((void)0)
+#define LB_PREFETCH_FAR(p) ((void)(p))
 #endif
 
 /* Declares a function for every tier: LB_DECLARE(lb_stem, (int64_t n, float *x)); */
@@ -42,6 +50,19 @@
 #define LB_DISPATCH(tier, name, arguments) ((void)(tier), name##_portable arguments)
 #endif
 
+/* LB_DISPATCH with kernels for a feature too: LB_DISPATCH_FEATURE(tier, VNNI, avx512vnni, lb_stem, (n, x)). */
+#if LB_X86
+#define LB_DISPATCH_FEATURE(tier, feature, suffix, name, arguments) \
+  (lb_has(tier, LB_FEATURE_##feature) ? name##_##suffix arguments : LB_DISPATCH(tier, name, arguments))
+#else
+#define LB_DISPATCH_FEATURE(tier, feature, suffix, name, arguments) LB_DISPATCH(tier, name, arguments)
+#endif
+
+/* Whether a tier has a feature; the kernels for it exist on x86 only. */
+LB_INLINE int lb_has(int32_t tier, int32_t feature) {
+  return (tier & LB_TIER_MASK) == LB_TIER_AVX512 && (tier & feature) != 0;
+}
+
 /* The name of a function in the file of a tier, for bodies; LB_TIER_SUFFIX comes from the simd header. */
 #define LB_PASTE2(a, b) a##_##b
 #define LB_PASTE(a, b) LB_PASTE2(a, b)
@@ -49,6 +70,11 @@
 
 /* Whether a range of rows and a number of columns are sizes at all. */
 LB_INLINE int lb_rows_ok(int64_t from, int64_t to, int64_t cols) { return from >= 0 && to >= from && cols >= 0; }
+
+/* Whether a range is one, and begins at a multiple. */
+LB_INLINE int lb_range_ok(int64_t from, int64_t to, int64_t multiple) {
+  return from >= 0 && to >= from && from % multiple == 0;
+}
 
 LB_INLINE int64_t lb_min(int64_t a, int64_t b) { return a < b ? a : b; }
 LB_INLINE int64_t lb_max(int64_t a, int64_t b) { return a > b ? a : b; }

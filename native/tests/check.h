@@ -58,9 +58,13 @@ static inline void guarded_free(Guarded *g, const void *data, size_t bytes) {
   const unsigned char *begin = (const unsigned char *)g->pages + page;
   const unsigned char *end = (const unsigned char *)g->pages + g->bytes - page;
   const unsigned char *d = data;
+  const unsigned char *bad = NULL;
   for (const unsigned char *p = begin; p < end; p++) {
-    CHECK((p >= d && p < d + bytes) || *p == 0xA5, "byte %ld beside the data was written", (long)(p - d));
+    if ((p < d || p >= d + bytes) && *p != 0xA5) {
+      bad = p;
+    }
   }
+  CHECK(bad == NULL, "byte %ld beside the data was written", (long)(bad - d));
   munmap(g->pages, g->bytes);
 }
 
@@ -75,6 +79,25 @@ static inline double check_random(uint64_t seed, uint64_t index) {
 static inline void check_fill(float *p, int64_t n, double low, double high, uint64_t seed) {
   for (int64_t i = 0; i < n; i++) {
     p[i] = (float)(low + check_random(seed, (uint64_t)i) * (high - low));
+  }
+}
+
+/* Fills the rows of a result and what lies between them with numbers that must be found there again. */
+#define CHECK_MARK 0x5b5b5b5b
+static inline void check_mark(void *p, int64_t elements) {
+  for (int64_t i = 0; i < elements; i++) {
+    int32_t mark = CHECK_MARK;
+    memcpy((char *)p + 4 * i, &mark, 4);
+  }
+}
+
+static inline void check_marks(const void *p, int64_t rows, int64_t cols, int64_t stride) {
+  for (int64_t i = 0; i < rows; i++) {
+    for (int64_t j = cols; j < stride; j++) {
+      int32_t found;
+      memcpy(&found, (const char *)p + 4 * (i * stride + j), 4);
+      CHECK(found == CHECK_MARK, "row %ld, column %ld past the end was written", (long)i, (long)j);
+    }
   }
 }
 

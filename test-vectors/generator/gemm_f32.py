@@ -34,9 +34,17 @@ ACTIVATIONS = {"none": lambda v: v, "bias": lambda v: v, "bias_gelu": gelu,
                "bias_relu": lambda v: v if v != v else max(v, mpf(0))}
 
 
+def sum_error(k):
+    """8 u sqrt(k) for the sum and 2 u for the store, u = 2^-24, relative to the magnitude."""
+    return (8 * sqrt(max(k, 1)) + 2) * 2.0 ** -24
+
+
 def add(file, id, comment, a, b, c=None, bias=None, flags=(), trans_a=False, trans_b=False, alpha=1.0, beta=0.0,
-        epilogue=None, defaults=False):
-    """a and b are given as op(A) [m, k] and the transpose of op(B) [n, k], and stored as the case says."""
+        epilogue=None, defaults=False, factors=F32, error=sum_error, absolute=1e-37):
+    """a and b are given as op(A) [m, k] and the transpose of op(B) [n, k], and stored as the case says, as factors.
+
+    error gives the rounding error of a sum of k products relative to its magnitude.
+    """
     m, n, k = len(a), len(b), len(a[0])
     rows, cols = numbers(a), numbers(b)
     previous = numbers(c) if beta != 0 else [[mpf(0)] * n for _ in range(m)]
@@ -52,7 +60,7 @@ def add(file, id, comment, a, b, c=None, bias=None, flags=(), trans_a=False, tra
             want[i].append(act(total))
             size = abs(mpf(alpha)) * fsum(abs(t) for t in terms) + abs(mpf(beta) * previous[i][j]) + abs(added[j])
             magnitude[i].append(size if abs(size) < mpf("inf") else mpf(0))
-    inputs = {"a": F32(transposed(a) if trans_a else a), "b": F32(b if trans_b else transposed(b))}
+    inputs = {"a": factors(transposed(a) if trans_a else a), "b": factors(b if trans_b else transposed(b))}
     if c is not None:
         inputs["c"] = F32(c)
     if bias is not None:
@@ -62,12 +70,12 @@ def add(file, id, comment, a, b, c=None, bias=None, flags=(), trans_a=False, tra
         params = {}
     if epilogue:
         params["epilogue"] = epilogue
-    # 8 u sqrt(k) for the sum and 2 u for the store, u = 2^-24; gelu has a slope of at most 1.13 and its own rounding.
-    relative = (8 * sqrt(max(k, 1)) + 2) * 2.0 ** -24
+    relative = error(k)
     if epilogue == "bias_gelu":
+        # gelu has a slope of at most 1.13 and its own rounding.
         relative = 1.13 * relative + 1e-6
     file.case(id, comment, inputs, {"c": F64(want), "c.magnitude": Tensor("F32", magnitude)}, params=params, flags=flags,
-              relative=relative, absolute=1e-37)
+              relative=relative, absolute=absolute)
 
 
 LAYOUTS = {"nn": (False, False), "nt": (False, True), "tn": (True, False), "tt": (True, True)}

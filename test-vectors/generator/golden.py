@@ -19,12 +19,19 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERATOR = "mpmath, 50 digits, rounded once to binary64"
 
 _FORMATS = {"F32": "f", "F64": "d", "I8": "b", "U8": "B", "I32": "i", "I64": "q"}
-_SIZES = {"F32": 4, "F64": 8, "I8": 1, "U8": 1, "I32": 4, "I64": 8}
 
 
 def f32(value):
     """Rounds a number to float32 and returns it as a Python float."""
     return struct.unpack("<f", struct.pack("<f", value))[0]
+
+
+def bf16(value):
+    """Rounds a finite number to bfloat16, half to even, and returns it as a Python float."""
+    bits = struct.unpack("<I", struct.pack("<f", value))[0]
+    assert f32(value) == value, "rounding twice: %r" % value
+    bits += 0x7FFF + (bits >> 16 & 1)
+    return struct.unpack("<f", struct.pack("<I", bits & 0xFFFF0000))[0]
 
 
 def exact(value):
@@ -57,6 +64,8 @@ class Tensor:
         self.elements = flatten(values)
 
     def bytes(self):
+        if self.dtype == "BF16":
+            return b"".join(struct.pack("<f", element)[2:] for element in self.elements)
         convert = float if self.dtype in ("F32", "F64") else int
         values = [convert(element) for element in self.elements]
         return struct.pack("<%d%s" % (len(values), _FORMATS[self.dtype]), *values)
@@ -67,6 +76,13 @@ def F32(values):
     for value in flatten(values):
         assert value != value or f32(value) == value, "an input that is no float32: %r" % value
     return Tensor("F32", values)
+
+
+def BF16(values):
+    """An input of bfloat16 numbers; each must already be one."""
+    for value in flatten(values):
+        assert struct.pack("<f", value)[:2] == b"\0\0" and F32(value), "an input that is no bfloat16: %r" % value
+    return Tensor("BF16", values)
 
 
 def F64(values):
@@ -145,6 +161,10 @@ class VectorFile:
     def _store(self, id, tensors):
         names = {}
         for name, tensor in tensors.items():
+            shared = [known for known, stored in self.tensors.items() if stored is tensor]
+            if shared:
+                names[name] = shared[0]
+                continue
             full = "%s.%s" % (id, name)
             if full in self.tensors:
                 full += ".after"  # an input that is updated in place is expected under the same name

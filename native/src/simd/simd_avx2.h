@@ -62,6 +62,18 @@ LB_INLINE vi32 vi32_load_n(const int32_t *p, int64_t n, vi32 fill) {
   return _mm256_blendv_epi8(fill, _mm256_maskload_epi32(p, m), m);
 }
 LB_INLINE void vi32_store_n(int32_t *p, vi32 a, int64_t n) { _mm256_maskstore_epi32(p, lb_mask(n), a); }
+LB_INLINE __m128i lb_low_bytes(vi32 a) {
+  __m256i b = _mm256_and_si256(a, _mm256_set1_epi32(0xff));
+  __m128i w = _mm_packus_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1));
+  return _mm_packus_epi16(w, w);
+}
+LB_INLINE void vi32_store_bytes(void *p, vi32 a) { _mm_storel_epi64((__m128i *)p, lb_low_bytes(a)); }
+LB_INLINE void vi32_store_bytes_n(void *p, vi32 a, int64_t n) {
+  uint64_t bytes = (uint64_t)_mm_cvtsi128_si64(lb_low_bytes(a));
+  for (int64_t i = 0; i < n; i++) {
+    ((uint8_t *)p)[i] = (uint8_t)(bytes >> (8 * i));
+  }
+}
 LB_INLINE vi32 vi32_add(vi32 a, vi32 b) { return _mm256_add_epi32(a, b); }
 LB_INLINE vi32 vi32_sub(vi32 a, vi32 b) { return _mm256_sub_epi32(a, b); }
 LB_INLINE vi32 vi32_mul(vi32 a, vi32 b) { return _mm256_mullo_epi32(a, b); }
@@ -81,6 +93,8 @@ LB_INLINE void vi32_transpose4(vi32 r[4]) {
   r[2] = _mm256_unpacklo_epi64(b, d);
   r[3] = _mm256_unpackhi_epi64(b, d);
 }
+LB_INLINE vi32 vi32_min(vi32 a, vi32 b) { return _mm256_min_epi32(a, b); }
+LB_INLINE vi32 vi32_max(vi32 a, vi32 b) { return _mm256_max_epi32(a, b); }
 LB_INLINE vi32 vi32_and(vi32 a, vi32 b) { return _mm256_and_si256(a, b); }
 LB_INLINE vi32 vi32_or(vi32 a, vi32 b) { return _mm256_or_si256(a, b); }
 LB_INLINE vi32 vi32_xor(vi32 a, vi32 b) { return _mm256_xor_si256(a, b); }
@@ -127,6 +141,22 @@ LB_INLINE float vf32_min_lane(vf32 a) {
   __m128 q = _mm_min_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
   q = _mm_min_ps(q, _mm_movehl_ps(q, q));
   return _mm_cvtss_f32(_mm_min_ss(q, _mm_movehdup_ps(q)));
+}
+
+LB_INLINE void vf32_columns4(const float *p, int64_t stride, vf32 out[4]) {
+  __m256 rows[4];
+  for (int r = 0; r < 4; r++) {
+    __m256 v = _mm256_castps128_ps256(_mm_loadu_ps(p + r * stride));
+    rows[r] = _mm256_insertf128_ps(v, _mm_loadu_ps(p + (r + 4) * stride), 1);
+  }
+  __m256d low01 = _mm256_castps_pd(_mm256_unpacklo_ps(rows[0], rows[1]));
+  __m256d high01 = _mm256_castps_pd(_mm256_unpackhi_ps(rows[0], rows[1]));
+  __m256d low23 = _mm256_castps_pd(_mm256_unpacklo_ps(rows[2], rows[3]));
+  __m256d high23 = _mm256_castps_pd(_mm256_unpackhi_ps(rows[2], rows[3]));
+  out[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(low01, low23));
+  out[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low01, low23));
+  out[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(high01, high23));
+  out[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(high01, high23));
 }
 
 #include "simd_math.h"

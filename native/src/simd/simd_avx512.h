@@ -54,6 +54,8 @@ LB_INLINE vi32 vi32_load(const int32_t *p) { return _mm512_loadu_si512(p); }
 LB_INLINE void vi32_store(int32_t *p, vi32 a) { _mm512_storeu_si512(p, a); }
 LB_INLINE vi32 vi32_load_n(const int32_t *p, int64_t n, vi32 fill) { return _mm512_mask_loadu_epi32(fill, lb_mask(n), p); }
 LB_INLINE void vi32_store_n(int32_t *p, vi32 a, int64_t n) { _mm512_mask_storeu_epi32(p, lb_mask(n), a); }
+LB_INLINE void vi32_store_bytes(void *p, vi32 a) { _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(a)); }
+LB_INLINE void vi32_store_bytes_n(void *p, vi32 a, int64_t n) { _mm512_mask_cvtepi32_storeu_epi8(p, lb_mask(n), a); }
 LB_INLINE vi32 vi32_add(vi32 a, vi32 b) { return _mm512_add_epi32(a, b); }
 LB_INLINE vi32 vi32_sub(vi32 a, vi32 b) { return _mm512_sub_epi32(a, b); }
 LB_INLINE vi32 vi32_mul(vi32 a, vi32 b) { return _mm512_mullo_epi32(a, b); }
@@ -73,6 +75,8 @@ LB_INLINE void vi32_transpose4(vi32 r[4]) {
   r[2] = _mm512_unpacklo_epi64(b, d);
   r[3] = _mm512_unpackhi_epi64(b, d);
 }
+LB_INLINE vi32 vi32_min(vi32 a, vi32 b) { return _mm512_min_epi32(a, b); }
+LB_INLINE vi32 vi32_max(vi32 a, vi32 b) { return _mm512_max_epi32(a, b); }
 LB_INLINE vi32 vi32_and(vi32 a, vi32 b) { return _mm512_and_si512(a, b); }
 LB_INLINE vi32 vi32_or(vi32 a, vi32 b) { return _mm512_or_si512(a, b); }
 LB_INLINE vi32 vi32_xor(vi32 a, vi32 b) { return _mm512_xor_si512(a, b); }
@@ -114,6 +118,25 @@ LB_INLINE double vf64_sum(vf64 a) {
 }
 LB_INLINE float vf32_max_lane(vf32 a) { return _mm512_reduce_max_ps(a); }
 LB_INLINE float vf32_min_lane(vf32 a) { return _mm512_reduce_min_ps(a); }
+
+LB_INLINE void vf32_columns4(const float *p, int64_t stride, vf32 out[4]) {
+  __m512 rows[4];
+  for (int r = 0; r < 4; r++) {
+    const float *q = p + r * stride;
+    __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(q));
+    v = _mm512_mask_broadcast_f32x4(v, 0x00f0, _mm_loadu_ps(q + 4 * stride));
+    v = _mm512_mask_broadcast_f32x4(v, 0x0f00, _mm_loadu_ps(q + 8 * stride));
+    rows[r] = _mm512_mask_broadcast_f32x4(v, 0xf000, _mm_loadu_ps(q + 12 * stride));
+  }
+  __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(rows[0], rows[1]));
+  __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(rows[0], rows[1]));
+  __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(rows[2], rows[3]));
+  __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(rows[2], rows[3]));
+  out[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(low01, low23));
+  out[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low01, low23));
+  out[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23));
+  out[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high01, high23));
+}
 
 #include "simd_math.h"
 

@@ -15,7 +15,9 @@
  *   with lane j of vector i.
  * - round and vf32_to_i32: to nearest, ties to even. vf32_to_i32 is defined within the range of int32_t only.
  * - sum adds lane i and lane i + n / 2, and so on in halves.
+ * - columns4 reads the first four columns of LB_W rows; out[c] holds column c.
  * - vf64_low, vf64_high widen half of the lanes; vf32_narrow puts two halves together.
+ * - vi32_store_bytes(_n) stores the low byte of each lane.
  */
 #ifndef LB_SIMD_H
 #define LB_SIMD_H
@@ -134,6 +136,12 @@ LB_INLINE void vi32_store_n(int32_t *p, vi32 a, int64_t n) {
     p[i] = a.v[i];
   }
 }
+LB_INLINE void vi32_store_bytes_n(void *p, vi32 a, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    ((uint8_t *)p)[i] = (uint8_t)a.v[i];
+  }
+}
+LB_INLINE void vi32_store_bytes(void *p, vi32 a) { vi32_store_bytes_n(p, a, LB_W); }
 LB_INLINE vi32 vi32_add(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, (int32_t)((uint32_t)a.v[i] + (uint32_t)b.v[i])); }
 LB_INLINE vi32 vi32_sub(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, (int32_t)((uint32_t)a.v[i] - (uint32_t)b.v[i])); }
 LB_INLINE vi32 vi32_mul(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, (int32_t)((uint32_t)a.v[i] * (uint32_t)b.v[i])); }
@@ -152,6 +160,8 @@ LB_INLINE void vi32_transpose4(vi32 r[4]) {
     }
   }
 }
+LB_INLINE vi32 vi32_min(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, a.v[i] < b.v[i] ? a.v[i] : b.v[i]); }
+LB_INLINE vi32 vi32_max(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, a.v[i] > b.v[i] ? a.v[i] : b.v[i]); }
 LB_INLINE vi32 vi32_and(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, a.v[i] & b.v[i]); }
 LB_INLINE vi32 vi32_or(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, a.v[i] | b.v[i]); }
 LB_INLINE vi32 vi32_xor(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, a.v[i] ^ b.v[i]); }
@@ -209,6 +219,14 @@ LB_INLINE float vf32_min_lane(vf32 a) {
     m = a.v[i] < m ? a.v[i] : m;
   }
   return m;
+}
+
+LB_INLINE void vf32_columns4(const float *p, int64_t stride, vf32 out[4]) {
+  for (int i = 0; i < LB_W; i++) {
+    for (int c = 0; c < 4; c++) {
+      out[c].v[i] = p[i * stride + c];
+    }
+  }
 }
 
 #include "simd_math.h"

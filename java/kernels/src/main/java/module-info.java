@@ -10,6 +10,7 @@ module org.limbeck.kernels {
   exports org.limbeck.kernels.backend;
   exports org.limbeck.kernels.memory;
   exports org.limbeck.kernels.op;
+  exports org.limbeck.kernels.packed;
   exports org.limbeck.kernels.parallel;
   exports org.limbeck.kernels.random;
 

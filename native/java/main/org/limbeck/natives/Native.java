@@ -11,6 +11,9 @@ import org.limbeck.natives.bindings.LimbeckH;
  *
  * <p>A pointer is a slice of the matrix's own segment, not an address: the call then holds the
  * arena, and closing it meanwhile on another thread is refused instead of pulling the memory away.
+ *
+ * <p>Kernels call through the bindings' method handles: a binding that the compiler has compiled by
+ * itself may be too big to be inlined, and the slices would become objects.
  */
 final class Native {
   private static final long CHUNK_ELEMENTS = 1 << 15;
@@ -22,11 +25,28 @@ final class Native {
     return m.segment().asSlice(m.offsetBytes());
   }
 
+  /** Returns a pointer to the first element of a row. */
+  static MemorySegment pointer(Matrix m, long row) {
+    return pointer(m, row, 0);
+  }
+
+  /** Returns a pointer to an element; its column may lie past the last one, in another matrix. */
+  static MemorySegment pointer(Matrix m, long row, long col) {
+    // Without elements there may be no memory for a row or a column to lie in.
+    long first = m.rowOffsetBytes(row) + col * m.type().bytes();
+    return m.segment().asSlice(m.elements() == 0 ? m.offsetBytes() : first);
+  }
+
   /** Returns a pointer to element (0, 0) of a matrix, or the null pointer. */
   static MemorySegment optional(Matrix m) {
+    return optional(m, 0, 0);
+  }
+
+  /** Returns a pointer to an element, or the null pointer. */
+  static MemorySegment optional(Matrix m, long row, long col) {
     // One slice on both ways: of two that meet, the compiler would make objects.
     MemorySegment segment = m == null ? MemorySegment.NULL : m.segment();
-    return segment.asSlice(m == null ? 0 : m.offsetBytes());
+    return segment.asSlice(m == null ? 0 : m.rowOffsetBytes(row) + col * m.type().bytes());
   }
 
   /** Returns the row stride of a matrix in elements, 0 for null. */
@@ -42,6 +62,10 @@ final class Native {
     return Math.max(1, CHUNK_ELEMENTS / Math.max(1, cols));
   }
 
+  static long roundUp(long value, long multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+  }
+
   /**
    * Checks what a function of the library returned.
    *
@@ -52,5 +76,13 @@ final class Native {
       throw new IllegalStateException(
           op + ": the native kernel refused its arguments with status " + status);
     }
+  }
+
+  /** Returns what a call through a method handle threw as what a kernel may throw. */
+  static RuntimeException unexpected(Throwable thrown) {
+    if (thrown instanceof Error error) {
+      throw error;
+    }
+    return thrown instanceof RuntimeException known ? known : new IllegalStateException(thrown);
   }
 }

@@ -63,29 +63,35 @@ final class NativeAdamStep {
   }
 
   private void rows(OptimizerStep.Arguments a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_adam_step(
-            tier,
-            Native.pointer(a.parameter()),
-            a.parameter().rowStride(),
-            Native.pointer(a.gradient()),
-            a.gradient().rowStride(),
-            Native.pointer(a.firstMoment()),
-            a.firstMoment().rowStride(),
-            Native.pointer(a.secondMoment()),
-            a.secondMoment().rowStride(),
-            from,
-            to,
-            a.parameter().cols(),
-            beta1,
-            rest1,
-            beta2,
-            rest2,
-            epsilon,
-            factor,
-            decay,
-            size,
-            root);
-    Native.check(status, op);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_adam_step$handle()
+                  .invokeExact(
+                      tier,
+                      Native.pointer(a.parameter()),
+                      a.parameter().rowStride(),
+                      Native.pointer(a.gradient()),
+                      a.gradient().rowStride(),
+                      Native.pointer(a.firstMoment()),
+                      a.firstMoment().rowStride(),
+                      Native.pointer(a.secondMoment()),
+                      a.secondMoment().rowStride(),
+                      from,
+                      to,
+                      a.parameter().cols(),
+                      beta1,
+                      rest1,
+                      beta2,
+                      rest2,
+                      epsilon,
+                      factor,
+                      decay,
+                      size,
+                      root);
+      Native.check(status, op);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 }

@@ -10,10 +10,16 @@ import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.AdamW;
 import org.limbeck.kernels.op.BertAdam;
+import org.limbeck.kernels.op.FakeQuant;
 import org.limbeck.kernels.op.Gelu;
+import org.limbeck.kernels.op.GemmBf16;
+import org.limbeck.kernels.op.GemmF32;
+import org.limbeck.kernels.op.GemmI8;
+import org.limbeck.kernels.op.GemmTernary;
 import org.limbeck.kernels.op.LayerNorm;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Softmax;
+import org.limbeck.kernels.op.SoftmaxKl;
 
 /** Kernels written in C, split over the worker pool. */
 final class NativeBackend implements Backend {
@@ -24,12 +30,19 @@ final class NativeBackend implements Backend {
     this.tier = tier;
     kernels.add(AdamW.OP, spec -> new NativeAdamW(tier, spec));
     kernels.add(BertAdam.OP, spec -> new NativeBertAdam(tier, spec));
+    kernels.add(FakeQuant.FORWARD, spec -> NativeFakeQuant.forward(tier, spec));
+    kernels.add(FakeQuant.BACKWARD, spec -> NativeFakeQuant.backward(tier, spec));
     kernels.add(Gelu.FORWARD, spec -> NativeGelu.forward(tier, spec));
     kernels.add(Gelu.BACKWARD, spec -> NativeGelu.backward(tier, spec));
+    kernels.add(GemmBf16.OP, spec -> new NativeGemmBf16(tier, spec));
+    kernels.add(GemmF32.OP, spec -> new NativeGemmF32(tier, spec));
+    kernels.add(GemmI8.OP, spec -> new NativeGemmI8(tier, spec));
+    kernels.add(GemmTernary.OP, spec -> new NativeGemmTernary(tier, spec));
     kernels.add(LayerNorm.FORWARD, spec -> NativeLayerNorm.forward(tier, spec));
     kernels.add(LayerNorm.BACKWARD, spec -> NativeLayerNorm.backward(tier, spec));
     kernels.add(Softmax.FORWARD, spec -> NativeSoftmax.forward(tier));
     kernels.add(Softmax.BACKWARD, spec -> NativeSoftmax.backward(tier));
+    kernels.addIf(SoftmaxKl.OP, spec -> NativeSoftmaxKl.support(tier, spec));
   }
 
   /** Returns the operations that have a kernel. */

@@ -58,15 +58,21 @@ final class NativeBertAdam implements Kernel<OptimizerStep.Arguments> {
   }
 
   private void squares(OptimizerStep.Arguments a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_adam_squares(
-            tier,
-            Native.pointer(a.gradient()),
-            a.gradient().rowStride(),
-            sums.asSlice(from / chunkRows * Double.BYTES),
-            from,
-            to,
-            a.gradient().cols());
-    Native.check(status, BertAdam.OP);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_adam_squares$handle()
+                  .invokeExact(
+                      tier,
+                      Native.pointer(a.gradient()),
+                      a.gradient().rowStride(),
+                      sums.asSlice(from / chunkRows * Double.BYTES),
+                      from,
+                      to,
+                      a.gradient().cols());
+      Native.check(status, BertAdam.OP);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 }

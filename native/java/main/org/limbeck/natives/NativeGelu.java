@@ -44,34 +44,46 @@ final class NativeGelu {
   }
 
   private void forwardRows(Elementwise.Forward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_gelu_forward(
-            tier,
-            form,
-            Native.pointer(a.x()),
-            a.x().rowStride(),
-            Native.pointer(a.y()),
-            a.y().rowStride(),
-            from,
-            to,
-            a.x().cols());
-    Native.check(status, Gelu.FORWARD);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_gelu_forward$handle()
+                  .invokeExact(
+                      tier,
+                      form,
+                      Native.pointer(a.x()),
+                      a.x().rowStride(),
+                      Native.pointer(a.y()),
+                      a.y().rowStride(),
+                      from,
+                      to,
+                      a.x().cols());
+      Native.check(status, Gelu.FORWARD);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   private void backwardRows(Elementwise.Backward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_gelu_backward(
-            tier,
-            form,
-            Native.pointer(a.x()),
-            a.x().rowStride(),
-            Native.pointer(a.gradY()),
-            a.gradY().rowStride(),
-            Native.pointer(a.gradX()),
-            a.gradX().rowStride(),
-            from,
-            to,
-            a.x().cols());
-    Native.check(status, Gelu.BACKWARD);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_gelu_backward$handle()
+                  .invokeExact(
+                      tier,
+                      form,
+                      Native.pointer(a.x()),
+                      a.x().rowStride(),
+                      Native.pointer(a.gradY()),
+                      a.gradY().rowStride(),
+                      Native.pointer(a.gradX()),
+                      a.gradX().rowStride(),
+                      from,
+                      to,
+                      a.x().cols());
+      Native.check(status, Gelu.BACKWARD);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 }

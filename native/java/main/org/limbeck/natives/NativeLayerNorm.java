@@ -52,15 +52,21 @@ final class NativeLayerNorm {
     long chunks = Math.ceilDiv(rows, chunkRows);
     sums = pool.shared().reserve(chunks * sumBytes(cols));
     pool.forRange(rows, chunkRows, this, a, BACKWARD);
-    int status =
-        LimbeckH.lb_layer_norm_parameters(
-            tier,
-            sums,
-            chunks,
-            Native.pointer(a.gradGamma()),
-            Native.pointer(a.gradBeta()),
-            cols);
-    Native.check(status, LayerNorm.BACKWARD);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_layer_norm_parameters$handle()
+                  .invokeExact(
+                      tier,
+                      sums,
+                      chunks,
+                      Native.pointer(a.gradGamma()),
+                      Native.pointer(a.gradBeta()),
+                      cols);
+      Native.check(status, LayerNorm.BACKWARD);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   private static long sumBytes(long cols) {
@@ -68,42 +74,54 @@ final class NativeLayerNorm {
   }
 
   private void forwardRows(LayerNorm.Forward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_layer_norm_forward(
-            tier,
-            Native.pointer(a.x()),
-            a.x().rowStride(),
-            Native.pointer(a.gamma()),
-            Native.pointer(a.beta()),
-            Native.pointer(a.y()),
-            a.y().rowStride(),
-            Native.pointer(a.mean()),
-            Native.pointer(a.rstd()),
-            from,
-            to,
-            a.x().cols(),
-            epsilon);
-    Native.check(status, LayerNorm.FORWARD);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_layer_norm_forward$handle()
+                  .invokeExact(
+                      tier,
+                      Native.pointer(a.x()),
+                      a.x().rowStride(),
+                      Native.pointer(a.gamma()),
+                      Native.pointer(a.beta()),
+                      Native.pointer(a.y()),
+                      a.y().rowStride(),
+                      Native.pointer(a.mean()),
+                      Native.pointer(a.rstd()),
+                      from,
+                      to,
+                      a.x().cols(),
+                      epsilon);
+      Native.check(status, LayerNorm.FORWARD);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   private void backwardRows(LayerNorm.Backward a, Workspace scratch, long from, long to) {
     long cols = a.x().cols();
-    int status =
-        LimbeckH.lb_layer_norm_backward(
-            tier,
-            Native.pointer(a.x()),
-            a.x().rowStride(),
-            Native.pointer(a.gamma()),
-            Native.pointer(a.mean()),
-            Native.pointer(a.rstd()),
-            Native.pointer(a.gradY()),
-            a.gradY().rowStride(),
-            Native.pointer(a.gradX()),
-            a.gradX().rowStride(),
-            sums.asSlice(from / chunkRows * sumBytes(cols)),
-            from,
-            to,
-            cols);
-    Native.check(status, LayerNorm.BACKWARD);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_layer_norm_backward$handle()
+                  .invokeExact(
+                      tier,
+                      Native.pointer(a.x()),
+                      a.x().rowStride(),
+                      Native.pointer(a.gamma()),
+                      Native.pointer(a.mean()),
+                      Native.pointer(a.rstd()),
+                      Native.pointer(a.gradY()),
+                      a.gradY().rowStride(),
+                      Native.pointer(a.gradX()),
+                      a.gradX().rowStride(),
+                      sums.asSlice(from / chunkRows * sumBytes(cols)),
+                      from,
+                      to,
+                      cols);
+      Native.check(status, LayerNorm.BACKWARD);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 }

@@ -38,32 +38,44 @@ final class NativeSoftmax {
   }
 
   private void forwardRows(Softmax.Forward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_softmax_forward(
-            tier,
-            Native.pointer(a.x()),
-            a.x().rowStride(),
-            Native.pointer(a.y()),
-            a.y().rowStride(),
-            from,
-            to,
-            a.x().cols());
-    Native.check(status, Softmax.FORWARD);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_softmax_forward$handle()
+                  .invokeExact(
+                      tier,
+                      Native.pointer(a.x()),
+                      a.x().rowStride(),
+                      Native.pointer(a.y()),
+                      a.y().rowStride(),
+                      from,
+                      to,
+                      a.x().cols());
+      Native.check(status, Softmax.FORWARD);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 
   private void backwardRows(Softmax.Backward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_softmax_backward(
-            tier,
-            Native.pointer(a.y()),
-            a.y().rowStride(),
-            Native.pointer(a.gradY()),
-            a.gradY().rowStride(),
-            Native.pointer(a.gradX()),
-            a.gradX().rowStride(),
-            from,
-            to,
-            a.y().cols());
-    Native.check(status, Softmax.BACKWARD);
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_softmax_backward$handle()
+                  .invokeExact(
+                      tier,
+                      Native.pointer(a.y()),
+                      a.y().rowStride(),
+                      Native.pointer(a.gradY()),
+                      a.gradY().rowStride(),
+                      Native.pointer(a.gradX()),
+                      a.gradX().rowStride(),
+                      from,
+                      to,
+                      a.y().cols());
+      Native.check(status, Softmax.BACKWARD);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
   }
 }

@@ -22,12 +22,11 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.infra.BenchmarkParams;
 
 /**
  * What the machine can do at most, with the instructions that the kernels use: fused multiply-adds
- * on registers, and copies and reads of memory beyond all caches. A copy counts the bytes read and
- * the bytes written.
+ * on registers, and copies and reads of buffers in a cache or beyond all of them. A copy counts the
+ * bytes read and the bytes written.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SampleTime)
@@ -36,8 +35,14 @@ public class CeilingsBenchmark {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
   private static final long FMA_ROUNDS = 1_000_000;
   private static final int ACCUMULATORS = 12;
-  private static final long CHUNK_FLOATS = 1L << 15;
-  private static final long WARM_UP_FLOATS = 1L << 18;
+
+  /** What the loops take at once with vectors of at most 512 bits. */
+  private static final long GRAIN_FLOATS = 64;
+
+  private static final long WARM_UP_FLOATS = 1L << 12;
+
+  /** Small buffers are passed so often that handing work to threads does not count. */
+  private static final long FLOATS_PASSED = 1L << 24;
 
   private static final RangeBody<CeilingsBenchmark, Void> FMA =
       (bench, none, scratch, from, to) -> {
@@ -47,19 +52,26 @@ public class CeilingsBenchmark {
       };
 
   private static final RangeBody<CeilingsBenchmark, Void> COPY =
-      (bench, none, scratch, from, to) ->
-          copy(bench.source.segment(), bench.target.segment(), from * 4, to * 4);
+      (bench, none, scratch, from, to) -> {
+        for (long pass = 0; pass < bench.passes; pass++) {
+          copy(bench.source.segment(), bench.target.segment(), bench.part(from), bench.part(to));
+        }
+      };
 
   private static final RangeBody<CeilingsBenchmark, Void> READ =
-      (bench, none, scratch, from, to) ->
-          bench.sink.setFloat(
-              from / CHUNK_FLOATS, 0, sum(bench.source.segment(), from * 4, to * 4));
+      (bench, none, scratch, from, to) -> {
+        float sum = 0;
+        for (long pass = 0; pass < bench.passes; pass++) {
+          sum = sum(bench.source.segment(), bench.part(from), bench.part(to));
+        }
+        bench.sink.setFloat(from, 0, sum);
+      };
 
   /** The number of threads. */
-  @Param({"1", "2"})
+  @Param("1")
   public int threads;
 
-  /** The number of floats that are copied and read; a multiple of 32,768. */
+  /** The number of floats that are copied and read; a multiple of 64. */
   @Param("33554432")
   public long shape;
 
@@ -72,63 +84,73 @@ public class CeilingsBenchmark {
   private Matrix source;
   private Matrix target;
   private Matrix sink;
+  private long passes;
 
   /** For JMH. */
   public CeilingsBenchmark() {}
 
-  /** Returns what one call does. */
-  static Work work(BenchmarkParams params) {
-    String name = params.getBenchmark();
-    String mode = name.substring(name.lastIndexOf('.') + 1);
-    double floats = Double.parseDouble(params.getParam("shape"));
-    int threads = Integer.parseInt(params.getParam("threads"));
-    return switch (mode) {
-      case "fma" ->
-          Work.arithmetic(
-              "ceiling",
-              "registers",
-              mode,
-              2.0 * FMA_ROUNDS * ACCUMULATORS * SPECIES.length() * threads);
-      case "copy" ->
-          Work.streams("ceiling", params.getParam("shape"), mode, Work.Bound.COPY, 8 * floats);
-      case "read" ->
-          Work.streams("ceiling", params.getParam("shape"), mode, Work.Bound.READ, 4 * floats);
-      default -> throw new IllegalArgumentException(name);
-    };
+  /** Returns the flops of a call of {@link #fma}. */
+  static double fmaFlops(int threads) {
+    return 2.0 * FMA_ROUNDS * ACCUMULATORS * SPECIES.length() * threads;
+  }
+
+  /** Returns the bytes that a call of {@link #copy} reads and writes. */
+  static double copyBytes(long floats) {
+    return 8.0 * floats * passes(floats);
+  }
+
+  /** Returns the bytes that a call of {@link #read} reads. */
+  static double readBytes(long floats) {
+    return 4.0 * floats * passes(floats);
+  }
+
+  private static long passes(long floats) {
+    return Math.max(1, FLOATS_PASSED / floats);
+  }
+
+  /** Returns where the part of a thread begins, in bytes. */
+  private long part(long index) {
+    return shape / GRAIN_FLOATS * index / threads * GRAIN_FLOATS * Float.BYTES;
   }
 
   /** Allocates what is copied, warms up, and checks the copy and the sums. */
   @Setup(Level.Trial)
   public void open() {
-    if (shape % CHUNK_FLOATS != 0) {
-      throw new IllegalArgumentException(
-          "ceiling: the shape is " + shape + ", expected a multiple of " + CHUNK_FLOATS);
+    if (shape % GRAIN_FLOATS != 0 || shape < threads * GRAIN_FLOATS) {
+      throw new UsageException(
+          "ceiling: the shape is "
+              + shape
+              + ", expected a multiple of "
+              + GRAIN_FLOATS
+              + " and at least that for each thread");
     }
     memory = new HostMemory();
     pool = new WorkerPool(threads);
+    passes = passes(shape);
     source = memory.matrix(DType.F32, 1, shape);
     target = memory.matrix(DType.F32, 1, shape);
-    sink = memory.matrix(DType.F32, Math.max(threads, shape / CHUNK_FLOATS), 1);
+    sink = memory.matrix(DType.F32, threads, 1);
     for (long i = 0; i < shape; i++) {
       source.setFloat(0, i, (float) (i % 16));
     }
     target.segment().fill((byte) 2);
-    long small = Math.min(shape, WARM_UP_FLOATS);
+    long small = Math.min(shape, WARM_UP_FLOATS) * Float.BYTES;
     Bench.warmUp(
         warmUpMillis,
         () -> {
-          pool.forRange(small, CHUNK_FLOATS, this, null, COPY);
-          pool.forRange(small, CHUNK_FLOATS, this, null, READ);
+          copy(source.segment(), target.segment(), 0, small);
+          sink.setFloat(0, 0, sum(source.segment(), 0, small));
         });
     copy();
     read();
     if (source.segment().mismatch(target.segment()) != -1) {
       throw new IllegalStateException("the copy differs from its source");
     }
-    // 0 to 15 again and again: all sums are integers that float32 holds.
-    for (long i = 0; i < shape / CHUNK_FLOATS; i++) {
-      if (sink.getFloat(i, 0) != CHUNK_FLOATS / 16 * 120f) {
-        throw new IllegalStateException("a sum is " + sink.getFloat(i, 0));
+    // 0 to 15 again and again: 7.5 an element, in sums that float32 holds but for the last.
+    for (int i = 0; i < threads; i++) {
+      double want = (part(i + 1) - part(i)) / Float.BYTES * 7.5;
+      if (Math.abs(sink.getFloat(i, 0) - want) > 1e-6 * want) {
+        throw new IllegalStateException("a sum is " + sink.getFloat(i, 0) + ", not " + want);
       }
     }
   }
@@ -149,13 +171,13 @@ public class CeilingsBenchmark {
   /** A copy, shared by the threads. */
   @Benchmark
   public void copy() {
-    pool.forRange(shape, CHUNK_FLOATS, this, null, COPY);
+    pool.forRange(threads, 1, this, null, COPY);
   }
 
   /** A sum, shared by the threads. */
   @Benchmark
   public void read() {
-    pool.forRange(shape, CHUNK_FLOATS, this, null, READ);
+    pool.forRange(threads, 1, this, null, READ);
   }
 
   private static float fma(float seed) {

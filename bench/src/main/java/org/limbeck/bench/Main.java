@@ -1,48 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.bench;
 
-import java.io.IOException;
-import java.io.OutputStream;
-import java.io.PrintStream;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
+import org.limbeck.bench.cases.StemCases;
+import org.limbeck.bench.cases.Stems;
+import org.limbeck.bench.peer.Peer;
+import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.backend.BackendUnavailableException;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.results.RunResult;
-import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
-import org.openjdk.jmh.runner.format.OutputFormat;
-import org.openjdk.jmh.runner.format.OutputFormatFactory;
-import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
-import org.openjdk.jmh.runner.options.OptionsBuilder;
-import org.openjdk.jmh.runner.options.TimeValue;
-import org.openjdk.jmh.runner.options.VerboseMode;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Runs the benchmarks and sets each time against the machine's ceilings from the same run: a CSV on
- * the standard output, JMH's progress with an estimate on the standard error stream.
+ * Measures kernels beside the machine's ceilings and other libraries, all in the same run: a table
+ * on the standard output, progress with an estimate on the standard error stream.
  *
- * <p>Exits 0 on success, 1 if a benchmark fails its check, 2 on bad usage.
+ * <p>Exits 0 on success, 1 if a benchmark fails its check or a kernel got slower, 2 on bad usage.
  */
 @Command(
-    name = "bench",
+    name = "limbeck bench",
     mixinStandardHelpOptions = true,
     description = {
-      "Measures the machine's ceilings, then kernels as a percentage of them.",
-      "Prints a CSV on the standard output, progress on the standard error stream."
-    })
+      "Measures the machine's ceilings, then kernels as a percentage of their roofline, each beside"
+          + " the same work of other libraries."
+    },
+    subcommands = ReportCommand.class)
 public final class Main implements Callable<Integer> {
   static final int FAILED = 1;
   static final int BAD_INPUT = 2;
+
+  private static final String VECTOR = "vector";
+  private static final int ROWS_BETWEEN_SAVES = 20;
 
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
@@ -50,22 +47,39 @@ public final class Main implements Callable<Integer> {
       names = "--stem",
       paramLabel = "NAME",
       split = ",",
-      description = "The stems to measure (default: gemm_f32, softmax_kl and fake_quant).")
-  private List<String> stems = List.of("gemm_f32", "softmax_kl", "fake_quant");
+      description = "The stems to measure (default: all).")
+  private List<String> stems = Stems.ALL.stream().map(StemCases::stem).toList();
 
   @Option(
       names = "--backend",
       paramLabel = "NAME",
       split = ",",
       description = "The backends to measure (default: vector).")
-  private List<String> backends = List.of("vector");
+  private List<String> backends = List.of(VECTOR);
 
   @Option(
       names = "--threads",
       paramLabel = "N",
       split = ",",
-      description = "The numbers of threads (default: 1,2).")
-  private List<Integer> threads = List.of(1, 2);
+      description = "The numbers of threads (default: 1 and one for each processor).")
+  private List<Integer> threads =
+      List.copyOf(new LinkedHashSet<>(List.of(1, Runtime.getRuntime().availableProcessors())));
+
+  @Option(
+      names = "--peers",
+      paramLabel = "NAME",
+      split = ",",
+      description =
+          "The libraries to compare with: openblas, onednn, mkl, torch, onnxruntime (default:"
+              + " none). They need a build with the Maven profile peers; the launcher makes one.")
+  private List<String> peers = List.of();
+
+  @Option(
+      names = "--buffers",
+      paramLabel = "KIND",
+      split = ",",
+      description = "hot: the caches hold what they can; cold: they miss (default: hot).")
+  private List<Buffers> buffers = List.of(Buffers.hot);
 
   @Option(
       names = "--shapes",
@@ -73,16 +87,38 @@ public final class Main implements Callable<Integer> {
       description = "A directory with <stem>.csv and ceiling.csv (default: the built-in shapes).")
   private Path shapes;
 
-  @Option(names = "--csv", paramLabel = "FILE", description = "Writes the CSV to a file too.")
+  @Option(
+      names = "--millis",
+      paramLabel = "N",
+      description = "About how long a row takes (default: ${DEFAULT-VALUE}).")
+  private int millis = 100;
+
+  @Option(names = "--csv", paramLabel = "FILE", description = "Writes the rows to a file too.")
   private Path csv;
 
   @Option(
-      names = "--once",
-      description = "Runs each benchmark once, cold, in this JVM: a check, not a measurement.")
+      names = "--compare",
+      paramLabel = "FILE",
+      description =
+          "Compares with an earlier file of this kind of machine; exits 1 if something got slower.")
+  private Path compare;
+
+  @Option(
+      names = "--jmh",
+      description = "Measures with JMH, in forks and without peers: slower, for regressions.")
+  private boolean jmh;
+
+  @Option(names = "--once", description = "Runs everything once, cold: a check, not a measurement.")
   private boolean once;
 
   @Option(names = "--quiet", description = "Prints no progress.")
   private boolean quiet;
+
+  /** What the caches hold when a call begins. */
+  enum Buffers {
+    hot,
+    cold
+  }
 
   /** For picocli. */
   public Main() {}
@@ -100,7 +136,9 @@ public final class Main implements Callable<Integer> {
                 report(e.getCommandLine(), e.getMessage() + " (--help shows the usage)", BAD_INPUT))
         .setExecutionExceptionHandler(
             (e, line, parsed) -> {
-              if (e instanceof UsageException || e instanceof BackendUnavailableException) {
+              if (e instanceof UsageException
+                  || e instanceof BackendUnavailableException
+                  || e instanceof BadInputException) {
                 return report(line, e.getMessage(), BAD_INPUT);
               }
               if (e instanceof RunnerException) {
@@ -127,40 +165,106 @@ public final class Main implements Callable<Integer> {
 
   @Override
   public Integer call() throws RunnerException {
-    List<Stem> chosen = new ArrayList<>(List.of(Stem.CEILING));
-    stems.forEach(name -> chosen.add(stem(name)));
+    List<StemCases> chosen = stems.stream().distinct().map(Main::stem).toList();
+    List<Peer> chosenPeers = peers.stream().distinct().map(PeerFinder::find).toList();
     checkArguments();
     // A bad file is an error now and not after the first stem.
-    List<List<String>> shapesOfStems = chosen.stream().map(s -> Shapes.of(s, shapes)).toList();
-    try (PrintWriter file = csv == null ? null : open(csv)) {
-      PrintWriter out = spec.commandLine().getOut();
-      Results results = new Results(file == null ? List.of(out) : List.of(out, file));
-      for (int i = 0; i < chosen.size(); i++) {
-        for (RunResult result : run(chosen.get(i), shapesOfStems.get(i))) {
-          results.add(chosen.get(i), result);
+    List<String> sizes = ShapeFiles.of(Row.CEILING, 1, shapes);
+    List<Worker.Request> cases = new ArrayList<>();
+    for (StemCases stem : chosen) {
+      for (String shape : ShapeFiles.of(stem.stem(), stem.dimensionCount(), shapes)) {
+        cases.addAll(requests(stem, shape));
+      }
+    }
+    Comparison comparison = compare == null ? null : new Comparison(compare);
+    Ceilings ceilings = Ceilings.measure(threads, sizes, once);
+    PrintWriter out = spec.commandLine().getOut();
+    Table table = new Table(out);
+    ceilings.rows().forEach(table::ceiling);
+    List<QuickRun.Outcome> outcomes = new ArrayList<>();
+    Consumer<QuickRun.Outcome> rows =
+        outcome -> {
+          outcomes.add(outcome);
+          table.add(outcome);
+          if (outcomes.size() % ROWS_BETWEEN_SAVES == 0) {
+            save(ceilings, outcomes);
+          }
+        };
+    int failures = 0;
+    if (jmh) {
+      JmhRun.run(cases, threads, ceilings, once, quiet, rows);
+    } else {
+      Progress progress = new Progress(quiet ? null : spec.commandLine().getErr());
+      failures =
+          new QuickRun(
+                  ceilings,
+                  millis,
+                  once,
+                  rows,
+                  problem -> report(spec.commandLine(), problem, FAILED),
+                  progress)
+              .run(cases, chosenPeers, threads);
+    }
+    table.end();
+    save(ceilings, outcomes);
+    boolean slower = comparison != null && printComparison(comparison.slower(outcomes), out);
+    return failures > 0 || slower ? FAILED : 0;
+  }
+
+  /** Writes what there is: an interrupted run leaves its rows behind. */
+  private void save(Ceilings ceilings, List<QuickRun.Outcome> outcomes) {
+    if (csv != null) {
+      List<Row> rows = new ArrayList<>(ceilings.rows());
+      outcomes.forEach(outcome -> rows.add(outcome.row()));
+      ResultFile.write(csv, rows);
+    }
+  }
+
+  private static boolean printComparison(List<String> slower, PrintWriter out) {
+    out.println();
+    slower.forEach(out::println);
+    if (slower.isEmpty()) {
+      out.println("nothing got slower beyond the noise");
+    }
+    out.flush();
+    return !slower.isEmpty();
+  }
+
+  private List<Worker.Request> requests(StemCases stem, String shape) {
+    List<Worker.Request> requests = new ArrayList<>();
+    for (String mode : stem.modes()) {
+      for (Buffers kind : buffers) {
+        for (String backend : backends) {
+          requests.add(
+              new Worker.Request(stem.stem(), shape, mode, kind == Buffers.cold, backend, false));
         }
       }
     }
-    return 0;
+    return requests;
   }
 
-  private Stem stem(String name) {
-    Stem stem = Stem.find(name);
-    if (stem == null) {
-      throw new UsageException("there is no benchmark of the stem " + name);
-    }
-    return stem;
+  private static StemCases stem(String name) {
+    return Stems.find(name)
+        .orElseThrow(() -> new UsageException("there is no benchmark of the stem " + name));
   }
 
   private void checkArguments() {
+    int processors = Runtime.getRuntime().availableProcessors();
     for (int n : threads) {
-      if (n < 1 || n > Runtime.getRuntime().availableProcessors()) {
+      if (n < 1 || n > processors) {
         throw new UsageException(
-            "--threads is "
-                + n
-                + ", expected 1 to the number of processors, "
-                + Runtime.getRuntime().availableProcessors());
+            "--threads is " + n + ", expected 1 to the number of processors, " + processors);
       }
+    }
+    if (millis < 1) {
+      throw new UsageException("--millis is " + millis + ", expected at least 1");
+    }
+    if (jmh && !peers.isEmpty()) {
+      throw new UsageException("--jmh measures no peers; leave --peers or --jmh out");
+    }
+    if (csv != null && !Files.isDirectory(csv.toAbsolutePath().getParent())) {
+      throw new UsageException(
+          csv + ": the file cannot be written, since its directory does not exist");
     }
     if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
       throw new UsageException(
@@ -169,49 +273,5 @@ public final class Main implements Callable<Integer> {
     }
     // One that is absent is an error now and not in the middle of the run.
     Limbeck.open(backends, 1).close();
-  }
-
-  private static PrintWriter open(Path csv) {
-    try {
-      return new PrintWriter(Files.newBufferedWriter(csv, StandardCharsets.UTF_8));
-    } catch (IOException e) {
-      throw new UsageException(csv + ": the file cannot be written", e);
-    }
-  }
-
-  private Iterable<RunResult> run(Stem stem, List<String> shapesOfStem) throws RunnerException {
-    ChainedOptionsBuilder options =
-        new OptionsBuilder()
-            .include(stem.include())
-            .shouldFailOnError(true)
-            .param("shape", shapesOfStem.toArray(String[]::new))
-            .param("threads", threads.stream().map(String::valueOf).toArray(String[]::new));
-    if (stem != Stem.CEILING) {
-      options.param("backend", backends.toArray(String[]::new));
-    }
-    if (once) {
-      options
-          .param("warmUpMillis", "0")
-          .mode(Mode.SingleShotTime)
-          .forks(0)
-          .warmupIterations(0)
-          .measurementIterations(1);
-    } else {
-      options
-          .forks(1)
-          .warmupIterations(2)
-          .warmupTime(TimeValue.milliseconds(700))
-          .measurementIterations(3)
-          .measurementTime(TimeValue.seconds(1));
-    }
-    return new Runner(options.build(), progress()).run();
-  }
-
-  private OutputFormat progress() {
-    return quiet
-        ? OutputFormatFactory.createFormatInstance(
-            new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8),
-            VerboseMode.SILENT)
-        : OutputFormatFactory.createFormatInstance(System.err, VerboseMode.NORMAL);
   }
 }

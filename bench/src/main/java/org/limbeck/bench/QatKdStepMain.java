@@ -2,6 +2,7 @@
 package org.limbeck.bench;
 
 import java.io.PrintWriter;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -10,25 +11,14 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import org.limbeck.kernels.Limbeck;
+import org.limbeck.bench.step.LimbeckStep;
+import org.limbeck.bench.step.StepPeer;
+import org.limbeck.bench.step.StepProblem;
+import org.limbeck.bench.step.TrainingStep;
 import org.limbeck.kernels.backend.BackendUnavailableException;
 import org.limbeck.kernels.backend.Backends;
-import org.limbeck.kernels.memory.Device;
-import org.limbeck.kernels.memory.HostMemory;
-import org.limbeck.kernels.random.Philox;
-import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.bert.BertConfig;
-import org.limbeck.training.bert.Quantization;
-import org.limbeck.training.distill.Distillation;
 import org.limbeck.training.distill.LossConfiguration;
-import org.limbeck.training.nn.Compute;
-import org.limbeck.training.nn.Parameter;
-import org.limbeck.training.nn.Pass;
-import org.limbeck.training.nn.RandomNormal;
-import org.limbeck.training.nn.Tensors;
-import org.limbeck.training.nn.TokenBatch;
-import org.limbeck.training.optim.Optimizer;
-import org.limbeck.training.optim.Schedule;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -39,21 +29,26 @@ import picocli.CommandLine.Option;
  * losses, the optimizer, and the weights quantized anew. Weights and tokens are random, sequences
  * have no padding.
  *
- * <p>Prints a CSV, one line for each number of threads. Exits 0 on success, 2 on bad usage.
+ * <p>Prints a CSV, one line for each number of threads. With a peer, one for each number of threads
+ * and setting of the peer: both sides take turns in a process of their own, after their first step
+ * has been compared. Exits 0 on success, 1 if both sides are different work, 2 on bad usage.
  */
 @Command(
     name = "qat-kd-step",
     mixinStandardHelpOptions = true,
     description = "Times steps of QAT-KD on random data; the default shape is that of MiniLM-L6.")
 public final class QatKdStepMain implements Callable<Integer> {
-  static final String HEADER =
-      "shape,losses,threads,backend,median_ns,tokens_per_second,gemm_f32_pct,other_stems_pct,"
-          + "outside_kernels_pct,stems";
+  private static final String SHARES = "gemm_f32_pct,other_stems_pct,outside_kernels_pct,stems";
+
+  static final String HEADER = "shape,losses,threads,backend,median_ns,tokens_per_second," + SHARES;
+
+  static final String PEER_HEADER =
+      "shape,losses,threads,backend,peer,setting,tokens_per_second,peer_tokens_per_second,ratio,"
+          + "ratio_low,ratio_high,ratios,fma_gflops_low,first_step_differences,peer_path,"
+          + SHARES;
 
   private static final String GEMM = "gemm_f32";
-  private static final int LABELS = 2;
   private static final double DROPOUT = 0.1;
-  private static final double DEVIATION = 0.02;
   private static final int POSITIONS = 512;
 
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
@@ -97,6 +92,34 @@ public final class QatKdStepMain implements Callable<Integer> {
   @Option(names = "--steps", description = "Steps that are timed (default: ${DEFAULT-VALUE}).")
   private int steps = 20;
 
+  @Option(
+      names = "--peer",
+      paramLabel = "NAME",
+      description = {
+        "Takes turns with another library's step: torch. Each setting of the peer and each",
+        "number of threads gets a process of its own."
+      })
+  private String peer;
+
+  @Option(
+      names = "--settings",
+      split = ",",
+      description = "The peer's settings (default: all it has).")
+  private List<String> settings = List.of();
+
+  @Option(
+      names = "--pairs",
+      description =
+          "With a peer: the turns into which --steps are split (default: ${DEFAULT-VALUE}).")
+  private int pairs = 5;
+
+  // Of the processes that --peer starts.
+  @Option(names = "--setting", hidden = true)
+  private String setting;
+
+  @Option(names = "--setting-threads", hidden = true)
+  private int settingThreads = 1;
+
   /** For picocli. */
   public QatKdStepMain() {}
 
@@ -110,22 +133,28 @@ public final class QatKdStepMain implements Callable<Integer> {
     return new CommandLine(new QatKdStepMain())
         .setParameterExceptionHandler(
             (e, arguments) ->
-                report(e.getCommandLine(), e.getMessage() + " (--help shows the usage)"))
+                report(
+                    e.getCommandLine(),
+                    e.getMessage() + " (--help shows the usage)",
+                    Main.BAD_INPUT))
         .setExecutionExceptionHandler(
             (e, line, parsed) -> {
               if (e instanceof UsageException
                   || e instanceof BackendUnavailableException
                   || e instanceof IllegalArgumentException) {
-                return report(line, e.getMessage());
+                return report(line, e.getMessage(), Main.BAD_INPUT);
+              }
+              if (e instanceof PairedSteps.DifferentWorkException) {
+                return report(line, e.getMessage(), Main.FAILED);
               }
               throw e;
             });
   }
 
-  private static int report(CommandLine line, String message) {
+  private static int report(CommandLine line, String message, int exit) {
     line.getErr().println("qat-kd-step: " + message);
     line.getErr().flush();
-    return Main.BAD_INPUT;
+    return exit;
   }
 
   @Override
@@ -136,6 +165,7 @@ public final class QatKdStepMain implements Callable<Integer> {
     require("--intermediate", intermediate, 0);
     require("--warmup", warmup, 0);
     require("--steps", steps, 1);
+    require("--pairs", pairs, 1);
     threads.forEach(n -> require("--threads", n, 1));
     BertConfig config =
         new BertConfig(
@@ -149,6 +179,13 @@ public final class QatKdStepMain implements Callable<Integer> {
             1e-12);
     LossConfiguration configuration = LossConfiguration.parse(losses);
     PrintWriter out = spec.commandLine().getOut();
+    if (setting != null) {
+      out.println(compare(config, configuration));
+      return 0;
+    }
+    if (peer != null) {
+      return comparePeers();
+    }
     boolean first = true;
     for (int n : threads) {
       String line = measure(config, configuration, n);
@@ -170,77 +207,125 @@ public final class QatKdStepMain implements Callable<Integer> {
 
   private String measure(BertConfig config, LossConfiguration configuration, int n) {
     Map<String, Long> nanosByStem = new HashMap<>();
-    Backends timed = TimedBackend.all(Backends.discover().limitTo(backends), nanosByStem);
-    try (Limbeck limbeck = Limbeck.open(timed, Device.HOST, n);
-        Compute compute = new Compute(limbeck);
-        HostMemory host = new HostMemory()) {
-      BertClassifier teacher = new BertClassifier(compute, config, LABELS, Quantization.NONE);
-      BertClassifier student = new BertClassifier(compute, config, LABELS, Quantization.TERNARY);
-      fill(compute, teacher);
-      student.copyFrom(teacher);
-      TokenBatch tokens = tokens(host);
-      Optimizer optimizer =
-          Optimizer.bertAdam(compute, student.parameters(), 2e-5, Schedule.CONSTANT);
+    try (LimbeckStep step = open(config, configuration, n, nanosByStem)) {
       long[] nanos = new long[steps];
-      try (Distillation distillation =
-          new Distillation(compute, student, teacher, configuration, batch, length)) {
-        for (int step = -warmup; step < steps; step++) {
-          if (step == 0) {
-            nanosByStem.clear();
-          }
-          long begin = System.nanoTime();
-          student.parameters().zeroGradients();
-          distillation.step(tokens, new Pass(DROPOUT, 1, step + warmup));
-          optimizer.step();
-          student.refreshWeights();
-          if (step >= 0) {
-            nanos[step] = System.nanoTime() - begin;
-          }
+      for (int i = -warmup; i < steps; i++) {
+        if (i == 0) {
+          nanosByStem.clear();
+        }
+        long begin = System.nanoTime();
+        step.gradients(DROPOUT);
+        step.update();
+        if (i >= 0) {
+          nanos[i] = System.nanoTime() - begin;
         }
       }
-      return line(config, n, limbeck.backends(), nanos, nanosByStem);
+      double median = median(Arrays.stream(nanos).asDoubleStream().toArray());
+      return String.format(
+          Locale.ROOT,
+          "%s,%s,%d,%s,%.0f,%.1f,%s",
+          shape(config),
+          losses,
+          n,
+          step.codePath(),
+          median,
+          tokensPerSecond(median),
+          shares(Arrays.stream(nanos).sum(), nanosByStem));
     }
   }
 
-  private static void fill(Compute compute, BertClassifier network) {
-    long stream = 0;
-    for (Parameter parameter : network.parameters().all()) {
-      if (parameter.name().endsWith("LayerNorm.weight")) {
-        Tensors.upload(compute.memory(), parameter.value(), i -> 1f);
-      } else {
-        RandomNormal.fill(compute.memory(), parameter.value(), DEVIATION, 1, stream++);
+  private LimbeckStep open(
+      BertConfig config, LossConfiguration configuration, int n, Map<String, Long> nanosByStem) {
+    Backends timed = TimedBackend.all(Backends.discover().limitTo(backends), nanosByStem);
+    return new LimbeckStep(timed, n, config, configuration, batch, length);
+  }
+
+  private int comparePeers() {
+    StepPeer found = Peers.find(peer);
+    for (String each : settings) {
+      if (!found.settings().contains(each)) {
+        throw new UsageException(
+            "--settings is " + each + ", expected some of " + String.join(",", found.settings()));
       }
     }
-    network.refreshWeights();
-  }
-
-  private TokenBatch tokens(HostMemory host) {
-    int rows = Math.multiplyExact(batch, length);
-    long[] words = new long[rows];
-    long[] positions = new long[rows];
-    for (int i = 0; i < rows; i++) {
-      words[i] = 1 + Integer.remainderUnsigned(Philox.word(2, 0, i, 0), vocabulary - 1);
-      positions[i] = i % length;
+    if (steps % pairs != 0) {
+      throw new UsageException("--steps is " + steps + ", expected a multiple of --pairs " + pairs);
     }
-    int[] lengths = new int[batch];
-    Arrays.fill(lengths, length);
-    return new TokenBatch(
-        batch,
-        length,
-        host.copyOf(words),
-        host.copyOf(new long[rows]),
-        host.copyOf(positions),
-        host.copyOf(lengths));
+    PrintWriter out = spec.commandLine().getOut();
+    out.println(PEER_HEADER);
+    for (int n : threads) {
+      for (String each : settings.isEmpty() ? found.settings() : settings) {
+        List<String> arguments =
+            new ArrayList<>(spec.commandLine().getParseResult().originalArgs());
+        arguments.add("--setting=" + each);
+        arguments.add("--setting-threads=" + n);
+        int exit = Peers.run(QatKdStepMain.class, arguments, found, each, n, out);
+        if (exit != 0) {
+          return exit;
+        }
+      }
+    }
+    return 0;
   }
 
-  private String line(
-      BertConfig config, int n, Backends used, long[] nanos, Map<String, Long> nanosByStem) {
-    double total = Arrays.stream(nanos).sum();
+  private String compare(BertConfig config, LossConfiguration configuration) {
+    int n = settingThreads;
+    Map<String, Long> nanosByStem = new HashMap<>();
+    try (LimbeckStep ours = open(config, configuration, n, nanosByStem);
+        FmaCeiling ceiling = new FmaCeiling(n)) {
+      StepProblem problem = ours.problem();
+      try (TrainingStep theirs = Peers.open(peer, problem, setting, n)) {
+        PairedSteps both = new PairedSteps(ours, theirs);
+        PairedSteps.Differences differences = both.check(problem.parameters());
+        both.warmUp(warmup, DROPOUT);
+        nanosByStem.clear();
+        PairedSteps.Pair[] times = both.time(pairs, steps / pairs, DROPOUT, ceiling::measure);
+        double[] ratios = Arrays.stream(times).mapToDouble(PairedSteps.Pair::ratio).toArray();
+        double[] mine = Arrays.stream(times).mapToDouble(PairedSteps.Pair::ours).toArray();
+        double[] peers = Arrays.stream(times).mapToDouble(PairedSteps.Pair::peer).toArray();
+        return String.format(
+            Locale.ROOT,
+            "%s,%s,%d,%s,%s,%s,%.1f,%.1f,%.3f,%.3f,%.3f,%s,%s,%s,%s,%s",
+            shape(config),
+            losses,
+            n,
+            ours.codePath(),
+            peer,
+            setting,
+            tokensPerSecond(median(mine)),
+            tokensPerSecond(median(peers)),
+            median(ratios),
+            Arrays.stream(ratios).min().orElseThrow(),
+            Arrays.stream(ratios).max().orElseThrow(),
+            Arrays.stream(ratios)
+                .mapToObj(r -> String.format(Locale.ROOT, "%.3f", r))
+                .collect(Collectors.joining(" ")),
+            ceiling.lowest(),
+            differences,
+            theirs.codePath(),
+            shares(Arrays.stream(mine).sum() * (steps / pairs), nanosByStem));
+      }
+    }
+  }
+
+  private String shape(BertConfig config) {
+    return config.layers() + "x" + config.hidden() + "_b" + batch + "_s" + length;
+  }
+
+  private double tokensPerSecond(double nanos) {
+    return 1e9 * batch * length / nanos;
+  }
+
+  private static double median(double[] values) {
+    double[] sorted = values.clone();
+    Arrays.sort(sorted);
+    return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
+  }
+
+  /** Returns the last columns: how a total splits, in percent. */
+  private static String shares(double total, Map<String, Long> nanosByStem) {
     double inKernels = nanosByStem.values().stream().mapToLong(Long::longValue).sum();
     double gemm = nanosByStem.getOrDefault(GEMM, 0L);
-    long[] sorted = nanos.clone();
-    Arrays.sort(sorted);
-    long median = (sorted[(steps - 1) / 2] + sorted[steps / 2]) / 2;
     String stems =
         nanosByStem.entrySet().stream()
             .sorted(Map.Entry.comparingByValue(Comparator.reverseOrder()))
@@ -248,16 +333,7 @@ public final class QatKdStepMain implements Callable<Integer> {
             .collect(Collectors.joining(" "));
     return String.format(
         Locale.ROOT,
-        "%dx%d_b%d_s%d,%s,%d,%s,%d,%.0f,%.1f,%.1f,%.1f,%s",
-        config.layers(),
-        config.hidden(),
-        batch,
-        length,
-        losses,
-        n,
-        used.available().get(0).name(),
-        median,
-        1e9 * batch * length / median,
+        "%.1f,%.1f,%.1f,%s",
         100 * gemm / total,
         100 * (inKernels - gemm) / total,
         100 * (total - inKernels) / total,

@@ -3,11 +3,15 @@ package org.limbeck.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.List;
+import java.util.ServiceLoader;
 import org.junit.jupiter.api.Test;
+import org.limbeck.bench.step.StepPeer;
 import picocli.CommandLine;
 
 class QatKdStepMainTest {
@@ -62,6 +66,34 @@ class QatKdStepMainTest {
     }
   }
 
+  private static boolean hasPeers() {
+    return ServiceLoader.load(StepPeer.class).findFirst().isPresent();
+  }
+
+  @Test
+  void withoutPeersOneSentenceSaysWhatIsNeeded() {
+    assumeFalse(hasPeers(), "this build has the peers");
+    assertBadInput(run("--peer=torch"), "only a build with -Ppeers contains");
+  }
+
+  @Test
+  void takesTurnsWithLibtorch() {
+    assumeTrue(hasPeers(), "libtorch's step needs a build with -Ppeers");
+    assertBadInput(run("--peer=torch", "--settings=best"), "expected some of default,kept,fused");
+    assertBadInput(run("--peer=torch"), "--steps is 2, expected a multiple of --pairs 5");
+    Run run = run("--peer=torch", "--settings=default,fused", "--threads=1", "--pairs=2");
+    assertEquals(0, run.exit(), run.err());
+    assertEquals(3, run.out().size(), run.out().toString());
+    String[] names = run.out().get(0).split(",", -1);
+    for (String line : run.out().subList(1, 3)) {
+      String[] fields = line.split(",", -1);
+      assertEquals(names.length, fields.length, line);
+      assertEquals("torch", fields[List.of(names).indexOf("peer")]);
+      assertTrue(line.contains("libtorch 2."), line);
+      assertTrue(Double.parseDouble(fields[List.of(names).indexOf("ratio")]) > 0, line);
+    }
+  }
+
   private static void assertBadInput(Run run, String message) {
     assertEquals(2, run.exit(), run.err());
     assertEquals(1, run.err().lines().count(), run.err());
@@ -76,6 +108,7 @@ class QatKdStepMainTest {
     assertBadInput(run("--losses=maps"), "given the term 'maps'");
     assertBadInput(run("--heads=5"), "expected a multiple of heads = 5");
     assertBadInput(run("--backend=none"), "no backend has this name");
+    assertBadInput(run("--pairs=0"), "--pairs is 0, expected at least 1");
     assertBadInput(run("--no-such-option"), "--no-such-option");
   }
 }

@@ -131,6 +131,213 @@ public class LimbeckH extends LimbeckH$shared {
     public static int LB_GELU_TANH() {
         return LB_GELU_TANH;
     }
+    private static final int LB_GEMM_TRANS_A = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_TRANS_A 1
+     * }
+     */
+    public static int LB_GEMM_TRANS_A() {
+        return LB_GEMM_TRANS_A;
+    }
+    private static final int LB_GEMM_TRANS_B = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_TRANS_B 2
+     * }
+     */
+    public static int LB_GEMM_TRANS_B() {
+        return LB_GEMM_TRANS_B;
+    }
+    private static final int LB_GEMM_BIAS = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_BIAS 4
+     * }
+     */
+    public static int LB_GEMM_BIAS() {
+        return LB_GEMM_BIAS;
+    }
+    private static final int LB_GEMM_BIAS_GELU = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_BIAS_GELU 8
+     * }
+     */
+    public static int LB_GEMM_BIAS_GELU() {
+        return LB_GEMM_BIAS_GELU;
+    }
+    private static final int LB_GEMM_BIAS_RELU = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_BIAS_RELU 16
+     * }
+     */
+    public static int LB_GEMM_BIAS_RELU() {
+        return LB_GEMM_BIAS_RELU;
+    }
+    private static final int LB_FAKE_QUANT_TERNARY = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_TERNARY 0
+     * }
+     */
+    public static int LB_FAKE_QUANT_TERNARY() {
+        return LB_FAKE_QUANT_TERNARY;
+    }
+    private static final int LB_FAKE_QUANT_SYMMETRIC = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_SYMMETRIC 1
+     * }
+     */
+    public static int LB_FAKE_QUANT_SYMMETRIC() {
+        return LB_FAKE_QUANT_SYMMETRIC;
+    }
+    private static final int LB_FAKE_QUANT_MINMAX = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_MINMAX 2
+     * }
+     */
+    public static int LB_FAKE_QUANT_MINMAX() {
+        return LB_FAKE_QUANT_MINMAX;
+    }
+    private static final int LB_FAKE_QUANT_LSQ = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_LSQ 3
+     * }
+     */
+    public static int LB_FAKE_QUANT_LSQ() {
+        return LB_FAKE_QUANT_LSQ;
+    }
+    private static final int LB_FAKE_QUANT_MIDRISE = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_MIDRISE 4
+     * }
+     */
+    public static int LB_FAKE_QUANT_MIDRISE() {
+        return LB_FAKE_QUANT_MIDRISE;
+    }
+    private static final int LB_FAKE_QUANT_SIGN = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_SIGN 5
+     * }
+     */
+    public static int LB_FAKE_QUANT_SIGN() {
+        return LB_FAKE_QUANT_SIGN;
+    }
+    private static final int LB_FAKE_QUANT_PARAMETERS = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_FAKE_QUANT_PARAMETERS 4
+     * }
+     */
+    public static int LB_FAKE_QUANT_PARAMETERS() {
+        return LB_FAKE_QUANT_PARAMETERS;
+    }
+    private static final int LB_GEMM_ROWS = (int)12L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_ROWS 12
+     * }
+     */
+    public static int LB_GEMM_ROWS() {
+        return LB_GEMM_ROWS;
+    }
+    private static final int LB_GEMM_COLS = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_COLS 32
+     * }
+     */
+    public static int LB_GEMM_COLS() {
+        return LB_GEMM_COLS;
+    }
+    private static final int LB_SOFTMAX_KL_FORWARD_KL = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_FORWARD_KL 0
+     * }
+     */
+    public static int LB_SOFTMAX_KL_FORWARD_KL() {
+        return LB_SOFTMAX_KL_FORWARD_KL;
+    }
+    private static final int LB_SOFTMAX_KL_REVERSE_KL = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_REVERSE_KL 1
+     * }
+     */
+    public static int LB_SOFTMAX_KL_REVERSE_KL() {
+        return LB_SOFTMAX_KL_REVERSE_KL;
+    }
+    private static final int LB_SOFTMAX_KL_SYMMETRIC_KL = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_SYMMETRIC_KL 2
+     * }
+     */
+    public static int LB_SOFTMAX_KL_SYMMETRIC_KL() {
+        return LB_SOFTMAX_KL_SYMMETRIC_KL;
+    }
+    private static final int LB_SOFTMAX_KL_JS = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_JS 3
+     * }
+     */
+    public static int LB_SOFTMAX_KL_JS() {
+        return LB_SOFTMAX_KL_JS;
+    }
+    private static final int LB_SOFTMAX_KL_SKEW_FORWARD_KL = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_SKEW_FORWARD_KL 4
+     * }
+     */
+    public static int LB_SOFTMAX_KL_SKEW_FORWARD_KL() {
+        return LB_SOFTMAX_KL_SKEW_FORWARD_KL;
+    }
+    private static final int LB_SOFTMAX_KL_SKEW_REVERSE_KL = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_SKEW_REVERSE_KL 5
+     * }
+     */
+    public static int LB_SOFTMAX_KL_SKEW_REVERSE_KL() {
+        return LB_SOFTMAX_KL_SKEW_REVERSE_KL;
+    }
+    private static final int LB_SOFTMAX_KL_SOFT_CE = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_SOFT_CE 6
+     * }
+     */
+    public static int LB_SOFTMAX_KL_SOFT_CE() {
+        return LB_SOFTMAX_KL_SOFT_CE;
+    }
+    private static final int LB_SOFTMAX_KL_TOTAL_VARIATION = (int)7L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_TOTAL_VARIATION 7
+     * }
+     */
+    public static int LB_SOFTMAX_KL_TOTAL_VARIATION() {
+        return LB_SOFTMAX_KL_TOTAL_VARIATION;
+    }
+    private static final int LB_SOFTMAX_KL_LOGIT_MSE = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_SOFTMAX_KL_LOGIT_MSE 8
+     * }
+     */
+    public static int LB_SOFTMAX_KL_LOGIT_MSE() {
+        return LB_SOFTMAX_KL_LOGIT_MSE;
+    }
 
     private static class lb_abi {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
@@ -241,6 +448,650 @@ public class LimbeckH extends LimbeckH$shared {
                 traceDowncall("lb_best_tier");
             }
             return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_f32_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_LONG,
+            LimbeckH.C_INT,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_f32_scratch");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_f32_scratch(int32_t tier, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_f32_scratch$descriptor() {
+        return lb_gemm_f32_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_f32_scratch(int32_t tier, int64_t k)
+     * }
+     */
+    public static MethodHandle lb_gemm_f32_scratch$handle() {
+        return lb_gemm_f32_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_f32_scratch(int32_t tier, int64_t k)
+     * }
+     */
+    public static MemorySegment lb_gemm_f32_scratch$address() {
+        return lb_gemm_f32_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t lb_gemm_f32_scratch(int32_t tier, int64_t k)
+     * }
+     */
+    public static long lb_gemm_f32_scratch(int tier, long k) {
+        var mh$ = lb_gemm_f32_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_f32_scratch", tier, k);
+            }
+            return (long)mh$.invokeExact(tier, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_f32");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t lda, const float *restrict b, int64_t ldb, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_f32$descriptor() {
+        return lb_gemm_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t lda, const float *restrict b, int64_t ldb, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
+     * }
+     */
+    public static MethodHandle lb_gemm_f32$handle() {
+        return lb_gemm_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t lda, const float *restrict b, int64_t ldb, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
+     * }
+     */
+    public static MemorySegment lb_gemm_f32$address() {
+        return lb_gemm_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t lda, const float *restrict b, int64_t ldb, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
+     * }
+     */
+    public static int lb_gemm_f32(int tier, int options, long m, long n, long k, float alpha, MemorySegment a, long lda, MemorySegment b, long ldb, float beta, MemorySegment c, long ldc, MemorySegment bias, long row_from, long row_to, long col_from, long col_to, MemorySegment scratch) {
+        var mh$ = lb_gemm_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_f32", tier, options, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, bias, row_from, row_to, col_from, col_to, scratch);
+            }
+            return (int)mh$.invokeExact(tier, options, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, bias, row_from, row_to, col_from, col_to, scratch);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_fake_quant_pieces {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_pieces");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t lb_fake_quant_pieces(int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_pieces$descriptor() {
+        return lb_fake_quant_pieces.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t lb_fake_quant_pieces(int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_pieces$handle() {
+        return lb_fake_quant_pieces.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t lb_fake_quant_pieces(int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_pieces$address() {
+        return lb_fake_quant_pieces.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t lb_fake_quant_pieces(int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static long lb_fake_quant_pieces(long group_rows, long group_cols) {
+        var mh$ = lb_fake_quant_pieces.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_pieces", group_rows, group_cols);
+            }
+            return (long)mh$.invokeExact(group_rows, group_cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_fake_quant_forward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_forward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_forward(int32_t tier, int32_t scheme, int32_t bits, float clip, float step, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_forward$descriptor() {
+        return lb_fake_quant_forward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_forward(int32_t tier, int32_t scheme, int32_t bits, float clip, float step, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_forward$handle() {
+        return lb_fake_quant_forward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_forward(int32_t tier, int32_t scheme, int32_t bits, float clip, float step, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_forward$address() {
+        return lb_fake_quant_forward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_forward(int32_t tier, int32_t scheme, int32_t bits, float clip, float step, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static int lb_fake_quant_forward(int tier, int scheme, int bits, float clip, float step, MemorySegment x, long x_stride, MemorySegment y, long y_stride, MemorySegment codes, long codes_stride, MemorySegment scale, MemorySegment zero, long from, long to, long group_rows, long group_cols, long across) {
+        var mh$ = lb_fake_quant_forward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_forward", tier, scheme, bits, clip, step, x, x_stride, y, y_stride, codes, codes_stride, scale, zero, from, to, group_rows, group_cols, across);
+            }
+            return (int)mh$.invokeExact(tier, scheme, bits, clip, step, x, x_stride, y, y_stride, codes, codes_stride, scale, zero, from, to, group_rows, group_cols, across);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_fake_quant_reduce {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_reduce");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_reduce(int32_t tier, int32_t scheme, float clip, const float *parameters, const float *x, int64_t x_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_reduce$descriptor() {
+        return lb_fake_quant_reduce.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_reduce(int32_t tier, int32_t scheme, float clip, const float *parameters, const float *x, int64_t x_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_reduce$handle() {
+        return lb_fake_quant_reduce.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_reduce(int32_t tier, int32_t scheme, float clip, const float *parameters, const float *x, int64_t x_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_reduce$address() {
+        return lb_fake_quant_reduce.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_reduce(int32_t tier, int32_t scheme, float clip, const float *parameters, const float *x, int64_t x_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static int lb_fake_quant_reduce(int tier, int scheme, float clip, MemorySegment parameters, MemorySegment x, long x_stride, MemorySegment partials, long from, long to, long group_rows, long group_cols, long across) {
+        var mh$ = lb_fake_quant_reduce.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_reduce", tier, scheme, clip, parameters, x, x_stride, partials, from, to, group_rows, group_cols, across);
+            }
+            return (int)mh$.invokeExact(tier, scheme, clip, parameters, x, x_stride, partials, from, to, group_rows, group_cols, across);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_fake_quant_parameters {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_parameters");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_parameters(int32_t tier, int32_t scheme, int32_t second, int32_t bits, float clip, float step, const double *partials, float *parameters, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_parameters$descriptor() {
+        return lb_fake_quant_parameters.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_parameters(int32_t tier, int32_t scheme, int32_t second, int32_t bits, float clip, float step, const double *partials, float *parameters, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_parameters$handle() {
+        return lb_fake_quant_parameters.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_parameters(int32_t tier, int32_t scheme, int32_t second, int32_t bits, float clip, float step, const double *partials, float *parameters, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_parameters$address() {
+        return lb_fake_quant_parameters.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_parameters(int32_t tier, int32_t scheme, int32_t second, int32_t bits, float clip, float step, const double *partials, float *parameters, float *scale, float *zero, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols)
+     * }
+     */
+    public static int lb_fake_quant_parameters(int tier, int scheme, int second, int bits, float clip, float step, MemorySegment partials, MemorySegment parameters, MemorySegment scale, MemorySegment zero, long from, long to, long group_rows, long group_cols) {
+        var mh$ = lb_fake_quant_parameters.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_parameters", tier, scheme, second, bits, clip, step, partials, parameters, scale, zero, from, to, group_rows, group_cols);
+            }
+            return (int)mh$.invokeExact(tier, scheme, second, bits, clip, step, partials, parameters, scale, zero, from, to, group_rows, group_cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_fake_quant_apply {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_apply");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_apply(int32_t tier, int32_t scheme, int32_t bits, float clip, const float *parameters, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_apply$descriptor() {
+        return lb_fake_quant_apply.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_apply(int32_t tier, int32_t scheme, int32_t bits, float clip, const float *parameters, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_apply$handle() {
+        return lb_fake_quant_apply.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_apply(int32_t tier, int32_t scheme, int32_t bits, float clip, const float *parameters, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_apply$address() {
+        return lb_fake_quant_apply.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_apply(int32_t tier, int32_t scheme, int32_t bits, float clip, const float *parameters, const float *x, int64_t x_stride, float *y, int64_t y_stride, void *codes, int64_t codes_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static int lb_fake_quant_apply(int tier, int scheme, int bits, float clip, MemorySegment parameters, MemorySegment x, long x_stride, MemorySegment y, long y_stride, MemorySegment codes, long codes_stride, long from, long to, long group_rows, long group_cols, long across) {
+        var mh$ = lb_fake_quant_apply.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_apply", tier, scheme, bits, clip, parameters, x, x_stride, y, y_stride, codes, codes_stride, from, to, group_rows, group_cols, across);
+            }
+            return (int)mh$.invokeExact(tier, scheme, bits, clip, parameters, x, x_stride, y, y_stride, codes, codes_stride, from, to, group_rows, group_cols, across);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_fake_quant_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward(int32_t tier, float clip, const float *x, int64_t x_stride, const float *scale, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_backward$descriptor() {
+        return lb_fake_quant_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward(int32_t tier, float clip, const float *x, int64_t x_stride, const float *scale, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_backward$handle() {
+        return lb_fake_quant_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward(int32_t tier, float clip, const float *x, int64_t x_stride, const float *scale, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_backward$address() {
+        return lb_fake_quant_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward(int32_t tier, float clip, const float *x, int64_t x_stride, const float *scale, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static int lb_fake_quant_backward(int tier, float clip, MemorySegment x, long x_stride, MemorySegment scale, MemorySegment gy, long gy_stride, MemorySegment gx, long gx_stride, long from, long to, long group_rows, long group_cols, long across) {
+        var mh$ = lb_fake_quant_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_backward", tier, clip, x, x_stride, scale, gy, gy_stride, gx, gx_stride, from, to, group_rows, group_cols, across);
+            }
+            return (int)mh$.invokeExact(tier, clip, x, x_stride, scale, gy, gy_stride, gx, gx_stride, from, to, group_rows, group_cols, across);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_fake_quant_backward_step {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_fake_quant_backward_step");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward_step(int32_t tier, int32_t bits, int32_t plain, float step, const float *x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static FunctionDescriptor lb_fake_quant_backward_step$descriptor() {
+        return lb_fake_quant_backward_step.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward_step(int32_t tier, int32_t bits, int32_t plain, float step, const float *x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MethodHandle lb_fake_quant_backward_step$handle() {
+        return lb_fake_quant_backward_step.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward_step(int32_t tier, int32_t bits, int32_t plain, float step, const float *x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static MemorySegment lb_fake_quant_backward_step$address() {
+        return lb_fake_quant_backward_step.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_fake_quant_backward_step(int32_t tier, int32_t bits, int32_t plain, float step, const float *x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, double *partials, int64_t from, int64_t to, int64_t group_rows, int64_t group_cols, int64_t across)
+     * }
+     */
+    public static int lb_fake_quant_backward_step(int tier, int bits, int plain, float step, MemorySegment x, long x_stride, MemorySegment gy, long gy_stride, MemorySegment gx, long gx_stride, MemorySegment partials, long from, long to, long group_rows, long group_cols, long across) {
+        var mh$ = lb_fake_quant_backward_step.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_fake_quant_backward_step", tier, bits, plain, step, x, x_stride, gy, gy_stride, gx, gx_stride, partials, from, to, group_rows, group_cols, across);
+            }
+            return (int)mh$.invokeExact(tier, bits, plain, step, x, x_stride, gy, gy_stride, gx, gx_stride, partials, from, to, group_rows, group_cols, across);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -742,6 +1593,755 @@ public class LimbeckH extends LimbeckH$shared {
         }
     }
 
+    private static class lb_gemm_bf16_per_word {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_LONG,
+            LimbeckH.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_bf16_per_word");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_bf16_per_word(int32_t tier)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_bf16_per_word$descriptor() {
+        return lb_gemm_bf16_per_word.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_bf16_per_word(int32_t tier)
+     * }
+     */
+    public static MethodHandle lb_gemm_bf16_per_word$handle() {
+        return lb_gemm_bf16_per_word.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_bf16_per_word(int32_t tier)
+     * }
+     */
+    public static MemorySegment lb_gemm_bf16_per_word$address() {
+        return lb_gemm_bf16_per_word.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t lb_gemm_bf16_per_word(int32_t tier)
+     * }
+     */
+    public static long lb_gemm_bf16_per_word(int tier) {
+        var mh$ = lb_gemm_bf16_per_word.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_bf16_per_word", tier);
+            }
+            return (long)mh$.invokeExact(tier);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_bf16_pack_a {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_bf16_pack_a");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_bf16_pack_a$descriptor() {
+        return lb_gemm_bf16_pack_a.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MethodHandle lb_gemm_bf16_pack_a$handle() {
+        return lb_gemm_bf16_pack_a.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MemorySegment lb_gemm_bf16_pack_a$address() {
+        return lb_gemm_bf16_pack_a.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static int lb_gemm_bf16_pack_a(int tier, int options, MemorySegment a, long lda, MemorySegment packed, long from, long to, long depth) {
+        var mh$ = lb_gemm_bf16_pack_a.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_bf16_pack_a", tier, options, a, lda, packed, from, to, depth);
+            }
+            return (int)mh$.invokeExact(tier, options, a, lda, packed, from, to, depth);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_bf16_pack_b {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_bf16_pack_b");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_bf16_pack_b$descriptor() {
+        return lb_gemm_bf16_pack_b.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MethodHandle lb_gemm_bf16_pack_b$handle() {
+        return lb_gemm_bf16_pack_b.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MemorySegment lb_gemm_bf16_pack_b$address() {
+        return lb_gemm_bf16_pack_b.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static int lb_gemm_bf16_pack_b(int tier, int options, MemorySegment b, long ldb, MemorySegment packed, long from, long to, long depth) {
+        var mh$ = lb_gemm_bf16_pack_b.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_bf16_pack_b", tier, options, b, ldb, packed, from, to, depth);
+            }
+            return (int)mh$.invokeExact(tier, options, b, ldb, packed, from, to, depth);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_bf16");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_bf16$descriptor() {
+        return lb_gemm_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static MethodHandle lb_gemm_bf16$handle() {
+        return lb_gemm_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static MemorySegment lb_gemm_bf16$address() {
+        return lb_gemm_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static int lb_gemm_bf16(int tier, int options, float alpha, MemorySegment packed_a, MemorySegment packed_b, float beta, MemorySegment c, long ldc, MemorySegment bias, long from, long to, long col_from, long col_to, long k_from, long k_to, long k) {
+        var mh$ = lb_gemm_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_bf16", tier, options, alpha, packed_a, packed_b, beta, c, ldc, bias, from, to, col_from, col_to, k_from, k_to, k);
+            }
+            return (int)mh$.invokeExact(tier, options, alpha, packed_a, packed_b, beta, c, ldc, bias, from, to, col_from, col_to, k_from, k_to, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_i8_per_word {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_LONG,
+            LimbeckH.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_i8_per_word");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_i8_per_word(int32_t tier)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_i8_per_word$descriptor() {
+        return lb_gemm_i8_per_word.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_i8_per_word(int32_t tier)
+     * }
+     */
+    public static MethodHandle lb_gemm_i8_per_word$handle() {
+        return lb_gemm_i8_per_word.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_i8_per_word(int32_t tier)
+     * }
+     */
+    public static MemorySegment lb_gemm_i8_per_word$address() {
+        return lb_gemm_i8_per_word.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t lb_gemm_i8_per_word(int32_t tier)
+     * }
+     */
+    public static long lb_gemm_i8_per_word(int tier) {
+        var mh$ = lb_gemm_i8_per_word.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_i8_per_word", tier);
+            }
+            return (long)mh$.invokeExact(tier);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_i8_pack_a {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_i8_pack_a");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_i8_pack_a$descriptor() {
+        return lb_gemm_i8_pack_a.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MethodHandle lb_gemm_i8_pack_a$handle() {
+        return lb_gemm_i8_pack_a.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MemorySegment lb_gemm_i8_pack_a$address() {
+        return lb_gemm_i8_pack_a.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static int lb_gemm_i8_pack_a(int tier, MemorySegment a, long lda, MemorySegment packed, long from, long to, long depth) {
+        var mh$ = lb_gemm_i8_pack_a.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_i8_pack_a", tier, a, lda, packed, from, to, depth);
+            }
+            return (int)mh$.invokeExact(tier, a, lda, packed, from, to, depth);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_i8_pack_b {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_i8_pack_b");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_i8_pack_b$descriptor() {
+        return lb_gemm_i8_pack_b.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MethodHandle lb_gemm_i8_pack_b$handle() {
+        return lb_gemm_i8_pack_b.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static MemorySegment lb_gemm_i8_pack_b$address() {
+        return lb_gemm_i8_pack_b.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * }
+     */
+    public static int lb_gemm_i8_pack_b(int tier, int options, MemorySegment b, long ldb, MemorySegment packed, long from, long to, long depth) {
+        var mh$ = lb_gemm_i8_pack_b.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_i8_pack_b", tier, options, b, ldb, packed, from, to, depth);
+            }
+            return (int)mh$.invokeExact(tier, options, b, ldb, packed, from, to, depth);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_i8 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_i8");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, void *restrict c, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_i8$descriptor() {
+        return lb_gemm_i8.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, void *restrict c, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static MethodHandle lb_gemm_i8$handle() {
+        return lb_gemm_i8.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, void *restrict c, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static MemorySegment lb_gemm_i8$address() {
+        return lb_gemm_i8.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, void *restrict c, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * }
+     */
+    public static int lb_gemm_i8(int tier, MemorySegment packed_a, MemorySegment packed_b, MemorySegment c, long ldc, MemorySegment row_scale, MemorySegment col_scale, MemorySegment bias, long from, long to, long col_from, long col_to, long k_from, long k_to, long k) {
+        var mh$ = lb_gemm_i8.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_i8", tier, packed_a, packed_b, c, ldc, row_scale, col_scale, bias, from, to, col_from, col_to, k_from, k_to, k);
+            }
+            return (int)mh$.invokeExact(tier, packed_a, packed_b, c, ldc, row_scale, col_scale, bias, from, to, col_from, col_to, k_from, k_to, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_ternary_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_ternary_f32");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_f32(int32_t tier, const float *restrict x, int64_t x_stride, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_ternary_f32$descriptor() {
+        return lb_gemm_ternary_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_f32(int32_t tier, const float *restrict x, int64_t x_stride, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static MethodHandle lb_gemm_ternary_f32$handle() {
+        return lb_gemm_ternary_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_f32(int32_t tier, const float *restrict x, int64_t x_stride, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static MemorySegment lb_gemm_ternary_f32$address() {
+        return lb_gemm_ternary_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_f32(int32_t tier, const float *restrict x, int64_t x_stride, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static int lb_gemm_ternary_f32(int tier, MemorySegment x, long x_stride, MemorySegment weights, MemorySegment scale, long scale_step, MemorySegment bias, MemorySegment y, long y_stride, long from, long to, long col_from, long col_to, long k) {
+        var mh$ = lb_gemm_ternary_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_ternary_f32", tier, x, x_stride, weights, scale, scale_step, bias, y, y_stride, from, to, col_from, col_to, k);
+            }
+            return (int)mh$.invokeExact(tier, x, x_stride, weights, scale, scale_step, bias, y, y_stride, from, to, col_from, col_to, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_ternary_i8 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_ternary_i8");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int32_t *restrict acc, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_ternary_i8$descriptor() {
+        return lb_gemm_ternary_i8.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int32_t *restrict acc, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static MethodHandle lb_gemm_ternary_i8$handle() {
+        return lb_gemm_ternary_i8.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int32_t *restrict acc, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static MemorySegment lb_gemm_ternary_i8$address() {
+        return lb_gemm_ternary_i8.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int32_t *restrict acc, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * }
+     */
+    public static int lb_gemm_ternary_i8(int tier, MemorySegment quantized, MemorySegment weights, MemorySegment scale, long scale_step, MemorySegment bias, MemorySegment y, long y_stride, MemorySegment acc, long acc_stride, long from, long to, long col_from, long col_to, long k) {
+        var mh$ = lb_gemm_ternary_i8.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_ternary_i8", tier, quantized, weights, scale, scale_step, bias, y, y_stride, acc, acc_stride, from, to, col_from, col_to, k);
+            }
+            return (int)mh$.invokeExact(tier, quantized, weights, scale, scale_step, bias, y, y_stride, acc, acc_stride, from, to, col_from, col_to, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_ternary_quantize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_ternary_quantize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_ternary_quantize$descriptor() {
+        return lb_gemm_ternary_quantize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
+     * }
+     */
+    public static MethodHandle lb_gemm_ternary_quantize$handle() {
+        return lb_gemm_ternary_quantize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
+     * }
+     */
+    public static MemorySegment lb_gemm_ternary_quantize$address() {
+        return lb_gemm_ternary_quantize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
+     * }
+     */
+    public static int lb_gemm_ternary_quantize(int tier, MemorySegment x, long x_stride, MemorySegment quantized, long from, long to, long k) {
+        var mh$ = lb_gemm_ternary_quantize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_ternary_quantize", tier, x, x_stride, quantized, from, to, k);
+            }
+            return (int)mh$.invokeExact(tier, x, x_stride, quantized, from, to, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class lb_softmax_forward {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LimbeckH.C_INT,
@@ -871,6 +2471,153 @@ public class LimbeckH extends LimbeckH$shared {
                 traceDowncall("lb_softmax_backward", tier, y, y_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
             }
             return (int)mh$.invokeExact(tier, y, y_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_softmax_kl_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_softmax_kl_scratch");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t lb_softmax_kl_scratch(int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_softmax_kl_scratch$descriptor() {
+        return lb_softmax_kl_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t lb_softmax_kl_scratch(int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_softmax_kl_scratch$handle() {
+        return lb_softmax_kl_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t lb_softmax_kl_scratch(int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_softmax_kl_scratch$address() {
+        return lb_softmax_kl_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t lb_softmax_kl_scratch(int64_t cols)
+     * }
+     */
+    public static long lb_softmax_kl_scratch(long cols) {
+        var mh$ = lb_softmax_kl_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_softmax_kl_scratch", cols);
+            }
+            return (long)mh$.invokeExact(cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_softmax_kl {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_softmax_kl");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_softmax_kl$descriptor() {
+        return lb_softmax_kl.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_softmax_kl$handle() {
+        return lb_softmax_kl.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_softmax_kl$address() {
+        return lb_softmax_kl.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static int lb_softmax_kl(int tier, int mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, MemorySegment z, long z_stride, MemorySegment u, long u_stride, MemorySegment row_weight, MemorySegment column_mask, MemorySegment labels, long ignore_index, MemorySegment gz, long gz_stride, MemorySegment gu, long gu_stride, MemorySegment row_loss, MemorySegment losses, MemorySegment scratch, long from, long to, long cols) {
+        var mh$ = lb_softmax_kl.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_softmax_kl", tier, mode, temperature, teacher_temperature, w, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, u, u_stride, row_weight, column_mask, labels, ignore_index, gz, gz_stride, gu, gu_stride, row_loss, losses, scratch, from, to, cols);
+            }
+            return (int)mh$.invokeExact(tier, mode, temperature, teacher_temperature, w, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, u, u_stride, row_weight, column_mask, labels, ignore_index, gz, gz_stride, gu, gu_stride, row_loss, losses, scratch, from, to, cols);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -19,6 +19,7 @@ import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Normaliser;
 import org.limbeck.kernels.op.Op;
+import org.limbeck.kernels.packed.PackedTernary;
 
 /**
  * A case on its way through the library: hands an adapter the parameters and inputs as library
@@ -98,8 +99,8 @@ public final class CaseCall {
    * rows.
    *
    * @param input its name
-   * @param type the element type that the library takes; F64 becomes F32, any integers become I64
-   *     or I32
+   * @param type the element type that the library takes; floats become F32 or BF16, any integers
+   *     I64, I32, I8 or U8
    */
   public Matrix input(String input, DType type) {
     Tensor tensor = tensor(input);
@@ -123,7 +124,7 @@ public final class CaseCall {
   }
 
   private static Matrix fill(Matrix matrix, Tensor tensor, String input) {
-    boolean floats = matrix.type() == DType.F32;
+    boolean floats = matrix.type() == DType.F32 || matrix.type() == DType.BF16;
     if (floats == tensor.isInteger()) {
       throw new VectorFormatException(
           "the input " + input + " is " + tensor + ", expected " + matrix.type());
@@ -133,14 +134,32 @@ public final class CaseCall {
         long index = r * matrix.cols() + c;
         switch (matrix.type()) {
           case F32 -> matrix.setFloat(r, c, (float) tensor.number(index));
+          case BF16 -> matrix.setBfloat16(r, c, (float) tensor.number(index));
           case I64 -> matrix.setLong(r, c, tensor.integer(index));
           case I32 -> matrix.setInt(r, c, Math.toIntExact(tensor.integer(index)));
-          case U8, I8 -> matrix.setByte(r, c, (byte) tensor.integer(index));
+          case I8 -> matrix.setByte(r, c, (byte) within(input, tensor, index, -128, 127));
+          case U8 -> matrix.setByte(r, c, (byte) within(input, tensor, index, 0, 255));
           default -> throw new IllegalStateException("no stem takes " + matrix.type());
         }
       }
     }
     return matrix;
+  }
+
+  private static long within(String input, Tensor tensor, long index, long from, long to) {
+    long value = tensor.integer(index);
+    if (value < from || value > to) {
+      throw new VectorFormatException(
+          "the input "
+              + input
+              + " holds "
+              + value
+              + ", expected numbers of at least "
+              + from
+              + " and at most "
+              + to);
+    }
+    return value;
   }
 
   /** Returns a new output that is compared with what the case expects under this name. */
@@ -173,6 +192,11 @@ public final class CaseCall {
     }
     wholes.put(view, whole);
     return view;
+  }
+
+  /** Returns ternary weights packed anew; the layout of packed rows has no strides. */
+  public PackedTernary packed(Matrix codes) {
+    return PackedTernary.pack(codes, memory);
   }
 
   /** Returns whether nothing was written between the rows of strided matrices. */

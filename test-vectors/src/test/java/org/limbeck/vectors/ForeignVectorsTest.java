@@ -154,6 +154,10 @@ class ForeignVectorsTest {
         .add("x", "F32", "[1,2]", 1, -3)
         .add("signs", "F32", "[1,2]", 2, -2)
         .add("plus_minus", "I8", "[1,2]", 1, -1)
+        .add("minus_one", "F64", "[1,1]", -1)
+        .add("wide", "I32", "[1,2]", 100, -100)
+        .add("two_hundred", "I64", "[1,1]", 200)
+        .add("wider", "I32", "[1,2]", 1, 300)
         .write(directory.resolve("shared.safetensors"));
     String pair = "\"student\":\"z\",\"teacher\":\"zero\"";
     write(
@@ -245,6 +249,34 @@ class ForeignVectorsTest {
                 "\"y\":\"signs\",\"codes\":\"plus_minus\"",
                 ",\"params\":{\"scheme\":\"sign\",\"bits\":1,\"clip\":\"Infinity\"}"),
             invalid("bits", "\"x\":\"x\"", "\"scheme\":\"lsq\",\"bits\":1e12", "")));
+    write(
+        "bytes.json",
+        file(
+            "gemm_i8",
+            valid(
+                "integers-of-any-type",
+                "\"a\":\"plus_minus\",\"b\":\"wide\"",
+                "\"c\":\"two_hundred\"",
+                ",\"params\":{\"trans_b\":true}"),
+            invalid(
+                "no-byte",
+                "\"a\":\"plus_minus\",\"b\":\"wider\"",
+                "\"trans_b\":true",
+                "b holds 300")));
+    write(
+        "ternary.json",
+        file(
+            "gemm_ternary",
+            valid(
+                "double-scale",
+                "\"x\":\"a\",\"codes\":\"plus_minus\",\"scale\":\"weight\"",
+                "\"y\":\"minus_one\"",
+                ",\"params\":{\"activations\":null}"),
+            invalid(
+                "code",
+                "\"x\":\"a\",\"codes\":\"wide\",\"scale\":\"weight\"",
+                "\"activations\":\"i8_row\"",
+                "codes")));
     write("later.json", file("linear_kl", valid("later", "", "", "")));
 
     for (String backend : List.of("scalar", "vector")) {
@@ -260,7 +292,7 @@ class ForeignVectorsTest {
           }
         }
         assertEquals(null, outcomes.get(Outcome.FAILED));
-        assertEquals(19, outcomes.get(Outcome.PASSED).size());
+        assertEquals(23, outcomes.get(Outcome.PASSED).size());
         assertEquals(1, outcomes.get(Outcome.SKIPPED).size());
       }
     }

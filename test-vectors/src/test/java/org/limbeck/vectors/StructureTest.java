@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -18,6 +19,13 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.backend.Selection;
+import org.limbeck.kernels.op.GemmBf16;
+import org.limbeck.kernels.op.GemmF32;
+import org.limbeck.kernels.op.GemmI8;
+import org.limbeck.kernels.op.GemmTernary;
+import org.limbeck.kernels.op.GemmTernary.Activations;
 import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Ops;
 import org.limbeck.vectors.stems.StemAdapters;
@@ -29,6 +37,10 @@ class StructureTest {
   private static final Pattern IMPORT =
       Pattern.compile("import (?:static )?(org\\.limbeck[a-z.]*)\\.[A-Z]");
   private static final Pattern PACKAGE = Pattern.compile("package (org\\.limbeck[a-z.]*);");
+
+  /** What the Vector API cannot express well: the native backend's. */
+  private static final Set<String> WITHOUT_VECTOR_KERNEL =
+      Set.of("gemm_bf16", "gemm_i8", "gemm_ternary");
 
   private static Set<String> stems() {
     return Ops.ALL.stream().map(Op::stem).collect(Collectors.toCollection(TreeSet::new));
@@ -55,14 +67,39 @@ class StructureTest {
           new Path[] {
             kernels.resolve("op/" + name + ".java"),
             kernels.resolve("scalar/Scalar" + name + ".java"),
-            kernels.resolve("vector/Vector" + name + ".java"),
             VECTORS.resolve("generator/" + stem + ".py"),
             VECTORS.resolve(stem),
             contracts.resolve(name + "Contract.java"),
             contracts.resolve("Scalar" + name + "Test.java"),
-            contracts.resolve("Vector" + name + "Test.java"),
           }) {
         assertTrue(Files.exists(file), () -> stem + " lacks " + REPOSITORY.relativize(file));
+      }
+      for (Path file :
+          new Path[] {
+            kernels.resolve("vector/Vector" + name + ".java"),
+            contracts.resolve("Vector" + name + "Test.java"),
+          }) {
+        assertEquals(
+            !WITHOUT_VECTOR_KERNEL.contains(stem),
+            Files.exists(file),
+            () -> stem + ": " + REPOSITORY.relativize(file));
+      }
+    }
+  }
+
+  @Test
+  void vectorBackendSaysWhoHasTheKernelsItLacks() {
+    GemmF32.Spec product = GemmF32.Spec.of(false, true);
+    try (Limbeck limbeck = Limbeck.open(List.of("vector", "scalar"), 1)) {
+      for (Selection<?> selection :
+          List.of(
+              limbeck.operation(GemmBf16.OP, product).selection(),
+              limbeck.operation(GemmI8.OP, new GemmI8.Spec(true, GemmI8.Output.I32)).selection(),
+              limbeck
+                  .operation(GemmTernary.OP, new GemmTernary.Spec(Activations.I8_ROW))
+                  .selection())) {
+        assertEquals("scalar", selection.backend());
+        assertTrue(selection.explain().contains("the native backend can"), selection.explain());
       }
     }
   }

@@ -2,6 +2,7 @@
 package org.limbeck.experiments;
 
 import java.io.PrintWriter;
+import org.limbeck.experiments.qatkd.ExportCommand;
 import org.limbeck.experiments.qatkd.QatKdCommand;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.backend.BackendUnavailableException;
@@ -18,7 +19,13 @@ import picocli.CommandLine.Command;
     mixinStandardHelpOptions = true,
     version = "limbeck 0.1.0",
     description = "Kernels for knowledge distillation and quantization-aware training.",
-    subcommands = {QatKdCommand.class, SelftestCommand.class, DoctorCommand.class},
+    subcommands = {
+      QatKdCommand.class,
+      ExportCommand.class,
+      SelftestCommand.class,
+      BenchCommand.class,
+      DoctorCommand.class
+    },
     synopsisSubcommandLabel = "COMMAND")
 public final class Main implements Runnable {
   static final int FAILED = 1;

@@ -3,11 +3,11 @@ package org.limbeck.experiments;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.limbeck.experiments.Run.assertBadInput;
+import static org.limbeck.experiments.Run.limbeck;
 
 import com.google.gson.JsonParser;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,28 +15,12 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import picocli.CommandLine;
 
 /** What a person sees: lines, exit codes, one sentence for bad input. */
 class CommandLineTest {
   private static final Path VECTORS = Path.of(System.getProperty("limbeck.root"), "test-vectors");
 
   @TempDir private Path directory;
-
-  private record Run(int exit, String out, String err) {}
-
-  private static Run limbeck(String... arguments) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    CommandLine line = Main.commandLine().setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
-    return new Run(line.execute(arguments), out.toString(), err.toString());
-  }
-
-  private static void assertBadInput(Run run, String message) {
-    assertEquals(2, run.exit(), run.err());
-    assertEquals(1, run.err().lines().count(), run.err());
-    assertTrue(run.err().contains(message), run.err());
-  }
 
   @Test
   void selftestPassesEveryCaseOnBothBackends() throws IOException {
@@ -87,13 +71,13 @@ class CommandLineTest {
 
   @Test
   void damagedVectorsAreBadInput() throws IOException {
-    assertBadInput(limbeck("selftest", "--vectors", directory.toString()), "holds no vector file");
+    assertBadInput("holds no vector file", limbeck("selftest", "--vectors", directory.toString()));
     assertBadInput(
-        limbeck("selftest", "--vectors", directory.resolve("none").toString()), "cannot be read");
+        "cannot be read", limbeck("selftest", "--vectors", directory.resolve("none").toString()));
     copyVectors("softmax");
     Path payload = directory.resolve("softmax.safetensors");
     Files.write(payload, java.util.Arrays.copyOf(Files.readAllBytes(payload), 3000));
-    assertBadInput(limbeck("selftest", "--vectors", directory.toString()), "truncated");
+    assertBadInput("truncated", limbeck("selftest", "--vectors", directory.toString()));
   }
 
   @Test
@@ -120,18 +104,18 @@ class CommandLineTest {
 
   @Test
   void badUsageIsOneSentence() {
-    assertBadInput(limbeck("selftest", "--backend", "native"), "limbeck-native");
-    assertBadInput(limbeck("selftest", "--no-such-option"), "--no-such-option");
-    assertBadInput(limbeck("no-such-command"), "no-such-command");
-    assertBadInput(limbeck(), "a command is missing");
+    assertBadInput("limbeck-cuda", limbeck("selftest", "--backend", "cuda"));
+    assertBadInput("--no-such-option", limbeck("selftest", "--no-such-option"));
+    assertBadInput("no-such-command", limbeck("no-such-command"));
+    assertBadInput("a command is missing", limbeck());
     assertBadInput(
-        limbeck("doctor", "--json", directory.resolve("none/out.json").toString()),
-        "cannot be written");
+        "cannot be written",
+        limbeck("doctor", "--json", directory.resolve("none/out.json").toString()));
   }
 
   @Test
   void helpIsThere() {
-    for (String command : new String[] {"selftest", "doctor"}) {
+    for (String command : new String[] {"selftest", "doctor", "export"}) {
       Run run = limbeck(command, "--help");
       assertEquals(0, run.exit());
       assertTrue(run.out().contains("Usage: limbeck " + command), run.out());

@@ -6,16 +6,19 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
+import static org.limbeck.experiments.Run.assertBadInput;
+import static org.limbeck.experiments.Run.assertFine;
+import static org.limbeck.experiments.Run.limbeck;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,7 +30,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import picocli.CommandLine;
 
 /** Whole runs of {@code limbeck qat-kd} on a tiny model and data of a few dozen sentences. */
 class QatKdCommandTest {
@@ -37,19 +39,10 @@ class QatKdCommandTest {
   private static Path model;
   private static Path glue;
 
-  private record Run(int exit, String out, String err) {}
-
   @BeforeAll
   static void writeInput() {
     model = TinyInput.model(input.resolve("tiny"));
     glue = TinyInput.glue(input.resolve("glue"));
-  }
-
-  private static Run limbeck(List<String> arguments) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    CommandLine line = Main.commandLine().setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
-    return new Run(line.execute(arguments.toArray(String[]::new)), out.toString(), err.toString());
   }
 
   /** The arguments of a short run with two losses and two seeds; later ones override. */
@@ -83,17 +76,6 @@ class QatKdCommandTest {
 
   private Run run(String task, Path out, String... more) {
     return limbeck(arguments(task, out, more));
-  }
-
-  private static void assertFine(Run run) {
-    assertEquals(0, run.exit(), run.out() + run.err());
-  }
-
-  private void assertBadInput(String message, Run run) {
-    assertEquals(2, run.exit(), run.out() + run.err());
-    assertEquals(1, run.err().lines().count(), run.err());
-    assertTrue(run.err().startsWith("limbeck: "), run.err());
-    assertTrue(run.err().contains(message), run.err());
   }
 
   /** Asserts a refusal that came before anything was written. */
@@ -130,6 +112,7 @@ class QatKdCommandTest {
   private static void removeTimes(JsonElement json) {
     if (json instanceof JsonObject object) {
       object.remove("seconds");
+      object.remove("sentences_per_second");
       object.asMap().values().forEach(QatKdCommandTest::removeTimes);
     } else if (json instanceof JsonArray array) {
       array.forEach(QatKdCommandTest::removeTimes);
@@ -157,6 +140,8 @@ class QatKdCommandTest {
             "constant guess",
             "map+output",
             "average",
+            "packed students beside their teacher, activations i8",
+            "sentences/s",
             "report: " + out.resolve("report.html"))) {
       assertTrue(run.out().contains(expected), expected + " in " + run.out());
     }
@@ -164,10 +149,11 @@ class QatKdCommandTest {
     List<String> lines = Files.readAllLines(csv);
     assertEquals(1 + 2 * (3 + 2 * 2), lines.size());
     assertEquals(lines, Files.readAllLines(out.resolve("results.csv")));
-    JsonObject json =
-        JsonParser.parseString(Files.readString(out.resolve("results.json"))).getAsJsonObject();
+    JsonObject json = json(out.resolve("results.json"));
     assertEquals(lines.size() - 1, json.getAsJsonArray("runs").size());
+    assertEquals(2 * 3, json.getAsJsonArray("packed").size());
     String report = Files.readString(out.resolve("report.html"));
+    assertTrue(report.contains("Packed students of the first seed"));
     assertTrue(report.contains("Task cola") && report.contains("Task stsb"));
     for (String task : List.of("cola", "stsb")) {
       for (String plot : List.of("learning", "ranking-loss", "cover-ratio", "maps", "sa-gen")) {
@@ -177,6 +163,8 @@ class QatKdCommandTest {
       for (String losses : List.of("baseline", "map+output")) {
         Path student = out.resolve("students/" + task).resolve(losses);
         assertTrue(Files.exists(student.resolve("seed-1/analysis.json")));
+        assertTrue(Files.exists(student.resolve("seed-1/packed/packed.json")));
+        assertFalse(Files.exists(student.resolve("seed-2/packed")));
         assertNotEquals(
             hex(student.resolve("seed-1/best.safetensors")),
             hex(student.resolve("seed-2/best.safetensors")));
@@ -184,6 +172,89 @@ class QatKdCommandTest {
       }
     }
     assertTrue(run.out().lines().allMatch(line -> line.length() <= 110), run.out());
+  }
+
+  @Test
+  void packedStudentsAnswerAsTheyWereTrained() throws IOException {
+    Path out = directory.resolve("out");
+    String[] shape = {"--packed", "f32", "--resume"};
+    for (String task : List.of("cola", "stsb")) {
+      assertFine(run(task, out.resolve(task), shape));
+      JsonObject json = json(out.resolve(task).resolve("results.json"));
+      Map<String, JsonObject> packed = new TreeMap<>();
+      for (JsonElement element : json.getAsJsonArray("packed")) {
+        JsonObject row = element.getAsJsonObject();
+        packed.put(row.get("configuration").getAsString(), row);
+        assertEquals(task, row.get("task").getAsString());
+        assertEquals(24, row.get("examples").getAsInt());
+        assertTrue(row.get("sentences_per_second").getAsDouble() > 0, row.toString());
+        assertTrue(row.get("disk_bytes").getAsLong() > row.get("memory_bytes").getAsLong());
+      }
+      assertEquals(List.of("baseline", "map+output", "teacher"), List.copyOf(packed.keySet()));
+      assertTrue(packed.get("teacher").get("differing").isJsonNull());
+      int judged = 0;
+      for (JsonElement element : json.getAsJsonArray("runs")) {
+        JsonObject run = element.getAsJsonObject();
+        JsonObject row = packed.get(run.get("configuration").getAsString());
+        if (row != null && run.get("seed").getAsInt() != 2) {
+          double value = run.get("best").getAsDouble();
+          assertEquals(value, row.get("value").getAsDouble(), task.equals("cola") ? 0 : 3);
+          judged++;
+          if (!row.get("differing").isJsonNull()) {
+            assertEquals(0, row.get("differing").getAsInt(), row.toString());
+            assertEquals(run.get("packed_bytes").getAsLong(), row.get("memory_bytes").getAsLong());
+          }
+        }
+      }
+      assertEquals(3, judged);
+    }
+    Run without = run("cola", out.resolve("cola"), "--packed", "none", "--resume");
+    assertFine(without);
+    assertFalse(without.out().contains("packed students"), without.out());
+    JsonObject json = json(out.resolve("cola/results.json"));
+    assertEquals(0, json.getAsJsonArray("packed").size());
+  }
+
+  private static JsonObject json(Path file) throws IOException {
+    return JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+  }
+
+  @Test
+  void otherGenresOfMnliAreATaskOfTheirOwn() throws IOException {
+    Path out = directory.resolve("out");
+    assertFine(run("mnli", out, "--seeds", "1", "--losses", "map"));
+    JsonObject json = json(out.resolve("results.json"));
+    Map<String, Double> best = new TreeMap<>();
+    for (JsonElement element : json.getAsJsonArray("runs")) {
+      JsonObject run = element.getAsJsonObject();
+      best.put(
+          run.get("task").getAsString() + " " + run.get("configuration").getAsString(),
+          run.get("best").getAsDouble());
+    }
+    for (String configuration :
+        List.of("teacher", "constant guess", "quantized, untrained", "map")) {
+      // 24 examples, and 12 of other genres.
+      for (String task : List.of("mnli 24", "mnli-mismatched 12")) {
+        String[] name = task.split(" ");
+        double right = best.get(name[0] + " " + configuration) / 100 * Integer.parseInt(name[1]);
+        assertEquals(Math.rint(right), right, 1e-9, task + " " + configuration);
+      }
+    }
+    assertEquals(8, best.size());
+    assertTrue(best.values().stream().distinct().count() > 2, best::toString);
+  }
+
+  @Test
+  void aFolderInUseIsLeftAlone() throws IOException {
+    Path out = Files.createDirectories(directory.resolve("out"));
+    try (FileChannel other =
+        FileChannel.open(
+            out.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      other.lock();
+      assertBadInput("is in use by another run", run("cola", out, "--losses", "map"));
+    }
+    assertFalse(Files.exists(out.resolve("settings.json")));
+    assertFine(run("cola", out, "--losses", "map", "--seeds", "1"));
   }
 
   @Test
@@ -232,8 +303,8 @@ class QatKdCommandTest {
     assertFine(run("rte", first));
     assertFine(run("rte", second, "--threads", "3"));
     Map<String, String> expected = results(first);
-    // A teacher and four students with their states, two analyses, the results.
-    assertEquals(2 * 5 + 2 + 1, expected.size(), expected.keySet()::toString);
+    // A teacher and four students with their states, two analyses, two packed, the results.
+    assertEquals(2 * 5 + 2 + 2 + 1, expected.size(), expected.keySet()::toString);
     assertEquals(expected, results(second));
   }
 
@@ -297,7 +368,9 @@ class QatKdCommandTest {
             out.resolve("teachers/cola/training.json"),
             student.resolve("training.json"),
             student.resolve("analysis.json"),
-            student.resolve("hessian.json"))) {
+            student.resolve("hessian.json"),
+            student.resolve("packed/packed.json"),
+            student.resolve("packed/packed.safetensors"))) {
       byte[] content = Files.readAllBytes(file);
       Files.write(file, java.util.Arrays.copyOf(content, content.length / 2));
       assertBadInput(file.toString(), run("cola", out, shape));
@@ -324,11 +397,12 @@ class QatKdCommandTest {
     assertRefused("model none is unknown", "cola", "--model", "none");
     assertRefused("given the term 'maps'", "cola", "--losses", "maps");
     assertRefused("expected layers 0 to 2", "cola", "--losses", "map+layers:12.10");
-    assertRefused("expected longest or maximum", "cola", "--padding", "none");
+    assertRefused("expected longest, grouped or maximum", "cola", "--padding", "none");
     assertRefused("--device disk is unknown", "cola", "--device", "disk");
     assertRefused("cuda", "cola", "--device", "cuda");
     assertRefused("--threads", "cola", "--threads", "-1");
     assertRefused("--hessian", "cola", "--hessian", "-1");
+    assertRefused("--packed: given i4", "cola", "--packed", "i4");
     assertRefused("--hessian-batch", "cola", "--hessian-batch", "0");
     assertRefused("--epochs", "cola", "--epochs", "0");
     assertRefused("--epochs", "cola", "--epochs", "Infinity");

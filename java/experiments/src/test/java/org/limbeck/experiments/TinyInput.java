@@ -29,6 +29,7 @@ public final class TinyInput {
 
   private static final int DEV = 24;
   private static final int SEED = 7;
+  private static final List<String> RELATIONS = List.of("contradiction", "neutral", "entailment");
   private static final List<String> WORDS =
       List.of(
           ("[PAD] [UNK] [CLS] [SEP] [MASK] , . the a one this that cat dog bird horse fish tree house"
@@ -75,12 +76,13 @@ public final class TinyInput {
     return host.copyOf(numbers, (int) shape.rows(), (int) shape.cols());
   }
 
-  /** Writes the tasks CoLA, RTE and STS-B in GLUE's columns. */
+  /** Writes the tasks CoLA, RTE, STS-B and MNLI in GLUE's columns. */
   public static Path glue(Path directory) {
     for (String split : List.of("train", "dev")) {
       int count = split.equals("train") ? TRAIN : DEV;
       List<String> cola = new ArrayList<>();
       List<String> rte = new ArrayList<>(List.of("index\tsentence1\tsentence2\tlabel"));
+      List<String> mnli = new ArrayList<>(List.of(String.join("\t", "abcdefghijkl".split(""))));
       List<String> stsb = new ArrayList<>(List.of(String.join("\t", "abcdefghij".split(""))));
       for (int i = 0; i < count; i++) {
         int number = split.equals("train") ? i : TRAIN + i;
@@ -89,11 +91,20 @@ public final class TinyInput {
         int shared = shared(a, b);
         cola.add("t\t" + (a.contains("not") ? 0 : 1) + "\t\t" + a);
         rte.add(number + "\t" + a + "\t" + b + "\t" + (shared > 2 ? "" : "not_") + "entailment");
+        mnli.add("-\t".repeat(8) + a + "\t" + b + "\t-\t" + RELATIONS.get(Math.min(2, shared)));
         stsb.add(number + "\t-\t-\t-\t-\t-\t-\t" + a + "\t" + b + "\t" + Math.min(5, shared));
       }
       write(directory.resolve("CoLA").resolve(split + ".tsv"), cola);
       write(directory.resolve("RTE").resolve(split + ".tsv"), rte);
       write(directory.resolve("STS-B").resolve(split + ".tsv"), stsb);
+      Path genres = directory.resolve("MNLI");
+      if (split.equals("train")) {
+        write(genres.resolve("train.tsv"), mnli);
+      } else {
+        write(genres.resolve("dev_matched.tsv"), mnli);
+        mnli.subList(1, 1 + DEV / 2).clear();
+        write(genres.resolve("dev_mismatched.tsv"), mnli);
+      }
     }
     return directory;
   }

@@ -21,7 +21,10 @@ public final class StemAdapters {
     ADAPTERS.put("embedding", new EmbeddingAdapter());
     ADAPTERS.put("fake_quant", new FakeQuantAdapter());
     ADAPTERS.put("gelu", new GeluAdapter());
+    ADAPTERS.put("gemm_bf16", new GemmBf16Adapter());
     ADAPTERS.put("gemm_f32", new GemmF32Adapter());
+    ADAPTERS.put("gemm_i8", new GemmI8Adapter());
+    ADAPTERS.put("gemm_ternary", new GemmTernaryAdapter());
     ADAPTERS.put("layer_norm", new LayerNormAdapter());
     ADAPTERS.put("mse", new MseAdapter());
     ADAPTERS.put("pet_warmup", new PetWarmupAdapter());

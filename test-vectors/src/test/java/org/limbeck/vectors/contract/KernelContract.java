@@ -22,6 +22,9 @@ import org.limbeck.kernels.op.Op;
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class KernelContract {
+  /** The tag of tests that look at what the Java side of a warm call allocates. */
+  protected static final String ALLOCATION = "allocation";
+
   /** The seed of all random inputs; set the property to reproduce or to explore. */
   protected static final long SEED = Long.getLong("limbeck.seed", 20_221_107L);
 
@@ -138,7 +141,7 @@ public abstract class KernelContract {
       case I64 -> m.getLong(r, c);
       case I32 -> m.getInt(r, c);
       case I8, U8 -> m.getByte(r, c);
-      case BF16 -> throw new IllegalArgumentException("BF16");
+      case BF16 -> Float.floatToRawIntBits(m.getBfloat16(r, c));
     };
   }
 

@@ -8,9 +8,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import org.limbeck.kernels.memory.Bfloat16;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostBuffer;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.packed.PackedTernary;
 import org.limbeck.kernels.random.Philox;
 
 /** The tensors of one test: laid out as a {@link Placement} says, filled from a seed. */
@@ -106,6 +108,41 @@ public final class Tensors implements AutoCloseable {
       }
     }
     return m;
+  }
+
+  /** Returns a BF16 matrix with the values of an F32 one, rounded half to even. */
+  public Matrix rounded(Matrix values) {
+    Matrix m = zeros(DType.BF16, values.rows(), values.cols());
+    Bfloat16.round(values, m);
+    return m;
+  }
+
+  /**
+   * Returns an I8 matrix with independent values of at least {@code from} and at most {@code to}.
+   */
+  public Matrix bytes(long rows, long cols, int from, int to) {
+    Matrix m = zeros(DType.I8, rows, cols);
+    long s = stream++;
+    for (long r = 0; r < rows; r++) {
+      for (long c = 0; c < cols; c++) {
+        long word = Integer.toUnsignedLong(Philox.word(seed, s, r * cols + c, 0));
+        m.setByte(r, c, (byte) (from + word % (to - from + 1)));
+      }
+    }
+    return m;
+  }
+
+  /**
+   * Returns ternary weights, packed. Packed rows have no strides; where others would have, they
+   * begin at an odd address.
+   */
+  public PackedTernary packed(Matrix codes) {
+    long row = PackedTernary.rowBytes(codes.cols());
+    if (placement != Placement.STRIDED) {
+      return PackedTernary.pack(codes, zeros(DType.U8, codes.rows(), row));
+    }
+    HostBuffer buffer = HostBuffer.of(arena.allocate(codes.rows() * row + 1, 64));
+    return PackedTernary.pack(codes, new Matrix(buffer, DType.U8, 1, codes.rows(), row, row));
   }
 
   /** Returns an I64 vector with independent values of at least 0 and below a bound. */

@@ -10,16 +10,20 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.limbeck.experiments.qatkd.TrainingLoop.Plan;
+import org.limbeck.experiments.qatkd.TrainingState.Point;
+import org.limbeck.experiments.report.PackedResult;
 import org.limbeck.experiments.report.Progress;
 import org.limbeck.experiments.report.RunResult;
 import org.limbeck.formats.AtomicFiles;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.HostMemory;
+import org.limbeck.kernels.op.GemmTernary.Activations;
 import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.bert.PretrainedModel;
 import org.limbeck.training.bert.Quantization;
 import org.limbeck.training.checkpoint.Checkpoint;
 import org.limbeck.training.data.MetricResult;
+import org.limbeck.training.data.Task;
 import org.limbeck.training.distill.Distillation;
 import org.limbeck.training.distill.LossConfiguration;
 import org.limbeck.training.distill.LossValues;
@@ -56,14 +60,20 @@ final class Experiment {
    *
    * @param checkpointSeconds the least time between checkpoints
    * @param export whether trained networks are written in Hugging Face's layout too
+   * @param packed how packed students of the first seed take their activations, or null if none are
+   *     judged
    * @param quiet whether plain lines are wanted instead of a bar
    */
-  record Conduct(double checkpointSeconds, boolean export, boolean quiet) {}
+  record Conduct(double checkpointSeconds, boolean export, Activations packed, boolean quiet) {}
 
-  /** What a task's runs left: results and, by configuration, the analyses of the first seed. */
+  /**
+   * What a task's runs left: results, those of packed students of the first seed beside the teacher
+   * and, by configuration, the analyses of the first seed.
+   */
   record Outcome(
       TokenizedTask data,
       List<RunResult> results,
+      List<PackedResult> packed,
       Map<String, TrainingState> curves,
       Map<String, AttentionAnalysis> analyses,
       Map<String, HessianAnalysis> hessians) {}
@@ -86,7 +96,13 @@ final class Experiment {
   /** Runs the recipe on a task. */
   Outcome run(TokenizedTask data) {
     Outcome outcome =
-        new Outcome(data, new ArrayList<>(), new TreeMap<>(), new TreeMap<>(), new TreeMap<>());
+        new Outcome(
+            data,
+            new ArrayList<>(),
+            new ArrayList<>(),
+            new TreeMap<>(),
+            new TreeMap<>(),
+            new TreeMap<>());
     say(
         "%s: %d training and %d development examples, up to %d word pieces, batches of %d",
         data.task().id(), data.train().size(), data.dev().size(), data.length(), data.batch());
@@ -96,7 +112,12 @@ final class Experiment {
           new BertClassifier(compute, model.config(), data.task().labels(), Quantization.NONE);
       Evaluator evaluator = new Evaluator(compute, host, data);
       teacher(teacher, data, evaluator, outcome);
-      outcome.results().add(fixed(data, CONSTANT, data.constantGuess(), 0, 0));
+      if (conduct.packed() != null) {
+        PackedComparison comparison = comparison(data);
+        comparison.obstacle().ifPresent(why -> say("%s: %s", data.task().id(), why));
+        outcome.packed().add(comparison.teacher(evaluator, teacher, out.teacher(data.task().id())));
+      }
+      constant(data, outcome);
       untrained(teacher, data, outcome);
       for (String losses : settings.losses()) {
         for (long seed : settings.seeds()) {
@@ -107,24 +128,54 @@ final class Experiment {
     return outcome;
   }
 
+  private PackedComparison comparison(TokenizedTask data) {
+    return new PackedComparison(limbeck, model, data, conduct.packed());
+  }
+
   private void say(String format, Object... values) {
     log.printf(Locale.ROOT, format + "%n", values);
     log.flush();
   }
 
-  private RunResult fixed(
-      TokenizedTask data, String configuration, double value, long full, long packed) {
-    return new RunResult(
-        data.task().id(),
-        configuration,
-        0,
-        data.task().metric().id(),
-        value,
-        value,
-        0,
-        0,
-        full,
-        packed);
+  private void constant(TokenizedTask data, Outcome outcome) {
+    double value = data.constantGuess(data.dataset().dev());
+    Double mismatched =
+        data.devMismatched().isEmpty() ? null : data.constantGuess(data.dataset().devMismatched());
+    Point point = new Point(0, value, value, mismatched, Map.of());
+    add(outcome, CONSTANT, 0, point, point, 0, 0, new ModelSize(0, 0));
+  }
+
+  /** Adds a result; MNLI's examples of other genres count as a task of their own. */
+  private static void add(
+      Outcome outcome,
+      String configuration,
+      long seed,
+      Point best,
+      Point last,
+      long steps,
+      double seconds,
+      ModelSize size) {
+    Task task = outcome.data().task();
+    RunResult result =
+        new RunResult(
+            task.id(),
+            configuration,
+            seed,
+            task.metric().id(),
+            best.value(),
+            last.value(),
+            steps,
+            seconds,
+            size.fullBytes(),
+            size.packedBytes());
+    outcome.results().add(result);
+    if (best.mismatched() != null) {
+      outcome
+          .results()
+          .add(
+              result.onTask(
+                  task.id() + "-" + Evaluator.MISMATCHED, best.mismatched(), last.mismatched()));
+    }
   }
 
   private Plan plan(TokenizedTask data, double epochs, long seed) {
@@ -177,7 +228,15 @@ final class Experiment {
     }
     ModelSize size = ModelSize.of(teacher);
     outcome.curves().put(TEACHER, state);
-    outcome.results().add(result(data, TEACHER, settings.teacherSeed(), state, plan, size));
+    add(
+        outcome,
+        TEACHER,
+        settings.teacherSeed(),
+        state.best(),
+        state.last(),
+        plan.steps(),
+        state.seconds(),
+        size);
     say("%s: teacher %.2f %s", task, state.best().value(), data.task().metric().id());
   }
 
@@ -188,26 +247,6 @@ final class Experiment {
     network.refreshWeights();
   }
 
-  private static RunResult result(
-      TokenizedTask data,
-      String configuration,
-      long seed,
-      TrainingState state,
-      Plan plan,
-      ModelSize size) {
-    return new RunResult(
-        data.task().id(),
-        configuration,
-        seed,
-        data.task().metric().id(),
-        state.best().value(),
-        state.last().value(),
-        plan.steps(),
-        state.seconds(),
-        size.fullBytes(),
-        size.packedBytes());
-  }
-
   /** Judges and analyses the teacher's values in the quantized network, before any training. */
   private void untrained(BertClassifier teacher, TokenizedTask data, Outcome outcome) {
     try (Compute compute = new Compute(limbeck);
@@ -215,9 +254,14 @@ final class Experiment {
       BertClassifier student = newStudent(compute, teacher);
       MetricResult result = new Evaluator(compute, host, data).run(student);
       ModelSize size = ModelSize.of(student);
-      outcome
-          .results()
-          .add(fixed(data, UNTRAINED, result.value(), size.fullBytes(), size.packedBytes()));
+      Point point =
+          new Point(
+              0,
+              result.value(),
+              result.selection(),
+              result.parts().get(Evaluator.MISMATCHED),
+              Map.of());
+      add(outcome, UNTRAINED, 0, point, point, 0, 0, size);
       if (analyses(data)) {
         outcome.analyses().put(TEACHER, analyse(compute, teacher, teacher, data));
         outcome.analyses().put(UNTRAINED, analyse(compute, student, teacher, data));
@@ -251,12 +295,14 @@ final class Experiment {
     boolean first = seed == settings.seeds().get(0);
     boolean analyses = analyses(data) && first;
     boolean hessians = settings.hessian() > 0 && first;
+    boolean packs = conduct.packed() != null && first;
     TrainingState state = TrainingLoop.finishedState(folder);
+    boolean trains = state == null;
     Plan plan = plan(data, settings.epochs(), seed);
     try (Compute compute = new Compute(limbeck);
         HostMemory host = new HostMemory()) {
       BertClassifier student = newStudent(compute, teacher);
-      if (state == null) {
+      if (trains) {
         Evaluator evaluator = new Evaluator(compute, host, data);
         try (Distillation distillation =
                 new Distillation(
@@ -295,8 +341,11 @@ final class Experiment {
       }
       boolean missing = analyses && !Files.exists(analysed);
       boolean unknown = hessians && !Files.exists(curvature);
-      if (missing || unknown || conduct.export()) {
+      if (missing || unknown || conduct.export() || packs) {
         restoreBest(student, folder);
+      }
+      if (packs) {
+        outcome.packed().add(comparison(data).student(losses, compute, student, folder, trains));
       }
       if (conduct.export()) {
         ModelExport.write(folder, model, student);
@@ -307,7 +356,15 @@ final class Experiment {
       if (unknown) {
         AtomicFiles.write(curvature, hessians(compute, student, data, losses).json());
       }
-      outcome.results().add(result(data, losses, seed, state, plan, ModelSize.of(student)));
+      add(
+          outcome,
+          losses,
+          seed,
+          state.best(),
+          state.last(),
+          plan.steps(),
+          state.seconds(),
+          ModelSize.of(student));
     }
     if (analyses) {
       outcome.analyses().put(losses, AttentionAnalysis.read(analysed));

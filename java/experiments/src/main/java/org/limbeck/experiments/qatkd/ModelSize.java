@@ -4,6 +4,7 @@ package org.limbeck.experiments.qatkd;
 import java.util.HashMap;
 import java.util.Map;
 import org.limbeck.kernels.op.FakeQuant;
+import org.limbeck.kernels.packed.PackedTernary;
 import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.nn.Parameter;
 import org.limbeck.training.nn.Weight;
@@ -12,11 +13,10 @@ import org.limbeck.training.nn.Weight;
  * The size of a network's parameters.
  *
  * @param fullBytes with 4 bytes a value
- * @param packedBytes with 2 bits a ternary value and 4 bytes a group's scale, the rest in full
+ * @param packedBytes with ternary values as {@link PackedTernary} lays them out and 4 bytes a
+ *     group's scale, the rest in full
  */
 record ModelSize(long fullBytes, long packedBytes) {
-  private static final int CODES_IN_A_BYTE = 4;
-
   static ModelSize of(BertClassifier network) {
     Map<String, FakeQuant.Spec> quantizers = new HashMap<>();
     for (Weight weight : network.weights()) {
@@ -33,8 +33,7 @@ record ModelSize(long fullBytes, long packedBytes) {
       packed +=
           spec == null
               ? bytes
-              : rows * ((cols + CODES_IN_A_BYTE - 1) / CODES_IN_A_BYTE)
-                  + spec.group().count(rows, cols) * Float.BYTES;
+              : PackedTernary.byteSize(rows, cols) + spec.group().count(rows, cols) * Float.BYTES;
     }
     return new ModelSize(full, packed);
   }

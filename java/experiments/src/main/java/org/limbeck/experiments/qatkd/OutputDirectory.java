@@ -2,20 +2,26 @@
 package org.limbeck.experiments.qatkd;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import org.limbeck.formats.AtomicFiles;
 import org.limbeck.formats.BadInputException;
 
 /**
  * Where a run keeps what it made: settings, one folder for each trained network, results, plots and
- * report. A run that was killed goes on from here.
+ * report. A run that was killed goes on from here. One process at a time has it.
  */
-final class OutputDirectory {
+final class OutputDirectory implements AutoCloseable {
   private final Path root;
+  private final FileChannel lock;
 
-  private OutputDirectory(Path root) {
+  private OutputDirectory(Path root, FileChannel lock) {
     this.root = root;
+    this.lock = lock;
   }
 
   /**
@@ -24,16 +30,50 @@ final class OutputDirectory {
    * @param root the folder; made if it is not there
    * @param settings the settings of this run
    * @param resume whether an earlier run of the same settings goes on
-   * @throws BadInputException if there is an earlier run and it is not to go on, or it had other
-   *     settings
+   * @throws BadInputException if another process has the folder, there is an earlier run and it is
+   *     not to go on, or it had other settings
    */
   static OutputDirectory open(Path root, Settings settings, boolean resume) {
-    Path file = root.resolve("settings.json");
+    made(root);
+    FileChannel lock = lock(root);
     try {
-      Files.createDirectories(root);
-    } catch (IOException e) {
-      throw BadInputException.writing(root, e);
+      requireSettings(root, settings, resume);
+      return new OutputDirectory(root, lock);
+    } catch (RuntimeException e) {
+      release(lock);
+      throw e;
     }
+  }
+
+  /** The file stays when the lock goes: removing it would let two processes lock two files. */
+  private static FileChannel lock(Path root) {
+    Path file = root.resolve("lock");
+    FileChannel channel = null;
+    try {
+      channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      if (channel.tryLock() != null) {
+        return channel;
+      }
+    } catch (IOException e) {
+      throw BadInputException.writing(file, e);
+    } catch (OverlappingFileLockException e) {
+      // Held by this process itself.
+    }
+    release(channel);
+    throw new BadInputException(
+        root + " is in use by another run: wait for its end, or give another --out");
+  }
+
+  private static void release(FileChannel lock) {
+    try {
+      lock.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void requireSettings(Path root, Settings settings, boolean resume) {
+    Path file = settings(root);
     if (Files.exists(file)) {
       if (!resume) {
         throw new BadInputException(
@@ -50,7 +90,12 @@ final class OutputDirectory {
     } else {
       AtomicFiles.write(file, settings.json());
     }
-    return new OutputDirectory(root);
+  }
+
+  /** Lets other processes have the folder. */
+  @Override
+  public void close() {
+    release(lock);
   }
 
   /**
@@ -75,6 +120,15 @@ final class OutputDirectory {
     if (wrong != null) {
       throw new BadInputException(file + ": the file cannot be written: " + wrong);
     }
+  }
+
+  /**
+   * Returns the file with the settings of a run.
+   *
+   * @param root the folder of the run
+   */
+  static Path settings(Path root) {
+    return root.resolve("settings.json");
   }
 
   /** Returns the folder itself. */

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.limbeck.experiments.report.PackedTable;
 import org.limbeck.experiments.report.ResultTable;
 import org.limbeck.experiments.report.RunResult;
 import org.limbeck.formats.AtomicFiles;
@@ -15,6 +16,7 @@ import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
+import org.limbeck.kernels.op.GemmTernary.Activations;
 import org.limbeck.training.bert.PretrainedModel;
 import org.limbeck.training.data.Task;
 import org.limbeck.training.data.WordPieceTokenizer;
@@ -89,7 +91,7 @@ public final class QatKdCommand implements Callable<Integer> {
   @Option(
       names = "--epochs",
       paramLabel = "N",
-      defaultValue = "0.3",
+      defaultValue = "0.5",
       description = "Students' epochs.")
   private double epochs;
 
@@ -186,6 +188,17 @@ public final class QatKdCommand implements Callable<Integer> {
   private int hessianBatch;
 
   @Option(
+      names = "--packed",
+      paramLabel = "KIND",
+      defaultValue = "i8",
+      description = {
+        "How the packed student of the first seed of each configuration is judged beside the"
+            + " teacher: i8, products of int8 activations, quantized by row, and 2-bit weights;"
+            + " f32, of activations as quantized in training; none: no student is packed."
+      })
+  private String packed;
+
+  @Option(
       names = "--device",
       paramLabel = "NAME",
       defaultValue = "host",
@@ -240,6 +253,7 @@ public final class QatKdCommand implements Callable<Integer> {
   public Integer call() {
     PrintWriter terminal = spec.commandLine().getOut();
     Settings settings = settings();
+    activations();
     // Everything that can be refused is looked at before anything is written.
     List<Task> chosen = settings.tasks().stream().map(Task::of).toList();
     OutputDirectory.requireWritable(csv);
@@ -253,20 +267,21 @@ public final class QatKdCommand implements Callable<Integer> {
         for (Task task : chosen) {
           read.add(TokenizedTask.read(task, data, settings, tokenizer, pretrained.config()));
         }
-        OutputDirectory directory = OutputDirectory.open(out, settings, resume);
-        Experiment experiment =
-            new Experiment(
-                limbeck,
-                pretrained,
-                settings,
-                directory,
-                terminal,
-                new Experiment.Conduct(checkpointSeconds, export, quiet));
-        List<Experiment.Outcome> outcomes = new ArrayList<>();
-        for (TokenizedTask task : read) {
-          outcomes.add(experiment.run(task));
+        try (OutputDirectory directory = OutputDirectory.open(out, settings, resume)) {
+          Experiment experiment =
+              new Experiment(
+                  limbeck,
+                  pretrained,
+                  settings,
+                  directory,
+                  terminal,
+                  new Experiment.Conduct(checkpointSeconds, export, activations(), quiet));
+          List<Experiment.Outcome> outcomes = new ArrayList<>();
+          for (TokenizedTask task : read) {
+            outcomes.add(experiment.run(task));
+          }
+          finish(terminal, settings, pretrained, tokenizer, directory, outcomes);
         }
-        finish(terminal, settings, pretrained, tokenizer, directory, outcomes);
       }
     } catch (OutOfMemoryError e) {
       throw new BadInputException(
@@ -287,20 +302,39 @@ public final class QatKdCommand implements Callable<Integer> {
     ResultTable table = new ResultTable(results, settings.losses().get(0), Experiment.TEACHER);
     terminal.println();
     terminal.print(table.plainText());
+    PackedTable packedTable =
+        new PackedTable(outcomes.stream().flatMap(outcome -> outcome.packed().stream()).toList());
+    if (!packedTable.isEmpty()) {
+      terminal.println();
+      terminal.println("packed students beside their teacher, activations " + packed);
+      terminal.print(packedTable.table().plainText());
+    }
     terminal.flush();
     AtomicFiles.write(directory.root().resolve("results.csv"), table.csv());
-    AtomicFiles.write(directory.root().resolve("results.json"), table.json());
+    AtomicFiles.write(directory.root().resolve("results.json"), table.json(packedTable));
     if (csv != null) {
       AtomicFiles.write(csv, table.csv());
     }
     if (json != null) {
-      AtomicFiles.write(json, table.json());
+      AtomicFiles.write(json, table.json(packedTable));
     }
     Path report =
-        new QatKdReport(settings, pretrained, directory, table, tokenizer::piece).write(outcomes);
+        new QatKdReport(settings, pretrained, directory, table, packedTable, tokenizer::piece)
+            .write(outcomes);
     terminal.println();
     terminal.println("report: " + report);
     terminal.flush();
+  }
+
+  /** Returns how packed students take their activations, or null if none are wanted. */
+  private Activations activations() {
+    return switch (packed) {
+      case "i8" -> Activations.I8_ROW;
+      case "f32" -> Activations.F32;
+      case "none" -> null;
+      default ->
+          throw new BadInputException("--packed: given " + packed + ", expected i8, f32 or none");
+    };
   }
 
   private Limbeck open() {

@@ -13,6 +13,7 @@ import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.limbeck.experiments.report.HeatMap;
 import org.limbeck.experiments.report.MachineFacts;
+import org.limbeck.experiments.report.PackedTable;
 import org.limbeck.experiments.report.Picture;
 import org.limbeck.experiments.report.Report;
 import org.limbeck.experiments.report.ResultTable;
@@ -32,6 +33,7 @@ final class QatKdReport {
   private final PretrainedModel model;
   private final OutputDirectory out;
   private final ResultTable table;
+  private final PackedTable packed;
   private final Function<Integer, String> pieces;
   private final Report report;
   // A run must not end without a report because the machine has no fonts.
@@ -47,11 +49,13 @@ final class QatKdReport {
       PretrainedModel model,
       OutputDirectory out,
       ResultTable table,
+      PackedTable packed,
       Function<Integer, String> pieces) {
     this.settings = settings;
     this.model = model;
     this.out = out;
     this.table = table;
+    this.packed = packed;
     this.pieces = pieces;
     this.report =
         new Report("QAT-KD: ternary students of " + model.name()).subtitle("After " + PAPER + ".");
@@ -69,6 +73,15 @@ final class QatKdReport {
             + Experiment.CONSTANT
             + "\" the same answer to every example.");
     report.table(table.details(), "Steps, times and sizes.");
+    if (!packed.isEmpty()) {
+      report.table(
+          packed.table(),
+          "Packed students of the first seed beside their teacher. \"differ\" counts predictions"
+              + " other than those of the same student with simulated quantization, as it was"
+              + " trained. Sizes are of parameters, on disk as the files that hold them, without"
+              + " the vocabulary. The speed is that of one pass over the development set after a"
+              + " warm-up.");
+    }
     obstacle.ifPresent(report::paragraph);
     for (Experiment.Outcome outcome : outcomes) {
       task(outcome);

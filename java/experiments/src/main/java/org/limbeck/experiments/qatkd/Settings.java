@@ -69,8 +69,8 @@ record Settings(
   static Settings read(Path file) {
     try {
       Settings settings = JSON.fromJson(Files.readString(file), Settings.class);
-      if (settings == null) {
-        throw new BadInputException(file + " is empty, expected the settings of a run");
+      if (settings == null || settings.model == null) {
+        throw new BadInputException(file + " names no model, expected the settings of a run");
       }
       return settings;
     } catch (IOException e) {

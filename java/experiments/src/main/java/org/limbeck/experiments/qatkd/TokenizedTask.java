@@ -24,6 +24,7 @@ import org.limbeck.training.data.WordPieceTokenizer;
  * @param dataset the splits
  * @param train the training examples in word pieces
  * @param dev the development examples in word pieces
+ * @param devMismatched those of MNLI's other genres, empty in other tasks
  * @param batch the number of examples of a batch
  * @param length the greatest number of word pieces
  * @param padding to which length batches are padded
@@ -33,6 +34,7 @@ record TokenizedTask(
     Dataset dataset,
     List<Encoded> train,
     List<Encoded> dev,
+    List<Encoded> devMismatched,
     int batch,
     int length,
     Padding padding,
@@ -99,13 +101,16 @@ record TokenizedTask(
     }
     List<Encoded> train = tokenizer.encodeAll(dataset.train(), length);
     List<Encoded> dev = tokenizer.encodeAll(dataset.dev(), length);
+    List<Encoded> devMismatched = tokenizer.encodeAll(dataset.devMismatched(), length);
     requireKnown(train, model.vocabulary());
     requireKnown(dev, model.vocabulary());
+    requireKnown(devMismatched, model.vocabulary());
     int batch = settings.batch() > 0 ? settings.batch() : task.batchSize();
     return new TokenizedTask(
         dataset,
         train,
         dev,
+        devMismatched,
         Math.min(batch, Math.max(train.size(), dev.size())),
         length,
         Padding.valueOf(settings.padding().toUpperCase(Locale.ROOT)),
@@ -139,6 +144,10 @@ record TokenizedTask(
     return batches(memory, dataset.dev(), dev);
   }
 
+  Batches devMismatchedBatches(HostMemory memory) {
+    return batches(memory, dataset.devMismatched(), devMismatched);
+  }
+
   private Batches batches(HostMemory memory, List<Example> examples, List<Encoded> encoded) {
     return new Batches(memory, examples, encoded, batch, length, padding, marks.pad());
   }
@@ -167,12 +176,15 @@ record TokenizedTask(
     return Math.max(1, Math.round(perEpoch * epochs));
   }
 
-  /** Returns the metric of always giving the same answer: the commonest class, or the mean. */
-  double constantGuess() {
-    List<Example> dev = dataset.dev();
-    float[] labels = new float[dev.size()];
+  /**
+   * Returns the metric of always giving the same answer: the commonest class, or the mean.
+   *
+   * @param split the examples that are judged
+   */
+  double constantGuess(List<Example> split) {
+    float[] labels = new float[split.size()];
     for (int i = 0; i < labels.length; i++) {
-      labels[i] = dev.get(i).label();
+      labels[i] = split.get(i).label();
     }
     float guess = task().isRegression() ? mean() : commonest();
     float[] guesses = new float[labels.length];

@@ -151,7 +151,13 @@ final class TrainingLoop {
       long done = optimizer.steps();
       if (done % plan.evaluateEvery() == 0 || done == plan.steps()) {
         MetricResult result = evaluation.run();
-        curve.add(new Point(done, result.value(), result.selection(), means(sums, count)));
+        curve.add(
+            new Point(
+                done,
+                result.value(),
+                result.selection(),
+                result.parts().get(Evaluator.MISMATCHED),
+                means(sums, count)));
         sums.clear();
         count = 0;
         if (bestStep < 0 || result.selection() > bestSelection(curve, bestStep)) {

@@ -36,9 +36,11 @@ record TrainingState(
    * @param step the number of steps taken
    * @param value the metric, in points
    * @param selection the number by which the best evaluation is chosen
+   * @param mismatched the metric on MNLI's examples of other genres, null in other tasks
    * @param losses the means of the losses since the evaluation before, by term
    */
-  record Point(long step, double value, double selection, Map<String, Double> losses) {}
+  record Point(
+      long step, double value, double selection, Double mismatched, Map<String, Double> losses) {}
 
   /** Copies the lists. */
   TrainingState {

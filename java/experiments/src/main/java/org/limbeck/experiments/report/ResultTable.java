@@ -288,8 +288,12 @@ public final class ResultTable {
     return out.toString();
   }
 
-  /** Returns runs and summaries as JSON; a number that is not finite becomes null. */
-  public String json() {
+  /**
+   * Returns runs and summaries as JSON; a number that is not finite becomes null.
+   *
+   * @param packed packed students beside their teacher, which follow
+   */
+  public String json(PackedTable packed) {
     JsonObject root = new JsonObject();
     root.addProperty("baseline", baseline);
     root.addProperty("teacher", teacher);
@@ -328,14 +332,15 @@ public final class ResultTable {
       summaries.add(object);
     }
     root.add("summaries", summaries);
+    root.add("packed", packed.json());
     return new GsonBuilder().setPrettyPrinting().serializeNulls().create().toJson(root) + "\n";
   }
 
-  private static Double finite(double value) {
+  static Double finite(double value) {
     return Double.isFinite(value) ? value : null;
   }
 
-  private static String points(double value) {
+  static String points(double value) {
     return Double.isNaN(value) ? NONE : String.format(Locale.ROOT, "%.2f", value);
   }
 
@@ -343,7 +348,7 @@ public final class ResultTable {
     return Double.isNaN(value) ? NONE : String.format(Locale.ROOT, "%+.2f", value);
   }
 
-  private static String size(long bytes) {
+  static String size(long bytes) {
     if (bytes == 0) {
       return NONE;
     }

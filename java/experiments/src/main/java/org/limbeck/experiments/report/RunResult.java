@@ -35,4 +35,25 @@ public record RunResult(
     Objects.requireNonNull(configuration, "configuration");
     Objects.requireNonNull(metric, "metric");
   }
+
+  /**
+   * Returns the same run judged on another task.
+   *
+   * @param other the other task
+   * @param otherBest the metric there at the best evaluation, in points
+   * @param otherLast the metric there after the last step, in points
+   */
+  public RunResult onTask(String other, double otherBest, double otherLast) {
+    return new RunResult(
+        other,
+        configuration,
+        seed,
+        metric,
+        otherBest,
+        otherLast,
+        steps,
+        seconds,
+        fullBytes,
+        packedBytes);
+  }
 }

@@ -140,10 +140,10 @@ class TrainingLoopTest {
     TinyInput.model(input);
     // A regression, whose metric shows the smallest change.
     try (Limbeck limbeck = Limbeck.open();
-        HostMemory host = new HostMemory()) {
+        HostMemory host = new HostMemory();
+        OutputDirectory out = OutputDirectory.open(run, settings("stsb"), false)) {
       PretrainedModel model = HuggingFaceDirectory.read(input, host);
       TokenizedTask data = read(Task.STSB, input, model);
-      OutputDirectory out = OutputDirectory.open(run, settings("stsb"), false);
       Experiment.Outcome outcome =
           new Experiment(
                   limbeck,
@@ -151,7 +151,7 @@ class TrainingLoopTest {
                   settings("stsb"),
                   out,
                   new PrintWriter(new StringWriter()),
-                  new Experiment.Conduct(30, true, true))
+                  new Experiment.Conduct(30, true, null, true))
               .run(data);
       assertScores(
           limbeck, data, out.teacher("stsb"), Quantization.NONE, outcome, Experiment.TEACHER);

@@ -115,7 +115,14 @@ class ResultTableTest {
 
   @Test
   void jsonHoldsRunsAndSummaries() {
-    JsonObject root = JsonParser.parseString(table().json()).getAsJsonObject();
+    PackedResult packed =
+        new PackedResult("rte", "map", "accuracy", 65, 3, 277, 900, 800, Double.NaN);
+    JsonObject root =
+        JsonParser.parseString(table().json(new PackedTable(List.of(packed)))).getAsJsonObject();
+    JsonObject row = root.getAsJsonArray("packed").get(0).getAsJsonObject();
+    assertEquals(3, row.get("differing").getAsInt());
+    assertEquals(800, row.get("memory_bytes").getAsLong());
+    assertTrue(row.get("sentences_per_second").isJsonNull());
     assertEquals("baseline", root.get("baseline").getAsString());
     assertEquals(7, root.getAsJsonArray("runs").size());
     JsonObject teacher = root.getAsJsonArray("summaries").get(0).getAsJsonObject();

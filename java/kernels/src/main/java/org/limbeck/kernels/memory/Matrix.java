@@ -210,6 +210,16 @@ public record Matrix(
     segment().set(ValueLayout.JAVA_FLOAT, at(row, col), value);
   }
 
+  /** Returns element (row, col) of a BF16 host matrix; exact. */
+  public float getBfloat16(long row, long col) {
+    return Bfloat16.toFloat(segment().get(ValueLayout.JAVA_SHORT, at(row, col)));
+  }
+
+  /** Sets element (row, col) of a BF16 host matrix to the nearest number, half to even. */
+  public void setBfloat16(long row, long col, float value) {
+    segment().set(ValueLayout.JAVA_SHORT, at(row, col), Bfloat16.fromFloat(value));
+  }
+
   /** Returns element (row, col) of an F64 host matrix. */
   public double getDouble(long row, long col) {
     return segment().get(ValueLayout.JAVA_DOUBLE, at(row, col));

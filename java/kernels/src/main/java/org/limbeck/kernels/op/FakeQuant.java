@@ -227,7 +227,10 @@ public final class FakeQuant {
     checks.matrix("step", step, DType.F32, 1, 1);
     if (checks.onHost()) {
       float value = step.getFloat(0, 0);
-      checks.that(value > 0 && !Float.isInfinite(value), "step", value, "a finite number above 0");
+      if (!(value > 0) || Float.isInfinite(value)) {
+        // Not by checks.that, which would make an object of the value in every call.
+        throw checks.fail("step", value, "a finite number above 0");
+      }
     }
   }
 

@@ -462,8 +462,9 @@ public final class SoftmaxKl {
     checks.present("topIds", a.topIds(), DType.I64);
     long k = a.topIds().cols();
     checks.matrix("topIds", a.topIds(), DType.I64, rows, k);
-    checks.that(
-        k <= cols, "topIds", a.topIds(), "at most " + cols + " columns, one for each class");
+    if (k > cols) {
+      throw checks.fail("topIds", a.topIds(), "at most " + cols + " columns, one for each class");
+    }
     checks.matrix("topProbabilities", a.topProbabilities(), DType.F32, rows, k);
     checks.distributions("topProbabilities", a.topIds(), a.topProbabilities(), cols);
   }

@@ -19,14 +19,25 @@ import org.limbeck.kernels.op.Kernel;
 final class ScalarGemmF32 {
   private ScalarGemmF32() {}
 
+  /** How an element of a factor is read. */
+  @FunctionalInterface
+  interface Factor {
+    float get(Matrix matrix, long row, long col);
+  }
+
   static Kernel<GemmF32.Arguments> of(GemmF32.Spec spec) {
+    return of(spec, Matrix::getFloat);
+  }
+
+  /** Returns the kernel for factors of a type; C and the bias are F32. */
+  static Kernel<GemmF32.Arguments> of(GemmF32.Spec spec, Factor factor) {
     return (args, pool) -> {
       GemmF32.Batch batch = args.batch();
       for (long i = 0; i < batch.count(); i++) {
         Matrix a = shifted(args.a(), batch.offsetA(i));
         Matrix b = shifted(args.b(), batch.offsetB(i));
         Matrix c = shifted(args.c(), batch.offsetC(i));
-        multiply(spec, a, b, c, args.bias(), args.k(spec));
+        multiply(spec, factor, a, b, c, args.bias(), args.k(spec));
       }
     };
   }
@@ -37,13 +48,13 @@ final class ScalarGemmF32 {
   }
 
   private static void multiply(
-      GemmF32.Spec spec, Matrix a, Matrix b, Matrix c, Matrix bias, long k) {
+      GemmF32.Spec spec, Factor factor, Matrix a, Matrix b, Matrix c, Matrix bias, long k) {
     for (long i = 0; i < c.rows(); i++) {
       for (long j = 0; j < c.cols(); j++) {
         double sum = 0;
         for (long p = 0; p < k; p++) {
-          double left = spec.transA() ? a.getFloat(p, i) : a.getFloat(i, p);
-          sum += left * (spec.transB() ? b.getFloat(j, p) : b.getFloat(p, j));
+          double left = spec.transA() ? factor.get(a, p, i) : factor.get(a, i, p);
+          sum += left * (spec.transB() ? factor.get(b, j, p) : factor.get(b, p, j));
         }
         double value = spec.alpha() * sum;
         if (spec.beta() != 0) {

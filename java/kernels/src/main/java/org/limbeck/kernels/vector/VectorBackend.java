@@ -16,7 +16,10 @@ import org.limbeck.kernels.op.Dropout;
 import org.limbeck.kernels.op.Embedding;
 import org.limbeck.kernels.op.FakeQuant;
 import org.limbeck.kernels.op.Gelu;
+import org.limbeck.kernels.op.GemmBf16;
 import org.limbeck.kernels.op.GemmF32;
+import org.limbeck.kernels.op.GemmI8;
+import org.limbeck.kernels.op.GemmTernary;
 import org.limbeck.kernels.op.LayerNorm;
 import org.limbeck.kernels.op.Mse;
 import org.limbeck.kernels.op.Op;
@@ -47,7 +50,10 @@ final class VectorBackend implements Backend {
     kernels.add(FakeQuant.BACKWARD, spec -> new VectorFakeQuantBackward(spec)::run);
     kernels.add(Gelu.FORWARD, VectorGelu::forward);
     kernels.add(Gelu.BACKWARD, VectorGelu::backward);
+    kernels.addIf(GemmBf16.OP, spec -> elsewhere("dot products of bf16 pairs"));
     kernels.add(GemmF32.OP, VectorGemmF32::new);
+    kernels.addIf(GemmI8.OP, spec -> elsewhere("dot products of bytes"));
+    kernels.addIf(GemmTernary.OP, spec -> elsewhere("dot products of bytes"));
     kernels.add(LayerNorm.FORWARD, VectorLayerNorm::new);
     kernels.add(LayerNorm.BACKWARD, spec -> new VectorLayerNormBackward());
     kernels.add(Mse.OP, VectorMse::new);
@@ -59,6 +65,12 @@ final class VectorBackend implements Backend {
     kernels.addIf(SoftmaxKl.OP, VectorSoftmaxKl::support);
     kernels.add(Tanh.FORWARD, spec -> VectorTanh::forward);
     kernels.add(Tanh.BACKWARD, spec -> VectorTanh::backward);
+  }
+
+  /** The answer where a kernel would be slower than one of floats, which would defeat its use. */
+  private static <A> Support<A> elsewhere(String instruction) {
+    return new Support.No<>(
+        "has no kernel: the Vector API cannot express " + instruction + ", the native backend can");
   }
 
   @Override

@@ -7,6 +7,7 @@ import java.util.List;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.random.NormalVariates;
 
 /**
  * A vector that lies in several F32 host matrices, with the little arithmetic that power iteration
@@ -24,7 +25,10 @@ record BlockVector(List<Matrix> blocks) {
   void fillNormal(long seed, long stream) {
     long from = 0;
     for (Matrix block : blocks) {
-      NormalVariates.fill(seed, stream, from, block);
+      MemorySegment x = block.segment();
+      for (long i = 0; i < block.elements(); i++) {
+        x.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) NormalVariates.at(seed, stream, from + i));
+      }
       from += block.elements();
     }
   }

@@ -6,13 +6,14 @@ import java.util.List;
 import java.util.Objects;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.random.NormalVariates;
 import org.limbeck.training.nn.ActivationQuantizer;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Linear;
 import org.limbeck.training.nn.Parameter;
 import org.limbeck.training.nn.ParameterSet;
 import org.limbeck.training.nn.Pass;
-import org.limbeck.training.nn.RandomNormal;
+import org.limbeck.training.nn.Tensors;
 import org.limbeck.training.nn.TokenBatch;
 import org.limbeck.training.nn.Weight;
 
@@ -89,7 +90,11 @@ public final class BertClassifier {
       if (model.tensors().containsKey(parameter.name()) || !isNew(parameter.name())) {
         model.copyInto(parameter, compute.memory());
       } else if (parameter.name().endsWith(".weight")) {
-        RandomNormal.fill(compute.memory(), parameter.value(), INITIAL_DEVIATION, seed, stream++);
+        long own = stream++;
+        Tensors.upload(
+            compute.memory(),
+            parameter.value(),
+            i -> (float) (INITIAL_DEVIATION * NormalVariates.at(seed, own, i)));
       } else {
         compute.memory().zero(parameter.value());
       }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.training.bert;
 
-import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Elementwise;
 import org.limbeck.kernels.op.Tanh;
@@ -81,20 +80,9 @@ final class ClassificationHead {
     }
   }
 
-  /** Returns the rows of the first positions of a [B * S, D] matrix, without a copy. */
-  private Matrix first(Matrix x, TokenBatch batch) {
-    return new Matrix(
-        x.buffer(),
-        DType.F32,
-        x.offsetBytes(),
-        batch.batch(),
-        config.hidden(),
-        (long) batch.length() * config.hidden());
-  }
-
   void forward(Matrix x, TokenBatch batch, Saved saved, Pass pass) {
     Matrix pooled = saved.pooled.view(batch.batch(), config.hidden());
-    pooler.forward(quantizer.forward(first(x, batch), saved.firstQuantized), pooled);
+    pooler.forward(quantizer.forward(batch.firstPositions(x), saved.firstQuantized), pooled);
     compute.operation(Tanh.FORWARD, new Tanh.Spec()).run(new Elementwise.Forward(pooled, pooled));
     Matrix logits = saved.logits.view(batch.batch(), labels);
     classifier.forward(dropped(saved, pass), logits);
@@ -129,13 +117,13 @@ final class ClassificationHead {
     compute
         .operation(Tanh.BACKWARD, new Tanh.Spec())
         .run(new Tanh.Backward(saved.pooled.view(), gradPooled, gradPooled));
-    Matrix first = first(x, batch);
+    Matrix first = batch.firstPositions(x);
     Matrix gradFirst = saved.gradFirst.view(batch.batch(), config.hidden());
     pooler.backwardParameters(
         quantizer.isActive() ? saved.firstQuantized.view() : first, gradPooled);
     pooler.backwardInput(gradPooled, gradFirst, false);
     quantizer.backward(first, gradFirst);
     compute.memory().zero(gradient);
-    compute.memory().copy(gradFirst, first(gradient, batch));
+    compute.memory().copy(gradFirst, batch.firstPositions(gradient));
   }
 }

@@ -19,7 +19,7 @@ final class BertLayout {
   private BertLayout() {}
 
   /** The shape of a tensor as a matrix; vectors have one row. */
-  private record Shape(long rows, long cols) {
+  record Shape(long rows, long cols) {
     @Override
     public String toString() {
       return "[" + rows + ", " + cols + "]";
@@ -123,6 +123,25 @@ final class BertLayout {
               + ", expected "
               + shape);
     }
+  }
+
+  /** Returns the shapes of an encoder with pooler and classifier of a number of outputs. */
+  static Map<String, Shape> classifier(BertConfig config, int labels) {
+    Map<String, Shape> shapes = encoder(config);
+    linear(shapes, "pooler.dense", config.hidden(), config.hidden());
+    linear(shapes, "classifier", labels, config.hidden());
+    return shapes;
+  }
+
+  /**
+   * Returns whether a tensor of this name has ternary values in a student: the word embeddings, and
+   * the weights of linear layers up to the pooler.
+   */
+  static boolean isTernary(String name) {
+    return name.equals(WORDS)
+        || (name.endsWith(".weight")
+            && !isVector(name)
+            && (name.startsWith("encoder.") || name.startsWith("pooler.")));
   }
 
   private static Map<String, Shape> encoder(BertConfig config) {

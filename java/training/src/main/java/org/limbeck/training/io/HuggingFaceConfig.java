@@ -3,10 +3,7 @@ package org.limbeck.training.io;
 
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import java.nio.file.Path;
 import org.limbeck.formats.AtomicFiles;
@@ -16,14 +13,9 @@ import org.limbeck.training.bert.BertConfig;
 /** The {@code config.json} of a BERT encoder. Absent fields have the defaults of transformers. */
 final class HuggingFaceConfig {
   private static final double DEFAULT_EPSILON = 1e-12;
+  private static final int DEFAULT_TYPES = 2;
 
-  private final Path file;
-  private final JsonObject json;
-
-  private HuggingFaceConfig(Path file) {
-    this.file = file;
-    this.json = parse(file);
-  }
+  private HuggingFaceConfig() {}
 
   /**
    * Reads the sizes of an encoder.
@@ -32,13 +24,29 @@ final class HuggingFaceConfig {
    *     architecture than a BERT encoder with erf-gelu
    */
   static BertConfig read(Path file) {
-    return new HuggingFaceConfig(file).config();
+    JsonFields json = JsonFields.read(file);
+    json.expect("model_type", "bert");
+    for (String[] only :
+        new String[][] {{"hidden_act", "gelu"}, {"position_embedding_type", "absolute"}}) {
+      if (json.has(only[0])) {
+        json.expect(only[0], only[1]);
+      }
+    }
+    return BertLayout.config(
+        file.toString(),
+        json.size("num_hidden_layers"),
+        json.size("hidden_size"),
+        json.size("num_attention_heads"),
+        json.size("intermediate_size"),
+        json.size("vocab_size"),
+        json.size("max_position_embeddings"),
+        json.has("type_vocab_size") ? json.size("type_vocab_size") : DEFAULT_TYPES,
+        json.has("layer_norm_eps") ? json.number("layer_norm_eps") : DEFAULT_EPSILON);
   }
 
   /** Returns whether a tokenizer's settings keep upper case. */
   static boolean isCased(Path file) {
-    JsonElement lower = parse(file).get("do_lower_case");
-    return lower != null && lower.equals(new JsonPrimitive(false));
+    return JsonFields.read(file).is("do_lower_case", new JsonPrimitive(false));
   }
 
   /**
@@ -74,70 +82,5 @@ final class HuggingFaceConfig {
       json.add("label2id", numbers);
     }
     AtomicFiles.write(file, new GsonBuilder().setPrettyPrinting().create().toJson(json) + "\n");
-  }
-
-  private static JsonObject parse(Path file) {
-    try {
-      return JsonParser.parseString(HuggingFaceDirectory.readText(file)).getAsJsonObject();
-    } catch (JsonParseException | IllegalStateException e) {
-      throw new BadInputException(file + " is malformed, expected a JSON object", e);
-    }
-  }
-
-  private BertConfig config() {
-    expect("model_type", "bert", null);
-    expect("hidden_act", "gelu", "gelu");
-    expect("position_embedding_type", "absolute", "absolute");
-    return BertLayout.config(
-        file.toString(),
-        size("num_hidden_layers", null),
-        size("hidden_size", null),
-        size("num_attention_heads", null),
-        size("intermediate_size", null),
-        size("vocab_size", null),
-        size("max_position_embeddings", null),
-        size("type_vocab_size", 2L),
-        json.has("layer_norm_eps") ? number("layer_norm_eps") : DEFAULT_EPSILON);
-  }
-
-  private void expect(String field, String expected, String otherwise) {
-    JsonElement value = json.get(field);
-    if (value == null && otherwise != null) {
-      return;
-    }
-    if (!new JsonPrimitive(expected).equals(value)) {
-      throw new BadInputException(
-          file + ": " + field + " is " + shown(value) + ", expected \"" + expected + "\"");
-    }
-  }
-
-  private long size(String field, Long otherwise) {
-    if (!json.has(field) && otherwise != null) {
-      return otherwise;
-    }
-    double value = number(field);
-    if (value != Math.rint(value) || value < 1 || value > Integer.MAX_VALUE) {
-      throw new BadInputException(
-          file + ": " + field + " is " + json.get(field) + ", expected a whole number above 0");
-    }
-    return (long) value;
-  }
-
-  private double number(String field) {
-    JsonElement value = json.get(field);
-    if (value == null || !value.isJsonPrimitive() || !value.getAsJsonPrimitive().isNumber()) {
-      throw new BadInputException(
-          file + ": " + field + " is " + shown(value) + ", expected a number");
-    }
-    try {
-      return value.getAsDouble();
-    } catch (NumberFormatException e) {
-      throw new BadInputException(
-          file + ": " + field + " is " + shown(value) + ", expected a number", e);
-    }
-  }
-
-  private static String shown(JsonElement value) {
-    return value == null ? "missing" : value.toString();
   }
 }

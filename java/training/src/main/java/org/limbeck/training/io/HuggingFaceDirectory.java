@@ -2,14 +2,12 @@
 package org.limbeck.training.io;
 
 import java.io.IOException;
-import java.nio.charset.MalformedInputException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
-import org.limbeck.formats.AtomicFiles;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.formats.SafetensorsFile;
 import org.limbeck.formats.SafetensorsWriter;
@@ -26,9 +24,6 @@ import org.limbeck.training.bert.PretrainedModel;
 public final class HuggingFaceDirectory {
   private static final String CONFIG = "config.json";
   private static final String WEIGHTS = "model.safetensors";
-  private static final String TOKENIZER = "tokenizer.json";
-  private static final String VOCABULARY = "vocab.txt";
-  private static final String TOKENIZER_CONFIG = "tokenizer_config.json";
   private static final String PREFIX = "bert.";
   private static final String CLASSIFIER = "classifier.weight";
 
@@ -51,7 +46,7 @@ public final class HuggingFaceDirectory {
           directory + " is no directory, expected one with " + CONFIG + " and " + WEIGHTS);
     }
     BertConfig config = HuggingFaceConfig.read(directory.resolve(CONFIG));
-    PretrainedModel.Vocabulary vocabulary = readVocabulary(directory, config);
+    PretrainedModel.Vocabulary vocabulary = VocabularyFiles.read(directory, config.vocabulary());
     Path weights = directory.resolve(WEIGHTS);
     Map<String, Matrix> tensors = new HashMap<>();
     try (SafetensorsFile file = SafetensorsFile.open(weights)) {
@@ -102,7 +97,7 @@ public final class HuggingFaceDirectory {
                     ? SafetensorsWriter.Entry.vector(matrix)
                     : SafetensorsWriter.Entry.of(matrix)));
     SafetensorsWriter.write(directory.resolve(WEIGHTS), entries, Map.of("format", "pt"));
-    writeVocabulary(directory, model.vocabulary());
+    VocabularyFiles.write(directory, model.vocabulary());
     Matrix classifier = tensors.get(CLASSIFIER);
     String architecture =
         classifier != null
@@ -125,60 +120,5 @@ public final class HuggingFaceDirectory {
     String name = stored.startsWith(PREFIX) ? stored.substring(PREFIX.length()) : stored;
     return name.replaceFirst("LayerNorm\\.gamma$", "LayerNorm.weight")
         .replaceFirst("LayerNorm\\.beta$", "LayerNorm.bias");
-  }
-
-  private static PretrainedModel.Vocabulary readVocabulary(Path directory, BertConfig config) {
-    Path json = directory.resolve(TOKENIZER);
-    if (Files.exists(json)) {
-      return new PretrainedModel.TokenizerJson(readText(json));
-    }
-    Path list = directory.resolve(VOCABULARY);
-    if (!Files.exists(list)) {
-      throw new BadInputException(
-          directory + " holds neither " + TOKENIZER + " nor " + VOCABULARY + ", expected one");
-    }
-    Path settings = directory.resolve(TOKENIZER_CONFIG);
-    if (Files.exists(settings) && HuggingFaceConfig.isCased(settings)) {
-      throw new BadInputException(
-          settings + " says do_lower_case false, expected a " + TOKENIZER + " for a cased model");
-    }
-    String text = readText(list);
-    long pieces = text.lines().count();
-    if (pieces > config.vocabulary()) {
-      throw new BadInputException(
-          list + " has " + pieces + " word pieces, expected at most " + config.vocabulary());
-    }
-    return new PretrainedModel.WordPieceList(text);
-  }
-
-  private static void writeVocabulary(Path directory, PretrainedModel.Vocabulary vocabulary) {
-    Path stale;
-    if (vocabulary instanceof PretrainedModel.TokenizerJson tokenizer) {
-      AtomicFiles.write(directory.resolve(TOKENIZER), tokenizer.json());
-      stale = directory.resolve(VOCABULARY);
-    } else if (vocabulary instanceof PretrainedModel.WordPieceList list) {
-      AtomicFiles.write(directory.resolve(VOCABULARY), list.text());
-      stale = directory.resolve(TOKENIZER);
-    } else {
-      throw new IllegalArgumentException(
-          "HuggingFaceDirectory.write: given a vocabulary " + vocabulary.getClass());
-    }
-    try {
-      // Another model's tokenizer in the same directory would be read instead.
-      Files.deleteIfExists(stale);
-    } catch (IOException e) {
-      throw BadInputException.writing(stale, e);
-    }
-  }
-
-  /** Reads a text file in UTF-8. */
-  static String readText(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (MalformedInputException e) {
-      throw new BadInputException(file + " is not text in UTF-8", e);
-    } catch (IOException e) {
-      throw BadInputException.reading(file, e);
-    }
   }
 }

@@ -24,9 +24,23 @@ public final class Parameter {
    * @param cols its columns
    */
   public Parameter(String name, Memory memory, long rows, long cols) {
+    this(name, memory.matrix(DType.F32, rows, cols), memory.matrix(DType.F32, rows, cols));
+  }
+
+  private Parameter(String name, Matrix value, Matrix gradient) {
     this.name = Objects.requireNonNull(name, "name");
-    this.value = memory.matrix(DType.F32, rows, cols);
-    this.gradient = memory.matrix(DType.F32, rows, cols);
+    this.value = Objects.requireNonNull(value, "value");
+    this.gradient = gradient;
+  }
+
+  /**
+   * Returns a tensor that is not trained, and has no gradient: one of a network that only predicts.
+   *
+   * @param name its name
+   * @param value its value, F32 [rows, cols]; never written
+   */
+  public static Parameter fixed(String name, Matrix value) {
+    return new Parameter(name, value, null);
   }
 
   /** Returns the name. */
@@ -39,8 +53,16 @@ public final class Parameter {
     return value;
   }
 
-  /** Returns the gradient of the loss, F32 [rows, cols]; layers add to it. */
+  /**
+   * Returns the gradient of the loss, F32 [rows, cols]; layers add to it.
+   *
+   * @throws IllegalStateException if the tensor is not trained
+   */
   public Matrix gradient() {
+    if (gradient == null) {
+      throw new IllegalStateException(
+          "Parameter.gradient: given " + this + ", which is fixed, expected one that is trained");
+    }
     return gradient;
   }
 

@@ -28,4 +28,15 @@ public record TokenBatch(
   public long rows() {
     return (long) batch * length;
   }
+
+  /**
+   * Returns the rows of the first position of each sequence, without a copy.
+   *
+   * @param x [B * S, D]
+   * @return a view of shape [B, D]
+   */
+  public Matrix firstPositions(Matrix x) {
+    return new Matrix(
+        x.buffer(), x.type(), x.offsetBytes(), batch, x.cols(), length * x.rowStride());
+  }
 }

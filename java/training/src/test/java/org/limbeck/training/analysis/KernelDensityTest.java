@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import org.junit.jupiter.api.Test;
+import org.limbeck.kernels.random.NormalVariates;
 
 /** Densities of samples whose bandwidth is worked out by hand, or whose density is known. */
 class KernelDensityTest {

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.random.NormalVariates;
 import org.limbeck.training.analysis.PowerIteration.Eigenvalue;
 
 /** Power iteration on maps whose eigenvalues are known. */
@@ -189,9 +190,11 @@ class PowerIterationTest {
   }
 
   @Test
-  void fillingABlockTakesConsecutiveVariates() {
-    Matrix matrix = memory.matrix(DType.F32, 2, 3);
-    NormalVariates.fill(3, 1, 5, matrix);
-    assertEquals((float) NormalVariates.at(3, 1, 9), matrix.getFloat(1, 1));
+  void fillingTakesConsecutiveVariatesOverTheBlocks() {
+    Matrix first = memory.matrix(DType.F32, 2, 3);
+    Matrix second = memory.matrix(DType.F32, 1, 2);
+    new BlockVector(List.of(first, second)).fillNormal(3, 1);
+    assertEquals((float) NormalVariates.at(3, 1, 4), first.getFloat(1, 1));
+    assertEquals((float) NormalVariates.at(3, 1, 7), second.getFloat(0, 1));
   }
 }

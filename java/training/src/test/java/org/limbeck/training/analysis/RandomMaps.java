@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.training.analysis;
 
+import java.util.List;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.random.NormalVariates;
 
 /** Inputs for the tests of this package. */
 final class RandomMaps {
@@ -12,7 +14,7 @@ final class RandomMaps {
   /** Returns a matrix of normal variates. */
   static Matrix normal(HostMemory memory, long seed, long rows, long cols) {
     Matrix matrix = memory.matrix(DType.F32, rows, cols);
-    NormalVariates.fill(seed, 0, 0, matrix);
+    new BlockVector(List.of(matrix)).fillNormal(seed, 0);
     return matrix;
   }
 

@@ -3,10 +3,10 @@ package org.limbeck.training.bert;
 
 import java.util.Arrays;
 import org.limbeck.kernels.memory.HostMemory;
+import org.limbeck.kernels.random.NormalVariates;
 import org.limbeck.kernels.random.Philox;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
-import org.limbeck.training.nn.RandomNormal;
 import org.limbeck.training.nn.Tensors;
 import org.limbeck.training.nn.TokenBatch;
 
@@ -65,7 +65,7 @@ public final class RandomBert {
       Tensors.upload(
           compute.memory(),
           parameter.value(),
-          i -> (float) ((scale ? 1 : 0) + deviation * RandomNormal.at(seed, s, i)));
+          i -> (float) ((scale ? 1 : 0) + deviation * NormalVariates.at(seed, s, i)));
     }
     network.refreshWeights();
   }

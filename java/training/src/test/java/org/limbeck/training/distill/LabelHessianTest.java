@@ -27,6 +27,7 @@ import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.random.NormalVariates;
 import org.limbeck.training.analysis.PowerIteration;
 import org.limbeck.training.analysis.PowerIteration.Eigenvalue;
 import org.limbeck.training.bert.BertClassifier;
@@ -36,7 +37,6 @@ import org.limbeck.training.bert.RandomBert;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
 import org.limbeck.training.nn.Pass;
-import org.limbeck.training.nn.RandomNormal;
 import org.limbeck.training.nn.Tensors;
 
 /**
@@ -176,7 +176,7 @@ class LabelHessianTest {
     List<Matrix> v = like(shapes);
     for (int i = 0; i < v.size(); i++) {
       int block = i;
-      Tensors.upload(host, v.get(i), k -> (float) (deviation * RandomNormal.at(seed, block, k)));
+      Tensors.upload(host, v.get(i), k -> (float) (deviation * NormalVariates.at(seed, block, k)));
     }
     return v;
   }

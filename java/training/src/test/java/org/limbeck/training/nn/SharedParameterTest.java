@@ -2,12 +2,15 @@
 package org.limbeck.training.nn;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.random.NormalVariates;
 
 class SharedParameterTest {
   private static final int WIDTH = 7;
@@ -20,8 +23,8 @@ class SharedParameterTest {
     Matrix y = compute.memory().matrix(DType.F32, ROWS, WIDTH);
     Matrix gradY = compute.memory().matrix(DType.F32, ROWS, WIDTH);
     Matrix gradBetween = compute.memory().matrix(DType.F32, ROWS, WIDTH);
-    RandomNormal.fill(compute.memory(), x, 1, 5, 0);
-    RandomNormal.fill(compute.memory(), gradY, 1, 5, 1);
+    Tensors.upload(compute.memory(), x, i -> (float) NormalVariates.at(5, 0, i));
+    Tensors.upload(compute.memory(), gradY, i -> (float) NormalVariates.at(5, 1, i));
     first.forward(x, between);
     second.forward(between, y);
     second.backwardParameters(between, gradY);
@@ -32,7 +35,8 @@ class SharedParameterTest {
   private static Parameter random(ParameterSet set, String name, long rows, Compute compute) {
     Parameter parameter = set.add(name, rows, WIDTH);
     // The same numbers for parameters of the same shape.
-    RandomNormal.fill(compute.memory(), parameter.value(), 0.5, 6, rows);
+    Tensors.upload(
+        compute.memory(), parameter.value(), i -> (float) (0.5 * NormalVariates.at(6, rows, i)));
     return parameter;
   }
 
@@ -79,6 +83,18 @@ class SharedParameterTest {
       ParameterSet set = new ParameterSet(compute.memory());
       set.add("w", 1, 2);
       assertThrows(IllegalArgumentException.class, () -> set.add("w", 1, 2));
+    }
+  }
+
+  @Test
+  void aFixedParameterHasNoGradient() {
+    try (Limbeck limbeck = Limbeck.open();
+        Compute compute = new Compute(limbeck)) {
+      Matrix value = compute.memory().matrix(DType.F32, ROWS, WIDTH);
+      Parameter fixed = Parameter.fixed("fixed", value);
+      assertSame(value, fixed.value());
+      Exception e = assertThrows(IllegalStateException.class, fixed::gradient);
+      assertTrue(e.getMessage().contains("fixed [5, 7]"), e.getMessage());
     }
   }
 }

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.bench;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.limbeck.bench.cases.Work;
+
+/**
+ * What the machine can do at most, measured in the same run: arithmetic, copies and reads, for each
+ * number of threads.
+ *
+ * <p>A roofline is the longer of the time that the operations take at the peak of their
+ * instructions and the time that the bytes take at the bandwidth of the level that holds the
+ * tensors.
+ */
+final class Ceilings {
+  static final String FMA_SHAPE = "registers";
+  static final String COPY = "copy";
+  static final String READ = "read";
+  static final String BACKEND = "vector";
+
+  /** The peer column of a ceiling: the machine itself. */
+  static final String MACHINE = "machine";
+
+  private static final int REPEATS = 15;
+
+  private final List<Row> rows = new ArrayList<>();
+
+  // By number of threads, then by instruction or by floats of a buffer: operations or bytes a ns.
+  private final Map<Integer, Map<Work.Arithmetic, Double>> arithmetic = new TreeMap<>();
+  private final Map<String, Map<Integer, TreeMap<Long, Double>>> bandwidth = new TreeMap<>();
+
+  /** Adds the median time of a peak. */
+  void addArithmetic(Work.Arithmetic instructions, int threads, double ops, double nanos) {
+    arithmetic
+        .computeIfAbsent(threads, n -> new EnumMap<>(Work.Arithmetic.class))
+        .put(instructions, ops / nanos);
+    Work work = new Work(instructions, ops, 0, 0);
+    add(FMA_SHAPE, instructions.label(), threads, nanos, work);
+  }
+
+  /** Adds the median time of a copy or a read. */
+  void addBandwidth(String mode, long floats, int threads, double bytes, double nanos) {
+    bandwidth
+        .computeIfAbsent(mode, m -> new TreeMap<>())
+        .computeIfAbsent(threads, n -> new TreeMap<>())
+        .put(floats, bytes / nanos);
+    Work work = new Work(Work.Arithmetic.FMA, 0, bytes, 0);
+    add(Long.toString(floats), mode, threads, nanos, work);
+  }
+
+  private void add(String shape, String mode, int threads, double nanos, Work work) {
+    rows.add(
+        Row.of(Row.CEILING, shape, mode, threads, BACKEND, nanos, work, nanos)
+            .beside(MACHINE, Machine.describe(), nanos, 1));
+  }
+
+  /** Returns the rows of the results file. */
+  List<Row> rows() {
+    return rows;
+  }
+
+  /**
+   * Measures what the vector unit and the memory do; the peaks of the native backend's dot products
+   * belong here, as further calls of {@link #addArithmetic}.
+   *
+   * @param threads the numbers of threads
+   * @param sizes the floats of the buffers, one size for each level of the memory
+   * @param once whether a single call each is enough, for a check
+   */
+  static Ceilings measure(List<Integer> threads, List<String> sizes, boolean once) {
+    Ceilings ceilings = new Ceilings();
+    for (int n : threads) {
+      boolean first = true;
+      for (String size : sizes) {
+        CeilingsBenchmark loops = new CeilingsBenchmark();
+        loops.threads = n;
+        loops.shape = Long.parseLong(size);
+        loops.warmUpMillis = once ? 0 : 300;
+        loops.open();
+        if (first) {
+          double nanos = median(loops::fma, once);
+          ceilings.addArithmetic(Work.Arithmetic.FMA, n, CeilingsBenchmark.fmaFlops(n), nanos);
+          first = false;
+        }
+        double copyBytes = CeilingsBenchmark.copyBytes(loops.shape);
+        ceilings.addBandwidth(COPY, loops.shape, n, copyBytes, median(loops::copy, once));
+        double readBytes = CeilingsBenchmark.readBytes(loops.shape);
+        ceilings.addBandwidth(READ, loops.shape, n, readBytes, median(loops::read, once));
+        loops.close();
+      }
+    }
+    return ceilings;
+  }
+
+  private static double median(Runnable loop, boolean once) {
+    if (!once) {
+      loop.run();
+      loop.run();
+    }
+    long[] nanos = new long[once ? 1 : REPEATS];
+    for (int i = 0; i < nanos.length; i++) {
+      long begin = System.nanoTime();
+      loop.run();
+      nanos[i] = System.nanoTime() - begin;
+    }
+    Arrays.sort(nanos);
+    return nanos[nanos.length / 2];
+  }
+
+  /**
+   * Returns the shortest time that a call can take.
+   *
+   * @param work what it does
+   * @param threads the number of threads
+   * @param residentBytes the bytes of its tensors, which decide the level of the memory
+   * @param cold whether they come from beyond all caches
+   */
+  double rooflineNanos(Work work, int threads, long residentBytes, boolean cold) {
+    TreeMap<Long, Double> levels = bandwidth.get(work.mostlyReads() ? READ : COPY).get(threads);
+    int level =
+        cold || residentBytes > Caches.LAST_LEVEL
+            ? 2
+            : residentBytes > Caches.SECOND_LEVEL * threads ? 1 : 0;
+    List<Double> rates = List.copyOf(levels.values());
+    // Counted from the largest: fewer sizes than levels leave the outer ones.
+    double rate = rates.get(Math.max(0, rates.size() - 3 + level));
+    double peak = arithmetic.get(threads).get(work.arithmetic());
+    return Math.max(work.flops() / peak, work.bytes() / rate);
+  }
+}

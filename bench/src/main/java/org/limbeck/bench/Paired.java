@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.bench;
+
+import java.util.Arrays;
+import java.util.stream.IntStream;
+
+/**
+ * What a paired run gave. Ours and the peer's alternate; a calibration loop runs between all of
+ * them, and a pair beside which it moved is discarded.
+ *
+ * @param nanos the median time of a call of ours
+ * @param peerNanos that of the peer's; NaN without a peer
+ * @param ratio the median of the ratios peer / ours; NaN without a peer
+ * @param spread half the interquartile range of the ratios, or of our times without a peer, as a
+ *     share of the median
+ * @param kept the pairs that count
+ * @param taken all pairs
+ */
+record Paired(double nanos, double peerNanos, double ratio, double spread, int kept, int taken) {
+  /** A pair beside which the calibration loop moved by more is discarded. */
+  static final double CALIBRATION_BOUND = 0.05;
+
+  /** Fewer pairs that count leave the measurement to chance. */
+  static final int FEWEST_PAIRS = 3;
+
+  private static final int MOST_PAIRS = 51;
+  private static final int USUAL_PAIRS = 5;
+
+  /** So many are taken, and no more, to find enough that count. */
+  private static final int PATIENCE = 15;
+
+  /** A shorter side of a pair is repeated: the clock and the change of code would count. */
+  private static final double SHORTEST_SIDE_NANOS = 1.5e6;
+
+  /**
+   * Measures.
+   *
+   * @param ours our call
+   * @param peer the peer's; null for none
+   * @param calibration a loop of fixed work on all threads
+   * @param millis about how long it may take; some pairs are taken in any case
+   * @param once whether to take one pair of one call each, for a check
+   */
+  static Paired run(Runnable ours, Runnable peer, Runnable calibration, int millis, boolean once) {
+    Runnable other = peer == null ? () -> {} : peer;
+    int ourCalls = once ? 1 : calls(ours);
+    int peerCalls = once || peer == null ? 1 : calls(other);
+    int most = once ? 1 : MOST_PAIRS;
+    double[] our = new double[most];
+    double[] their = new double[most];
+    double[] loops = new double[most + 1];
+    long end = System.nanoTime() + millis * 1_000_000L;
+    loops[0] = nanos(calibration, 1);
+    int taken = 0;
+    while (taken < most
+        && (taken < USUAL_PAIRS
+            || System.nanoTime() < end
+            || (taken < PATIENCE && undisturbed(loops, taken).length < FEWEST_PAIRS))) {
+      if (taken % 2 == 0) {
+        our[taken] = nanos(ours, ourCalls);
+        their[taken] = nanos(other, peerCalls);
+      } else {
+        their[taken] = nanos(other, peerCalls);
+        our[taken] = nanos(ours, ourCalls);
+      }
+      taken++;
+      loops[taken] = nanos(calibration, 1);
+    }
+    return summary(our, their, loops, taken, peer != null);
+  }
+
+  /** Summarises pairs; loop i ran before pair i, loop i + 1 after it. */
+  static Paired summary(double[] our, double[] their, double[] loops, int taken, boolean hasPeer) {
+    int[] still = undisturbed(loops, taken);
+    // Too few would be worse than disturbed ones; the count tells.
+    int[] used = still.length >= FEWEST_PAIRS ? still : IntStream.range(0, taken).toArray();
+    double[] ours = pick(our, used);
+    double[] ratios = new double[used.length];
+    for (int i = 0; i < used.length; i++) {
+      ratios[i] = hasPeer ? their[used[i]] / our[used[i]] : our[used[i]];
+    }
+    double middle = quantile(ratios, 0.5);
+    double spread = (quantile(ratios, 0.75) - quantile(ratios, 0.25)) / 2 / middle;
+    return new Paired(
+        quantile(ours, 0.5),
+        hasPeer ? quantile(pick(their, used), 0.5) : Double.NaN,
+        hasPeer ? middle : Double.NaN,
+        spread,
+        still.length,
+        taken);
+  }
+
+  private static int[] undisturbed(double[] loops, int taken) {
+    double usual = quantile(Arrays.copyOf(loops, taken + 1), 0.5);
+    return IntStream.range(0, taken)
+        .filter(i -> near(loops[i], usual) && near(loops[i + 1], usual))
+        .toArray();
+  }
+
+  private static boolean near(double loop, double usual) {
+    return Math.abs(loop / usual - 1) <= CALIBRATION_BOUND;
+  }
+
+  private static double[] pick(double[] values, int[] indices) {
+    return Arrays.stream(indices).mapToDouble(i -> values[i]).toArray();
+  }
+
+  private static double quantile(double[] values, double share) {
+    double[] sorted = values.clone();
+    Arrays.sort(sorted);
+    double at = share * (sorted.length - 1);
+    int low = (int) at;
+    int high = Math.min(low + 1, sorted.length - 1);
+    return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
+  }
+
+  /** How many calls make a side of a pair; the first call is not counted. */
+  private static int calls(Runnable work) {
+    work.run();
+    double first = nanos(work, 1);
+    if (first >= SHORTEST_SIDE_NANOS) {
+      return 1;
+    }
+    int trial = (int) Math.min(1000, Math.max(1, SHORTEST_SIDE_NANOS / first / 4));
+    return (int) Math.max(1, Math.ceil(SHORTEST_SIDE_NANOS / Math.max(1, nanos(work, trial))));
+  }
+
+  private static double nanos(Runnable work, int calls) {
+    long begin = System.nanoTime();
+    for (int i = 0; i < calls; i++) {
+      work.run();
+    }
+    return (double) (System.nanoTime() - begin) / calls;
+  }
+}

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.bench.cases;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.LongUnaryOperator;
+import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.memory.DType;
+import org.limbeck.kernels.memory.HostMemory;
+import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.random.Philox;
+
+/** Tensors of one stem, shape and mode with the call on them and what the call has to do. */
+public final class Case implements AutoCloseable {
+  /** Random values repeat after so many: a prime, so that no two rows are the same. */
+  private static final int PERIOD = 1_000_003;
+
+  /** What a tensor is to the call. */
+  private enum Role {
+    INPUT,
+    /** Read and written; a check begins from a copy. */
+    STATE,
+    OUTPUT,
+    /** Written before the call that is measured, or not compared. */
+    SCRATCH
+  }
+
+  /** Whether a call on some rows alone sees a part of a tensor. */
+  public enum Part {
+    /** The same rows. */
+    ROWS,
+    /** The columns of these numbers: a transposed operand. */
+    COLUMNS,
+    /** All of it. */
+    WHOLE
+  }
+
+  private record Tensor(Matrix matrix, Role role, Part part, double absolute, double relative) {
+    Tensor with(Matrix other) {
+      return new Tensor(other, role, part, absolute, relative);
+    }
+  }
+
+  /** Makes what is measured: kernels are selected once, and a call allocates nothing. */
+  @FunctionalInterface
+  public interface Call {
+    /**
+     * Selects kernels.
+     *
+     * @param limbeck the library
+     * @param tensors the tensors by name
+     * @return one call
+     */
+    Runnable bind(Limbeck limbeck, Case tensors);
+  }
+
+  private final String stem;
+  private final String shape;
+  private final String mode;
+  private final long[] size;
+  private final HostMemory memory;
+  private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+  private Call call;
+  private Work work;
+  private long rows;
+  private long resident;
+  private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+  private int stream;
+
+  Case(String stem, String mode, long[] size) {
+    this(stem, mode, size, new HostMemory());
+  }
+
+  private Case(String stem, String mode, long[] size, HostMemory memory) {
+    this.stem = stem;
+    this.mode = mode;
+    this.size = size.clone();
+    this.shape = Shapes.text(size);
+    this.memory = memory;
+  }
+
+  /** Adds a tensor of values between -range and range: never a denormal, which would be slow. */
+  Case random(String name, long rowCount, long cols, double range, Part part) {
+    return add(name, filled(rowCount, cols, range), Role.INPUT, part, 0, 0);
+  }
+
+  /** Adds a random tensor that a part sees whole. */
+  Case random(String name, long rowCount, long cols, double range) {
+    return random(name, rowCount, cols, range, Part.WHOLE);
+  }
+
+  /** Adds values that the call also writes. */
+  Case state(String name, long rowCount, long cols, double range, double absolute) {
+    return add(name, filled(rowCount, cols, range), Role.STATE, Part.WHOLE, absolute, 0);
+  }
+
+  /** Adds a vector of indices. */
+  Case indices(String name, long count, LongUnaryOperator index) {
+    Matrix vector = memory.vector(DType.I64, count);
+    for (long i = 0; i < count; i++) {
+      vector.setLong(0, i, index.applyAsLong(i));
+    }
+    return add(name, vector, Role.INPUT, Part.COLUMNS, 0, 0);
+  }
+
+  /** Adds an output and how far it may be from the reference's. */
+  Case output(String name, long rowCount, long cols, double absolute, Part part) {
+    return add(name, memory.matrix(DType.F32, rowCount, cols), Role.OUTPUT, part, absolute, 1e-5);
+  }
+
+  /** Adds the sum of a loss. */
+  Case loss() {
+    return add("loss", memory.matrix(DType.F64, 1, 1), Role.OUTPUT, Part.WHOLE, 1e-9, 2e-5);
+  }
+
+  /** Adds memory that is not compared. */
+  Case scratch(String name, long rowCount, long cols, Part part) {
+    return add(name, memory.matrix(DType.F32, rowCount, cols), Role.SCRATCH, part, 0, 0);
+  }
+
+  private Case add(
+      String name, Matrix matrix, Role role, Part part, double absolute, double relative) {
+    tensors.put(name, new Tensor(matrix, role, part, absolute, relative));
+    return this;
+  }
+
+  /** Sets what a call must do. */
+  Case work(Work value) {
+    work = value;
+    return this;
+  }
+
+  /** Adds memory that a call reads beside the tensors, such as the weights of a network. */
+  Case resident(long bytes) {
+    resident = bytes;
+    return this;
+  }
+
+  /** Keeps what a binding opened until the case is closed. */
+  <T extends AutoCloseable> T own(T opened) {
+    owned.push(opened);
+    return opened;
+  }
+
+  /** Says that rows do not depend on each other, so that some of them can be checked alone. */
+  Case rowsAlone(long count) {
+    rows = count;
+    return this;
+  }
+
+  /** Sets the call. */
+  Case call(Call value) {
+    call = value;
+    return this;
+  }
+
+  private Matrix filled(long rowCount, long cols, double range) {
+    Matrix m = memory.matrix(DType.F32, rowCount, cols);
+    float[] period = new float[(int) Math.min(PERIOD, rowCount * cols)];
+    for (int i = 0; i < period.length; i++) {
+      period[i] = (float) (Philox.word(7, stream, i / 4, i % 4) * 0x1p-31 * range);
+    }
+    stream++;
+    MemorySegment source = MemorySegment.ofArray(period);
+    long bytes = 4 * rowCount * cols;
+    for (long at = 0; at < bytes; at += source.byteSize()) {
+      MemorySegment.copy(source, 0, m.segment(), at, Math.min(source.byteSize(), bytes - at));
+    }
+    return m;
+  }
+
+  /** Returns the stem. */
+  public String stem() {
+    return stem;
+  }
+
+  /** Returns the shape, such as 512x30522. */
+  public String shape() {
+    return shape;
+  }
+
+  /** Returns a size of the shape. */
+  public long size(int index) {
+    return size[index];
+  }
+
+  /** Returns what is run of the stem. */
+  public String mode() {
+    return mode;
+  }
+
+  /** Returns what one call must do. */
+  public Work work() {
+    return work;
+  }
+
+  /** Returns a tensor. */
+  public Matrix of(String name) {
+    return tensors.get(name).matrix;
+  }
+
+  /** Returns the bytes that a call goes through. */
+  public long footprint() {
+    return resident
+        + tensors.values().stream()
+            .mapToLong(t -> t.matrix.elements() * t.matrix.type().bytes())
+            .sum();
+  }
+
+  /** Returns one call on these tensors. */
+  public Runnable bind(Limbeck limbeck) {
+    return call.bind(limbeck, this);
+  }
+
+  /** Returns the same inputs with other memory for all that is written; closed by itself. */
+  public Case twin() {
+    Case twin = new Case(stem, mode, size);
+    twin.call = call;
+    twin.work = work;
+    twin.rows = rows;
+    twin.resident = resident;
+    tensors.forEach((name, t) -> twin.tensors.put(name, t.with(twin.ownCopy(t.matrix, t.role))));
+    return twin;
+  }
+
+  private Matrix ownCopy(Matrix matrix, Role role) {
+    if (role == Role.INPUT) {
+      return matrix;
+    }
+    Matrix copy = memory.matrix(matrix.type(), matrix.rows(), matrix.cols());
+    if (role == Role.STATE) {
+      copy.copyFrom(matrix);
+    }
+    return copy;
+  }
+
+  /** Returns the number of rows that can be checked alone; 0 if they depend on each other. */
+  public long rows() {
+    return rows;
+  }
+
+  /** Returns views of some rows; what holds sums over rows is no longer compared. */
+  private Case part(long from, long to) {
+    Case part = new Case(stem, mode, size, memory);
+    part.call = call;
+    part.work = work;
+    tensors.forEach(
+        (name, t) -> {
+          Matrix m = t.matrix;
+          part.tensors.put(
+              name,
+              switch (t.part) {
+                case ROWS -> t.with(m.rows(from, to));
+                case COLUMNS -> t.with(m.columns(from, to));
+                case WHOLE ->
+                    t.role == Role.INPUT
+                        ? t
+                        : new Tensor(m, Role.SCRATCH, t.part, t.absolute, t.relative);
+              });
+        });
+    return part;
+  }
+
+  /**
+   * Compares results with the reference's, which are computed on the same inputs: all of them, or
+   * where a shape is large and rows are independent, some rows.
+   *
+   * @param limbeck what is measured; runs once
+   * @param reference the scalar backend
+   * @param all whether to compare everything
+   * @throws DifferenceException if a result is too far off
+   */
+  public void check(Limbeck limbeck, Limbeck reference, boolean all) {
+    try (Case got = twin()) {
+      got.bind(limbeck).run();
+      List<long[]> ranges = new ArrayList<>();
+      if (all) {
+        ranges.add(null);
+      } else if (rows > 0) {
+        ranges.add(new long[] {rows - 1, rows});
+        ranges.add(new long[] {rows / 2, rows / 2 + 1});
+      }
+      for (long[] range : ranges) {
+        try (Case want = range == null ? twin() : part(range[0], range[1]).twin()) {
+          want.bind(reference).run();
+          Case seen = range == null ? got : got.part(range[0], range[1]);
+          seen.compare(want, seen.tensors.keySet(), "the reference", 1);
+        }
+      }
+    }
+  }
+
+  /**
+   * Compares outputs.
+   *
+   * @param want what they should be
+   * @param names which to compare; what is no result is passed over
+   * @param whose whose results those are, for the message
+   * @param slack the factor of the tolerances
+   * @throws DifferenceException if one is too far off
+   */
+  public void compare(Case want, Set<String> names, String whose, double slack) {
+    tensors.forEach(
+        (name, t) -> {
+          if ((t.role == Role.OUTPUT || t.role == Role.STATE) && names.contains(name)) {
+            compare(name, t, want.of(name), whose, slack);
+          }
+        });
+  }
+
+  private void compare(String name, Tensor t, Matrix want, String whose, double slack) {
+    for (long r = 0; r < want.rows(); r++) {
+      for (long c = 0; c < want.cols(); c++) {
+        double g = number(t.matrix, r, c);
+        double w = number(want, r, c);
+        double allowed = slack * (t.absolute + t.relative * Math.abs(w));
+        if (!(Math.abs(g - w) <= allowed)) {
+          throw new DifferenceException(
+              String.format(
+                  Locale.ROOT,
+                  "%s %s %s: %s[%d, %d] is %s, %s gives %s, allowed is a difference of %.3g",
+                  stem,
+                  shape,
+                  mode,
+                  name,
+                  r,
+                  c,
+                  g,
+                  whose,
+                  w,
+                  allowed));
+        }
+      }
+    }
+  }
+
+  private static double number(Matrix m, long r, long c) {
+    return m.type() == DType.F64 ? m.getDouble(r, c) : m.getFloat(r, c);
+  }
+
+  /** Frees the memory of the tensors. */
+  @Override
+  public void close() {
+    try {
+      while (!owned.isEmpty()) {
+        owned.pop().close();
+      }
+    } catch (Exception e) {
+      throw new IllegalStateException("what a case opened could not be closed", e);
+    } finally {
+      memory.close();
+    }
+  }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.bench.peer;
+
+import java.util.Set;
+import org.limbeck.bench.cases.Case;
+
+/** A peer's counterpart of one case. */
+public interface PeerCall extends AutoCloseable {
+  /** Does the work once. */
+  void run();
+
+  /**
+   * Does the work once on the inputs as they were at first, and writes results over outputs and
+   * states of a case. It comes before any {@link #run}.
+   *
+   * @param results its tensors are written
+   * @return the names of those; none where the library draws random numbers of its own
+   */
+  Set<String> store(Case results);
+
+  /** Returns the implementation that the library chose for this call; empty if it does not tell. */
+  default String path() {
+    return "";
+  }
+
+  /** Frees its tensors. */
+  @Override
+  void close();
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.natives;
+
+import java.lang.foreign.MemorySegment;
+import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.memory.Workspace;
+import org.limbeck.kernels.op.GemmF32;
+import org.limbeck.kernels.op.Kernel;
+import org.limbeck.kernels.parallel.RangeBody;
+import org.limbeck.kernels.parallel.WorkerPool;
+import org.limbeck.natives.bindings.LimbeckH;
+
+/**
+ * gemm_f32 in C: {@code native/src/gemm_f32}. Threads share blocks of C; each packs what a block
+ * needs, so there are no more blocks than balance asks for. Blocks change no bit of a result.
+ */
+final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
+  /** The most columns of a block: the C code packs as many at a time. */
+  private static final long COLS = 384;
+
+  /** The most rows of a block, over which the packed columns are used. */
+  private static final long ROWS = 1536;
+
+  /** Blocks with as many rows or columns are not cut further: packing would weigh. */
+  private static final long SMALLEST = 192;
+
+  /** Blocks that each thread should have, so that none waits long for the others. */
+  private static final long BLOCKS_OF_THREAD = 4;
+
+  /** About how many flops pay for handing a chunk to a thread. */
+  private static final double CHUNK_FLOPS = 1 << 21;
+
+  /** Blocks begin at multiples of this many rows or columns: of all heights and widths of tiles. */
+  private static final long STEP = 96;
+
+  /** Products with at most as many rows or columns read the other operand once, unpacked. */
+  private static final long FEW = 8;
+
+  private static final RangeBody<NativeGemmF32, GemmF32.Arguments> BLOCKS = NativeGemmF32::blocks;
+
+  private final int tier;
+  private final int options;
+  private final GemmF32.Spec spec;
+
+  // The call in progress.
+  private long scratchBytes;
+  private long rowsOfBlock;
+  private long colsOfBlock;
+  private long blocksDown;
+  private long blocksOfMatrix;
+
+  NativeGemmF32(Tier tier, GemmF32.Spec spec) {
+    this.tier = tier.bits();
+    this.spec = spec;
+    options =
+        (spec.transA() ? LimbeckH.LB_GEMM_TRANS_A() : 0)
+            | (spec.transB() ? LimbeckH.LB_GEMM_TRANS_B() : 0)
+            | epilogue(spec.epilogue());
+  }
+
+  private static int epilogue(GemmF32.Epilogue epilogue) {
+    return switch (epilogue) {
+      case NONE -> 0;
+      case BIAS -> LimbeckH.LB_GEMM_BIAS();
+      case BIAS_GELU -> LimbeckH.LB_GEMM_BIAS_GELU();
+      case BIAS_RELU -> LimbeckH.LB_GEMM_BIAS_RELU();
+    };
+  }
+
+  @Override
+  public void run(GemmF32.Arguments args, WorkerPool pool) {
+    long m = args.m();
+    long n = args.n();
+    long k = args.k(spec);
+    double depth = 2.0 * Math.max(1, k);
+    if (m <= FEW) {
+      rowsOfBlock = m;
+      colsOfBlock = chunk(n, CHUNK_FLOPS / depth / m);
+    } else if (n <= FEW) {
+      colsOfBlock = n;
+      rowsOfBlock = chunk(m, CHUNK_FLOPS / depth / n);
+    } else {
+      cut(m, n, args.batch().count(), pool.threads());
+    }
+    blocksDown = ceilDiv(m, rowsOfBlock);
+    blocksOfMatrix = blocksDown * ceilDiv(n, colsOfBlock);
+    scratchBytes = LimbeckH.lb_gemm_f32_scratch(tier, k);
+    double blockFlops = depth * rowsOfBlock * colsOfBlock;
+    long together = (long) Math.max(1, Math.ceil(CHUNK_FLOPS / blockFlops));
+    pool.forRange(args.batch().count() * blocksOfMatrix, together, this, args, BLOCKS);
+  }
+
+  /** Chooses blocks that are large, and where there are several threads enough for all. */
+  private void cut(long m, long n, long matrices, int threads) {
+    rowsOfBlock = part(m, ROWS);
+    colsOfBlock = part(n, COLS);
+    long enough = threads == 1 ? 1 : BLOCKS_OF_THREAD * threads;
+    // Columns first: rows that are copied twice cost less than columns that are packed twice.
+    if (matrices * ceilDiv(m, rowsOfBlock) * ceilDiv(n, colsOfBlock) < enough) {
+      colsOfBlock = part(n, SMALLEST);
+    }
+    long wanted = ceilDiv(enough, matrices * ceilDiv(n, colsOfBlock));
+    if (ceilDiv(m, rowsOfBlock) < wanted) {
+      rowsOfBlock = part(m, Math.max(SMALLEST, ceilDiv(m, wanted)));
+    }
+  }
+
+  /** Returns how many of the elements of a line make a chunk, in whole cache lines. */
+  private static long chunk(long length, double enough) {
+    return Math.min(length, ceilDiv((long) Math.ceil(enough), 256) * 256);
+  }
+
+  /** Returns the length of equal parts of at most a limit, in whole steps. */
+  private static long part(long length, long limit) {
+    long parts = ceilDiv(length, limit);
+    return Math.min(length, ceilDiv(ceilDiv(length, parts), STEP) * STEP);
+  }
+
+  private static long ceilDiv(long a, long b) {
+    return (a + b - 1) / b;
+  }
+
+  private void blocks(GemmF32.Arguments args, Workspace workspace, long from, long to) {
+    MemorySegment scratch = workspace.reserve(scratchBytes);
+    GemmF32.Batch batch = args.batch();
+    for (long index = from; index < to; index++) {
+      long matrix = index / blocksOfMatrix;
+      long block = index % blocksOfMatrix;
+      long row = block % blocksDown * rowsOfBlock;
+      long col = block / blocksDown * colsOfBlock;
+      try {
+        int status =
+            (int)
+                LimbeckH.lb_gemm_f32$handle()
+                    .invokeExact(
+                        tier,
+                        options,
+                        args.m(),
+                        args.n(),
+                        args.k(spec),
+                        spec.alpha(),
+                        pointer(args.a(), batch.offsetA(matrix)),
+                        args.a().rowStride(),
+                        pointer(args.b(), batch.offsetB(matrix)),
+                        args.b().rowStride(),
+                        spec.beta(),
+                        pointer(args.c(), batch.offsetC(matrix)),
+                        args.c().rowStride(),
+                        Native.optional(args.bias()),
+                        row,
+                        Math.min(args.m(), row + rowsOfBlock),
+                        col,
+                        Math.min(args.n(), col + colsOfBlock),
+                        scratch);
+        Native.check(status, GemmF32.OP);
+      } catch (Throwable e) {
+        throw Native.unexpected(e);
+      }
+    }
+  }
+
+  private static MemorySegment pointer(Matrix m, long elements) {
+    return m.segment().asSlice(m.offsetBytes() + elements * Float.BYTES);
+  }
+}

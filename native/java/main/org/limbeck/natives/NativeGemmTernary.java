@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.natives;
+
+import java.lang.foreign.MemorySegment;
+import org.limbeck.kernels.memory.Workspace;
+import org.limbeck.kernels.op.GemmTernary;
+import org.limbeck.kernels.op.GemmTernary.Activations;
+import org.limbeck.kernels.op.GemmTernary.Arguments;
+import org.limbeck.kernels.op.Kernel;
+import org.limbeck.kernels.packed.PackedTernary;
+import org.limbeck.kernels.parallel.RangeBody;
+import org.limbeck.kernels.parallel.WorkerPool;
+import org.limbeck.natives.bindings.LimbeckH;
+
+/**
+ * gemm_ternary in C: {@code native/src/gemm_ternary}. Blocks of y are split over threads; int8
+ * activations are quantized first, all rows of a slab by all threads.
+ */
+final class NativeGemmTernary implements Kernel<Arguments> {
+  /** Rows of a block at most: as many as tiles of several heights divide. */
+  private static final long BLOCK_ROWS = 60;
+
+  /** Bytes of weights of a block: for one row of activations, and for many. */
+  private static final long STREAMED_BYTES = 1 << 17;
+
+  private static final long SHARED_BYTES = 1 << 15;
+
+  /** Columns of a block are a multiple of this: whole tiles. */
+  private static final long TILE_COLS = 8;
+
+  /** About how many products pay for handing a block to a thread. */
+  private static final long BLOCK_PRODUCTS = 1 << 21;
+
+  /** Bytes of quantized activations at a time. */
+  private static final long SLAB_BYTES = 1 << 23;
+
+  private static final long QUANTIZED_HEAD = 64;
+
+  private static final RangeBody<NativeGemmTernary, Arguments> QUANTIZE =
+      NativeGemmTernary::quantize;
+  private static final RangeBody<NativeGemmTernary, Arguments> BLOCKS = NativeGemmTernary::blocks;
+
+  private final int tier;
+  private final boolean quantizes;
+
+  // The slab in progress.
+  private MemorySegment quantized;
+  private long slabFrom;
+  private long slabRows;
+  private long blockRows;
+  private long blockCols;
+  private long colBlocks;
+
+  NativeGemmTernary(Tier tier, GemmTernary.Spec spec) {
+    this.tier = tier.bits();
+    this.quantizes = spec.activations() == Activations.I8_ROW;
+  }
+
+  @Override
+  public void run(Arguments args, WorkerPool pool) {
+    long quantizedRow = QUANTIZED_HEAD + PackedTernary.rowBytes(args.k()) * 4;
+    long most = quantizes ? Native.roundUp(SLAB_BYTES / quantizedRow + 1, BLOCK_ROWS) : args.m();
+    for (slabFrom = 0; slabFrom < args.m(); slabFrom += most) {
+      slabRows = Math.min(most, args.m() - slabFrom);
+      if (quantizes) {
+        quantized = pool.shared().reserve(slabRows * quantizedRow);
+        pool.forRange(slabRows, Native.rowsPerChunk(args.k()), this, args, QUANTIZE);
+      }
+      long rowBlocks = divide(args);
+      pool.forRange(rowBlocks * colBlocks, 1, this, args, BLOCKS);
+    }
+  }
+
+  /** Chooses the size of blocks, and returns how many of them are below each other. */
+  private long divide(Arguments args) {
+    long rowBytes = Math.max(PackedTernary.BLOCK_BYTES, PackedTernary.rowBytes(args.k()));
+    long bytes = Math.max(SHARED_BYTES, STREAMED_BYTES / slabRows);
+    blockCols = Native.roundUp(Math.max(1, bytes / rowBytes), TILE_COLS);
+    colBlocks = (args.n() + blockCols - 1) / blockCols;
+    long products = Math.max(1, args.k()) * Math.max(1, Math.min(args.n(), blockCols));
+    long rows = Math.max(BLOCK_ROWS, BLOCK_PRODUCTS / products);
+    long rowBlocks = (slabRows + rows - 1) / rows;
+    // Blocks of equal height rather than a low last one, for the sake of balance.
+    blockRows = (slabRows + rowBlocks - 1) / rowBlocks;
+    return rowBlocks;
+  }
+
+  private void quantize(Arguments a, Workspace scratch, long from, long to) {
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_gemm_ternary_quantize$handle()
+                  .invokeExact(
+                      tier,
+                      Native.pointer(a.x(), slabFrom),
+                      a.x().rowStride(),
+                      quantized,
+                      from,
+                      to,
+                      a.k());
+      Native.check(status, GemmTernary.OP);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
+  }
+
+  private void blocks(Arguments a, Workspace scratch, long from, long to) {
+    for (long index = from; index < to; index++) {
+      long row = index / colBlocks * blockRows;
+      long col = index % colBlocks * blockCols;
+      long rowEnd = Math.min(slabRows, row + blockRows);
+      long colEnd = Math.min(a.n(), col + blockCols);
+      int status =
+          quantizes ? integers(a, row, rowEnd, col, colEnd) : floats(a, row, rowEnd, col, colEnd);
+      Native.check(status, GemmTernary.OP);
+    }
+  }
+
+  private static long scaleStep(Arguments a) {
+    return a.scale().cols() == 1 ? 0 : 1;
+  }
+
+  private int floats(Arguments a, long row, long rowEnd, long col, long colEnd) {
+    try {
+      return (int)
+          LimbeckH.lb_gemm_ternary_f32$handle()
+              .invokeExact(
+                  tier,
+                  Native.pointer(a.x()),
+                  a.x().rowStride(),
+                  Native.pointer(a.weights().bytes()),
+                  Native.pointer(a.scale()),
+                  scaleStep(a),
+                  Native.optional(a.bias()),
+                  Native.pointer(a.y()),
+                  a.y().rowStride(),
+                  row,
+                  rowEnd,
+                  col,
+                  colEnd,
+                  a.k());
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
+  }
+
+  private int integers(Arguments a, long row, long rowEnd, long col, long colEnd) {
+    try {
+      return (int)
+          LimbeckH.lb_gemm_ternary_i8$handle()
+              .invokeExact(
+                  tier,
+                  quantized,
+                  Native.pointer(a.weights().bytes()),
+                  Native.pointer(a.scale()),
+                  scaleStep(a),
+                  Native.optional(a.bias()),
+                  Native.pointer(a.y(), slabFrom),
+                  a.y().rowStride(),
+                  Native.optional(a.acc(), slabFrom, 0),
+                  Native.stride(a.acc()),
+                  row,
+                  rowEnd,
+                  col,
+                  colEnd,
+                  a.k());
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
+  }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.natives;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.limbeck.kernels.backend.Support;
+import org.limbeck.kernels.memory.Workspace;
+import org.limbeck.kernels.op.Kernel;
+import org.limbeck.kernels.op.SoftmaxKl;
+import org.limbeck.kernels.op.SoftmaxKl.Arguments;
+import org.limbeck.kernels.op.SoftmaxKl.Mode;
+import org.limbeck.kernels.op.SoftmaxKl.Spec;
+import org.limbeck.kernels.op.SoftmaxKl.Teacher;
+import org.limbeck.kernels.parallel.RangeBody;
+import org.limbeck.kernels.parallel.WorkerPool;
+import org.limbeck.natives.bindings.LimbeckH;
+
+/**
+ * softmax_kl in C: {@code native/src/softmax_kl}. Rows are split over threads; their losses are
+ * added up in the order of the rows.
+ */
+final class NativeSoftmaxKl implements Kernel<Arguments> {
+  private static final RangeBody<NativeSoftmaxKl, Arguments> ROWS = NativeSoftmaxKl::rows;
+
+  private final int tier;
+  private final Spec spec;
+  private final int mode;
+  private final double weight;
+
+  // Of the call in progress.
+  private double factor;
+  private long scratchBytes;
+  private MemorySegment losses;
+
+  private NativeSoftmaxKl(Tier tier, Spec spec) {
+    this.tier = tier.bits();
+    this.spec = spec;
+    this.mode = mode(spec.mode());
+    this.weight = weight(spec);
+  }
+
+  static Support<Arguments> support(Tier tier, Spec spec) {
+    if (spec.teacher() != Teacher.DENSE) {
+      return new Support.No<>("has no kernel for top-k teachers");
+    }
+    if (spec.softCap() != 0) {
+      return new Support.No<>("has no soft cap of logits");
+    }
+    return new Support.Yes<>(new NativeSoftmaxKl(tier, spec));
+  }
+
+  private static int mode(Mode mode) {
+    return switch (mode) {
+      case FORWARD_KL -> LimbeckH.LB_SOFTMAX_KL_FORWARD_KL();
+      case REVERSE_KL -> LimbeckH.LB_SOFTMAX_KL_REVERSE_KL();
+      case SYMMETRIC_KL -> LimbeckH.LB_SOFTMAX_KL_SYMMETRIC_KL();
+      case JS -> LimbeckH.LB_SOFTMAX_KL_JS();
+      case SKEW_FORWARD_KL -> LimbeckH.LB_SOFTMAX_KL_SKEW_FORWARD_KL();
+      case SKEW_REVERSE_KL -> LimbeckH.LB_SOFTMAX_KL_SKEW_REVERSE_KL();
+      case SOFT_CE -> LimbeckH.LB_SOFTMAX_KL_SOFT_CE();
+      case TOTAL_VARIATION -> LimbeckH.LB_SOFTMAX_KL_TOTAL_VARIATION();
+      case LOGIT_MSE -> LimbeckH.LB_SOFTMAX_KL_LOGIT_MSE();
+    };
+  }
+
+  /** Returns the weight of the teacher's row in the mixture that a mode compares with. */
+  private static double weight(Spec spec) {
+    return switch (spec.mode()) {
+      case JS -> spec.beta();
+      case SKEW_REVERSE_KL -> 1 - spec.alpha();
+      default -> spec.alpha();
+    };
+  }
+
+  @Override
+  public void run(Arguments a, WorkerPool pool) {
+    long rows = a.student().rows();
+    factor = spec.normaliser().factor(rows, a.rowWeight());
+    scratchBytes = LimbeckH.lb_softmax_kl_scratch(a.student().cols());
+    losses = pool.shared().reserve(rows * Double.BYTES);
+    pool.forRange(rows, rowsPerChunk(rows, a.student().cols()), this, a, ROWS);
+    if (a.loss() != null) {
+      double sum = 0;
+      for (long r = 0; r < rows; r++) {
+        sum += losses.get(ValueLayout.JAVA_DOUBLE, r * Double.BYTES);
+      }
+      a.loss().setDouble(0, 0, factor == 0 ? 0 : sum * factor);
+    }
+    losses = null;
+  }
+
+  /** Of long rows several: while one is worked on, the library fetches the next of the chunk. */
+  private static long rowsPerChunk(long rows, long cols) {
+    return Math.max(Native.rowsPerChunk(cols), Math.min(8, rows / 64));
+  }
+
+  private void rows(Arguments a, Workspace scratch, long from, long to) {
+    try {
+      int status =
+          (int)
+              LimbeckH.lb_softmax_kl$handle()
+                  .invokeExact(
+                      tier,
+                      mode,
+                      spec.temperature(),
+                      spec.teacherTemperature(),
+                      weight,
+                      spec.softWeight(),
+                      spec.scale(),
+                      spec.hardWeight(),
+                      spec.labelSmoothing(),
+                      factor,
+                      Native.pointer(a.student()),
+                      a.student().rowStride(),
+                      Native.pointer(a.teacher()),
+                      a.teacher().rowStride(),
+                      Native.optional(a.rowWeight()),
+                      Native.optional(a.columnMask()),
+                      Native.optional(a.labels()),
+                      spec.ignoreIndex(),
+                      Native.optional(a.gradStudent()),
+                      Native.stride(a.gradStudent()),
+                      Native.optional(a.gradTeacher()),
+                      Native.stride(a.gradTeacher()),
+                      Native.optional(a.rowLoss()),
+                      losses,
+                      scratch.reserve(scratchBytes),
+                      from,
+                      to,
+                      a.student().cols());
+      Native.check(status, SoftmaxKl.OP);
+    } catch (Throwable e) {
+      throw Native.unexpected(e);
+    }
+  }
+}

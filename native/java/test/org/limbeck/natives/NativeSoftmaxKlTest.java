@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.natives;
+
+import org.limbeck.vectors.contract.SoftmaxKlContract;
+
+/** Softmax divergences on the native backend. */
+class NativeSoftmaxKlTest extends SoftmaxKlContract {
+  NativeSoftmaxKlTest() {
+    super("native");
+  }
+}

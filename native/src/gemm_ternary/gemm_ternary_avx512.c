@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "../arch.h"
+
+#if LB_X86
+#include "../simd/simd_avx512.h"
+/* After the vector layer. */
+#include "gemm_ternary_body.h"
+#include "gemm_ternary_i8.h"
+#endif
