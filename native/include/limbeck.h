@@ -51,7 +51,6 @@ extern "C" {
 /* Status codes. */
 #define LB_OK 0
 #define LB_BAD_SIZE 1 /* a size is negative, or a range is not inside its matrix */
-#define LB_BAD_OPTION 2 /* an option has no such value */
 #define LB_BAD_OPTION 2 /* an option has a value that the function does not know */
 
 /* The forms of gelu. */
@@ -64,7 +63,7 @@ LB_API int32_t lb_abi(void);
 /* Returns the best tier of this processor and operating system: a level, and the bits of features. */
 LB_API int32_t lb_best_tier(void);
 
-/* Options of lb_gemm_f32, to be added; at most one of the last three. */
+/* Options of products, to be added; at most one of the last three. */
 #define LB_GEMM_TRANS_A 1 /* A is stored as [k, m] */
 #define LB_GEMM_TRANS_B 2 /* B is stored as [n, k] */
 #define LB_GEMM_BIAS 4
@@ -321,13 +320,6 @@ LB_API int32_t lb_layer_norm_parameters(int32_t tier, const float *LB_RESTRICT s
  */
 #define LB_GEMM_ROWS 12
 #define LB_GEMM_COLS 32
-
-/* Options of products, to be added; at most one of the last three. */
-#define LB_GEMM_TRANS_A 1 /* A is stored as [k, m] */
-#define LB_GEMM_TRANS_B 2 /* B is stored as [n, k] */
-#define LB_GEMM_BIAS 4
-#define LB_GEMM_BIAS_GELU 8 /* the erf form */
-#define LB_GEMM_BIAS_RELU 16
 
 /* Returns how many elements of a sum of lb_gemm_bf16 a packed word holds. */
 LB_API int64_t lb_gemm_bf16_per_word(int32_t tier);

@@ -2,15 +2,12 @@
 package org.limbeck.natives;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Workspace;
-import org.limbeck.kernels.op.AttentionKl;
 import org.limbeck.kernels.op.AttentionKl.Arguments;
 import org.limbeck.kernels.op.AttentionKl.Spec;
 import org.limbeck.kernels.op.AttentionShape;
 import org.limbeck.kernels.op.Kernel;
-import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
@@ -27,7 +24,39 @@ final class NativeAttentionKl implements Kernel<Arguments> {
   // Scratch holds four rows of floats, each rounded up to this many.
   private static final long ROW_MULTIPLE = 16;
 
-  private static final RangeBody<NativeAttentionKl, Arguments> ROWS = NativeAttentionKl::rows;
+  private static final LibraryCall<NativeAttentionKl, Arguments> ROWS =
+      new LibraryCall<>("lb_attention_kl") {
+        @Override
+        int call(NativeAttentionKl kernel, Arguments a, Workspace scratch, long from, long to)
+            throws Throwable {
+          AttentionShape shape = a.shape();
+          long row = Math.ceilDiv(shape.keys(), ROW_MULTIPLE) * ROW_MULTIPLE * Float.BYTES;
+          return (int)
+              LimbeckH.lb_attention_kl$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      Native.pointer(a.studentScores()),
+                      a.studentScores().rowStride(),
+                      Native.pointer(a.teacherScores()),
+                      a.teacherScores().rowStride(),
+                      Native.optional(a.lengths()),
+                      Native.optional(a.mask()),
+                      Native.stride(a.mask()),
+                      Native.optional(a.gradStudentScores()),
+                      Native.stride(a.gradStudentScores()),
+                      kernel.losses,
+                      scratch.reserve(4 * row),
+                      from,
+                      to,
+                      shape.heads(),
+                      shape.queries(),
+                      shape.keys(),
+                      kernel.spec.causal() ? 1 : 0,
+                      kernel.spec.temperature(),
+                      kernel.spec.clamp(),
+                      kernel.factor);
+        }
+      };
 
   private final int tier;
   private final Spec spec;
@@ -61,7 +90,8 @@ final class NativeAttentionKl implements Kernel<Arguments> {
       factor *= spec.temperature() * spec.temperature();
     }
     losses = pool.shared().reserve(shape.rows() * Double.BYTES);
-    pool.forRange(shape.rows(), Native.rowsPerChunk(shape.keys()), this, a, ROWS);
+    pool.forRange(
+        a.studentScores().rows(), Native.rowsPerChunk(a.studentScores().cols()), this, a, ROWS);
     if (a.loss() != null) {
       a.loss().setDouble(0, 0, combine(a) * factor);
     }
@@ -74,45 +104,13 @@ final class NativeAttentionKl implements Kernel<Arguments> {
     double total = 0;
     long at = 0;
     for (long b = 0; b < shape.batch(); b++) {
-      long realQueries =
-          a.lengths() != null && square ? a.lengths().getInt(0, b) : shape.queries();
+      long realQueries = a.lengths() != null && square ? a.lengths().getInt(0, b) : shape.queries();
       for (long h = 0; h < shape.heads(); h++) {
-        double sum = 0;
-        for (long i = 0; i < shape.queries(); i++, at += Double.BYTES) {
-          sum += losses.get(ValueLayout.JAVA_DOUBLE, at);
-        }
+        double sum = Native.sum(losses, at, shape.queries());
         total += realQueries == 0 ? 0 : sum / realQueries;
+        at += shape.queries();
       }
     }
     return total;
-  }
-
-  private void rows(Arguments a, Workspace scratch, long from, long to) {
-    AttentionShape shape = a.shape();
-    long row = Math.ceilDiv(shape.keys(), ROW_MULTIPLE) * ROW_MULTIPLE * Float.BYTES;
-    int status =
-        LimbeckH.lb_attention_kl(
-            tier,
-            Native.pointer(a.studentScores()),
-            a.studentScores().rowStride(),
-            Native.pointer(a.teacherScores()),
-            a.teacherScores().rowStride(),
-            Native.optional(a.lengths()),
-            Native.optional(a.mask()),
-            Native.stride(a.mask()),
-            Native.optional(a.gradStudentScores()),
-            Native.stride(a.gradStudentScores()),
-            losses,
-            scratch.reserve(4 * row),
-            from,
-            to,
-            shape.heads(),
-            shape.queries(),
-            shape.keys(),
-            spec.causal() ? 1 : 0,
-            spec.temperature(),
-            spec.clamp(),
-            factor);
-    Native.check(status, AttentionKl.OP);
   }
 }

@@ -1,24 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.natives;
 
-import org.limbeck.kernels.memory.Matrix;
+import java.lang.foreign.MemorySegment;
+import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.Dropout;
 import org.limbeck.kernels.op.Kernel;
-import org.limbeck.kernels.op.Op;
-import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
 /** dropout in C: {@code native/src/dropout}. Rows are split over threads. */
 final class NativeDropout {
-  private static final RangeBody<NativeDropout, Dropout.Forward> FORWARD =
-      (kernel, a, scratch, from, to) ->
-          kernel.rows(
-              Dropout.FORWARD, a.x(), a.residual(), a.y(), a.seed(), a.stream(), from, to);
-  private static final RangeBody<NativeDropout, Dropout.Backward> BACKWARD =
-      (kernel, a, scratch, from, to) ->
-          kernel.rows(
-              Dropout.BACKWARD, a.gradY(), null, a.gradX(), a.seed(), a.stream(), from, to);
+  private static final String FUNCTION = "lb_dropout";
+
+  private static final LibraryCall<NativeDropout, Dropout.Forward> FORWARD =
+      new LibraryCall<>(FUNCTION) {
+        @Override
+        int call(NativeDropout kernel, Dropout.Forward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_dropout$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      Native.pointer(a.x()),
+                      a.x().rowStride(),
+                      Native.optional(a.residual()),
+                      Native.stride(a.residual()),
+                      Native.pointer(a.y()),
+                      a.y().rowStride(),
+                      from,
+                      to,
+                      a.x().cols(),
+                      a.seed(),
+                      a.stream(),
+                      kernel.threshold,
+                      kernel.scale);
+        }
+      };
+  private static final LibraryCall<NativeDropout, Dropout.Backward> BACKWARD =
+      new LibraryCall<>(FUNCTION) {
+        @Override
+        int call(NativeDropout kernel, Dropout.Backward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_dropout$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      Native.pointer(a.gradY()),
+                      a.gradY().rowStride(),
+                      MemorySegment.NULL,
+                      0L,
+                      Native.pointer(a.gradX()),
+                      a.gradX().rowStride(),
+                      from,
+                      to,
+                      a.gradY().cols(),
+                      a.seed(),
+                      a.stream(),
+                      kernel.threshold,
+                      kernel.scale);
+        }
+      };
 
   private final int tier;
   private final int threshold;
@@ -44,33 +85,5 @@ final class NativeDropout {
 
   private void run(Dropout.Backward a, WorkerPool pool) {
     pool.forRange(a.gradY().rows(), Native.rowsPerChunk(a.gradY().cols()), this, a, BACKWARD);
-  }
-
-  private void rows(
-      Op<?, ?> op,
-      Matrix in,
-      Matrix residual,
-      Matrix out,
-      long seed,
-      long stream,
-      long from,
-      long to) {
-    int status =
-        LimbeckH.lb_dropout(
-            tier,
-            Native.pointer(in),
-            in.rowStride(),
-            Native.optional(residual),
-            Native.stride(residual),
-            Native.pointer(out),
-            out.rowStride(),
-            from,
-            to,
-            in.cols(),
-            seed,
-            stream,
-            threshold,
-            scale);
-    Native.check(status, op);
   }
 }

@@ -4,7 +4,6 @@ package org.limbeck.natives;
 import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.Embedding;
 import org.limbeck.kernels.op.Kernel;
-import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
@@ -16,10 +15,48 @@ final class NativeEmbedding {
   /** Columns a thread takes at a time: eight cache lines of each row, enough to stream. */
   private static final long COLUMNS = 128;
 
-  private static final RangeBody<NativeEmbedding, Embedding.Forward> FORWARD =
-      NativeEmbedding::positions;
-  private static final RangeBody<NativeEmbedding, Embedding.Backward> BACKWARD =
-      NativeEmbedding::columns;
+  private static final LibraryCall<NativeEmbedding, Embedding.Forward> FORWARD =
+      new LibraryCall<>("lb_embedding_forward") {
+        @Override
+        int call(NativeEmbedding kernel, Embedding.Forward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_embedding_forward$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      Native.pointer(a.table()),
+                      a.table().rowStride(),
+                      Native.pointer(a.ids()),
+                      Native.pointer(a.y()),
+                      a.y().rowStride(),
+                      from,
+                      to,
+                      a.y().cols(),
+                      kernel.spec.scale());
+        }
+      };
+  private static final LibraryCall<NativeEmbedding, Embedding.Backward> BACKWARD =
+      new LibraryCall<>("lb_embedding_backward") {
+        @Override
+        int call(
+            NativeEmbedding kernel, Embedding.Backward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_embedding_backward$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      Native.pointer(a.ids()),
+                      a.ids().cols(),
+                      Native.pointer(a.gradY()),
+                      a.gradY().rowStride(),
+                      Native.pointer(a.gradTable()),
+                      a.gradTable().rowStride(),
+                      from,
+                      to,
+                      kernel.spec.scale(),
+                      kernel.spec.paddingIndex());
+        }
+      };
 
   private final int tier;
   private final Embedding.Spec spec;
@@ -46,38 +83,5 @@ final class NativeEmbedding {
     long width = a.gradY().cols();
     long columns = Native.rowsPerChunk(a.ids().cols()) >= width ? width : COLUMNS;
     pool.forRange(width, columns, this, a, BACKWARD);
-  }
-
-  private void positions(Embedding.Forward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_embedding_forward(
-            tier,
-            Native.pointer(a.table()),
-            a.table().rowStride(),
-            Native.pointer(a.ids()),
-            Native.pointer(a.y()),
-            a.y().rowStride(),
-            from,
-            to,
-            a.y().cols(),
-            spec.scale());
-    Native.check(status, Embedding.FORWARD);
-  }
-
-  private void columns(Embedding.Backward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_embedding_backward(
-            tier,
-            Native.pointer(a.ids()),
-            a.ids().cols(),
-            Native.pointer(a.gradY()),
-            a.gradY().rowStride(),
-            Native.pointer(a.gradTable()),
-            a.gradTable().rowStride(),
-            from,
-            to,
-            spec.scale(),
-            spec.paddingIndex());
-    Native.check(status, Embedding.BACKWARD);
   }
 }

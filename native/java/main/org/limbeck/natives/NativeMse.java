@@ -8,7 +8,6 @@ import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.Kernel;
 import org.limbeck.kernels.op.Mse;
 import org.limbeck.kernels.op.RowLoss;
-import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
@@ -17,7 +16,30 @@ import org.limbeck.natives.bindings.LimbeckH;
  * order of the rows, in double.
  */
 final class NativeMse implements Kernel<RowLoss.Arguments> {
-  private static final RangeBody<NativeMse, RowLoss.Arguments> ROWS = NativeMse::rows;
+  private static final LibraryCall<NativeMse, RowLoss.Arguments> ROWS =
+      new LibraryCall<>("lb_mse") {
+        @Override
+        int call(NativeMse kernel, RowLoss.Arguments a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_mse$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      Native.pointer(a.student()),
+                      a.student().rowStride(),
+                      Native.pointer(a.teacher()),
+                      a.teacher().rowStride(),
+                      Native.optional(a.rowWeight()),
+                      Native.optional(a.gradStudent()),
+                      Native.stride(a.gradStudent()),
+                      kernel.losses,
+                      from,
+                      to,
+                      a.student().cols(),
+                      kernel.floor,
+                      kernel.factor);
+        }
+      };
 
   private final int tier;
   private final Mse.Spec spec;
@@ -39,7 +61,7 @@ final class NativeMse implements Kernel<RowLoss.Arguments> {
     long rows = a.student().rows();
     factor = spec.normaliser().factor(rows, a.rowWeight());
     losses = pool.shared().reserve(rows * Double.BYTES);
-    pool.forRange(rows, Native.rowsPerChunk(a.student().cols()), this, a, ROWS);
+    pool.forRange(a.student().rows(), Native.rowsPerChunk(a.student().cols()), this, a, ROWS);
     Matrix weights = a.rowWeight();
     double sum = 0;
     for (long r = 0; r < rows; r++) {
@@ -52,25 +74,5 @@ final class NativeMse implements Kernel<RowLoss.Arguments> {
     if (a.loss() != null) {
       a.loss().setDouble(0, 0, factor == 0 ? 0 : sum * factor);
     }
-  }
-
-  private void rows(RowLoss.Arguments a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_mse(
-            tier,
-            Native.pointer(a.student()),
-            a.student().rowStride(),
-            Native.pointer(a.teacher()),
-            a.teacher().rowStride(),
-            Native.optional(a.rowWeight()),
-            Native.optional(a.gradStudent()),
-            Native.stride(a.gradStudent()),
-            losses,
-            from,
-            to,
-            a.student().cols(),
-            floor,
-            factor);
-    Native.check(status, Mse.OP);
   }
 }

@@ -5,64 +5,58 @@ import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.Elementwise;
 import org.limbeck.kernels.op.Kernel;
 import org.limbeck.kernels.op.Tanh;
-import org.limbeck.kernels.parallel.RangeBody;
-import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
 /** tanh in C: {@code native/src/tanh}. Rows are split over threads. */
 final class NativeTanh {
-  private static final RangeBody<NativeTanh, Elementwise.Forward> FORWARD = NativeTanh::forwardRows;
-  private static final RangeBody<NativeTanh, Tanh.Backward> BACKWARD = NativeTanh::backwardRows;
+  private static final LibraryCall<Tier, Elementwise.Forward> FORWARD =
+      new LibraryCall<>("lb_tanh_forward") {
+        @Override
+        int call(Tier tier, Elementwise.Forward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_tanh_forward$handle()
+                  .invokeExact(
+                      tier.bits(),
+                      Native.pointer(a.x()),
+                      a.x().rowStride(),
+                      Native.pointer(a.y()),
+                      a.y().rowStride(),
+                      from,
+                      to,
+                      a.x().cols());
+        }
+      };
+  private static final LibraryCall<Tier, Tanh.Backward> BACKWARD =
+      new LibraryCall<>("lb_tanh_backward") {
+        @Override
+        int call(Tier tier, Tanh.Backward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_tanh_backward$handle()
+                  .invokeExact(
+                      tier.bits(),
+                      Native.pointer(a.y()),
+                      a.y().rowStride(),
+                      Native.pointer(a.gradY()),
+                      a.gradY().rowStride(),
+                      Native.pointer(a.gradX()),
+                      a.gradX().rowStride(),
+                      from,
+                      to,
+                      a.y().cols());
+        }
+      };
 
-  private final int tier;
-
-  private NativeTanh(Tier tier) {
-    this.tier = tier.bits();
-  }
+  private NativeTanh() {}
 
   static Kernel<Elementwise.Forward> forward(Tier tier) {
-    return new NativeTanh(tier)::run;
+    return (a, pool) ->
+        pool.forRange(a.x().rows(), Native.rowsPerChunk(a.x().cols()), tier, a, FORWARD);
   }
 
   static Kernel<Tanh.Backward> backward(Tier tier) {
-    return new NativeTanh(tier)::run;
-  }
-
-  private void run(Elementwise.Forward a, WorkerPool pool) {
-    pool.forRange(a.x().rows(), Native.rowsPerChunk(a.x().cols()), this, a, FORWARD);
-  }
-
-  private void run(Tanh.Backward a, WorkerPool pool) {
-    pool.forRange(a.y().rows(), Native.rowsPerChunk(a.y().cols()), this, a, BACKWARD);
-  }
-
-  private void forwardRows(Elementwise.Forward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_tanh_forward(
-            tier,
-            Native.pointer(a.x()),
-            a.x().rowStride(),
-            Native.pointer(a.y()),
-            a.y().rowStride(),
-            from,
-            to,
-            a.x().cols());
-    Native.check(status, Tanh.FORWARD);
-  }
-
-  private void backwardRows(Tanh.Backward a, Workspace scratch, long from, long to) {
-    int status =
-        LimbeckH.lb_tanh_backward(
-            tier,
-            Native.pointer(a.y()),
-            a.y().rowStride(),
-            Native.pointer(a.gradY()),
-            a.gradY().rowStride(),
-            Native.pointer(a.gradX()),
-            a.gradX().rowStride(),
-            from,
-            to,
-            a.y().cols());
-    Native.check(status, Tanh.BACKWARD);
+    return (a, pool) ->
+        pool.forRange(a.y().rows(), Native.rowsPerChunk(a.y().cols()), tier, a, BACKWARD);
   }
 }
