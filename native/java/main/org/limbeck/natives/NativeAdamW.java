@@ -13,7 +13,7 @@ final class NativeAdamW implements Kernel<OptimizerStep.Arguments> {
 
   NativeAdamW(Tier tier, AdamW.Spec spec) {
     this.spec = spec;
-    this.step = new NativeAdamStep(AdamW.OP, tier, spec.beta1(), spec.beta2(), spec.epsilon());
+    this.step = new NativeAdamStep(tier, spec.beta1(), spec.beta2(), spec.epsilon());
   }
 
   @Override

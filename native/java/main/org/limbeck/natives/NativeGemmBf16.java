@@ -2,7 +2,6 @@
 package org.limbeck.natives;
 
 import java.lang.foreign.MemorySegment;
-import org.limbeck.kernels.op.GemmBf16;
 import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.GemmF32.Arguments;
 import org.limbeck.kernels.op.Kernel;
@@ -25,22 +24,10 @@ final class NativeGemmBf16 extends PackedGemm<Arguments> implements Kernel<Argum
   private final int options;
 
   NativeGemmBf16(Tier tier, GemmF32.Spec spec) {
-    super(LimbeckH.lb_gemm_bf16_per_word(tier.bits()));
+    super("lb_gemm_bf16", LimbeckH.lb_gemm_bf16_per_word(tier.bits()));
     this.tier = tier.bits();
     this.spec = spec;
-    this.options =
-        (spec.transA() ? LimbeckH.LB_GEMM_TRANS_A() : 0)
-            + (spec.transB() ? LimbeckH.LB_GEMM_TRANS_B() : 0)
-            + epilogue(spec.epilogue());
-  }
-
-  private static int epilogue(GemmF32.Epilogue epilogue) {
-    return switch (epilogue) {
-      case NONE -> 0;
-      case BIAS -> LimbeckH.LB_GEMM_BIAS();
-      case BIAS_GELU -> LimbeckH.LB_GEMM_BIAS_GELU();
-      case BIAS_RELU -> LimbeckH.LB_GEMM_BIAS_RELU();
-    };
+    this.options = NativeGemmF32.options(spec);
   }
 
   @Override
@@ -59,7 +46,7 @@ final class NativeGemmBf16 extends PackedGemm<Arguments> implements Kernel<Argum
   }
 
   @Override
-  void packRows(
+  int packRows(
       Arguments args,
       long matrix,
       long row,
@@ -67,30 +54,25 @@ final class NativeGemmBf16 extends PackedGemm<Arguments> implements Kernel<Argum
       long depth,
       MemorySegment packed,
       long first,
-      long end) {
+      long end)
+      throws Throwable {
     boolean trans = spec.transA();
     long offset = args.batch().offsetA(matrix);
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_gemm_bf16_pack_a$handle()
-                  .invokeExact(
-                      tier,
-                      options,
-                      Native.pointer(args.a(), trans ? k : row, offset + (trans ? row : k)),
-                      args.a().rowStride(),
-                      packed,
-                      first,
-                      end,
-                      depth);
-      Native.check(status, GemmBf16.OP);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
+    return (int)
+        LimbeckH.lb_gemm_bf16_pack_a$handle()
+            .invokeExact(
+                tier,
+                options,
+                Native.pointer(args.a(), trans ? k : row, offset + (trans ? row : k)),
+                args.a().rowStride(),
+                packed,
+                first,
+                end,
+                depth);
   }
 
   @Override
-  void packCols(
+  int packCols(
       Arguments args,
       long matrix,
       long col,
@@ -99,30 +81,25 @@ final class NativeGemmBf16 extends PackedGemm<Arguments> implements Kernel<Argum
       MemorySegment packed,
       long offset,
       long first,
-      long end) {
+      long end)
+      throws Throwable {
     boolean trans = spec.transB();
     long begin = args.batch().offsetB(matrix);
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_gemm_bf16_pack_b$handle()
-                  .invokeExact(
-                      tier,
-                      options,
-                      Native.pointer(args.b(), trans ? col : k, begin + (trans ? k : col)),
-                      args.b().rowStride(),
-                      packed.asSlice(offset),
-                      first,
-                      end,
-                      depth);
-      Native.check(status, GemmBf16.OP);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
+    return (int)
+        LimbeckH.lb_gemm_bf16_pack_b$handle()
+            .invokeExact(
+                tier,
+                options,
+                Native.pointer(args.b(), trans ? col : k, begin + (trans ? k : col)),
+                args.b().rowStride(),
+                packed.asSlice(offset),
+                first,
+                end,
+                depth);
   }
 
   @Override
-  void multiply(
+  int multiply(
       Arguments args,
       long matrix,
       long row,
@@ -135,31 +112,26 @@ final class NativeGemmBf16 extends PackedGemm<Arguments> implements Kernel<Argum
       long colTo,
       long kFrom,
       long kTo,
-      long k) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_gemm_bf16$handle()
-                  .invokeExact(
-                      tier,
-                      options,
-                      spec.alpha(),
-                      packed,
-                      packed.asSlice(offset),
-                      spec.beta(),
-                      Native.pointer(args.c(), row, args.batch().offsetC(matrix) + col),
-                      args.c().rowStride(),
-                      Native.optional(args.bias(), 0, col),
-                      from,
-                      to,
-                      colFrom,
-                      colTo,
-                      kFrom,
-                      kTo,
-                      k);
-      Native.check(status, GemmBf16.OP);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
+      long k)
+      throws Throwable {
+    return (int)
+        LimbeckH.lb_gemm_bf16$handle()
+            .invokeExact(
+                tier,
+                options,
+                spec.alpha(),
+                packed,
+                packed.asSlice(offset),
+                spec.beta(),
+                Native.pointer(args.c(), row, args.batch().offsetC(matrix) + col),
+                args.c().rowStride(),
+                Native.optional(args.bias(), 0, col),
+                from,
+                to,
+                colFrom,
+                colTo,
+                kFrom,
+                kTo,
+                k);
   }
 }

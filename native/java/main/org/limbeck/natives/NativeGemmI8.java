@@ -14,7 +14,7 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
   private final boolean transB;
 
   NativeGemmI8(Tier tier, GemmI8.Spec spec) {
-    super(LimbeckH.lb_gemm_i8_per_word(tier.bits()));
+    super("lb_gemm_i8", LimbeckH.lb_gemm_i8_per_word(tier.bits()));
     this.tier = tier.bits();
     this.transB = spec.transB();
   }
@@ -26,7 +26,7 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
   }
 
   @Override
-  void packRows(
+  int packRows(
       Arguments args,
       long matrix,
       long row,
@@ -34,27 +34,22 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
       long depth,
       MemorySegment packed,
       long first,
-      long end) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_gemm_i8_pack_a$handle()
-                  .invokeExact(
-                      tier,
-                      Native.pointer(args.a(), row, k),
-                      args.a().rowStride(),
-                      packed,
-                      first,
-                      end,
-                      depth);
-      Native.check(status, GemmI8.OP);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
+      long end)
+      throws Throwable {
+    return (int)
+        LimbeckH.lb_gemm_i8_pack_a$handle()
+            .invokeExact(
+                tier,
+                Native.pointer(args.a(), row, k),
+                args.a().rowStride(),
+                packed,
+                first,
+                end,
+                depth);
   }
 
   @Override
-  void packCols(
+  int packCols(
       Arguments args,
       long matrix,
       long col,
@@ -63,28 +58,23 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
       MemorySegment packed,
       long offset,
       long first,
-      long end) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_gemm_i8_pack_b$handle()
-                  .invokeExact(
-                      tier,
-                      transB ? LimbeckH.LB_GEMM_TRANS_B() : 0,
-                      Native.pointer(args.b(), transB ? col : k, transB ? k : col),
-                      args.b().rowStride(),
-                      packed.asSlice(offset),
-                      first,
-                      end,
-                      depth);
-      Native.check(status, GemmI8.OP);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
+      long end)
+      throws Throwable {
+    return (int)
+        LimbeckH.lb_gemm_i8_pack_b$handle()
+            .invokeExact(
+                tier,
+                transB ? LimbeckH.LB_GEMM_TRANS_B() : 0,
+                Native.pointer(args.b(), transB ? col : k, transB ? k : col),
+                args.b().rowStride(),
+                packed.asSlice(offset),
+                first,
+                end,
+                depth);
   }
 
   @Override
-  void multiply(
+  int multiply(
       Arguments args,
       long matrix,
       long row,
@@ -97,30 +87,25 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
       long colTo,
       long kFrom,
       long kTo,
-      long k) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_gemm_i8$handle()
-                  .invokeExact(
-                      tier,
-                      packed,
-                      packed.asSlice(offset),
-                      Native.pointer(args.c(), row, col),
-                      args.c().rowStride(),
-                      Native.optional(args.rowScale(), 0, row),
-                      Native.optional(args.colScale(), 0, col),
-                      Native.optional(args.bias(), 0, col),
-                      from,
-                      to,
-                      colFrom,
-                      colTo,
-                      kFrom,
-                      kTo,
-                      k);
-      Native.check(status, GemmI8.OP);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
+      long k)
+      throws Throwable {
+    return (int)
+        LimbeckH.lb_gemm_i8$handle()
+            .invokeExact(
+                tier,
+                packed,
+                packed.asSlice(offset),
+                Native.pointer(args.c(), row, col),
+                args.c().rowStride(),
+                Native.optional(args.rowScale(), 0, row),
+                Native.optional(args.colScale(), 0, col),
+                Native.optional(args.bias(), 0, col),
+                from,
+                to,
+                colFrom,
+                colTo,
+                kFrom,
+                kTo,
+                k);
   }
 }

@@ -3,7 +3,6 @@ package org.limbeck.natives;
 
 import java.lang.foreign.MemorySegment;
 import org.limbeck.kernels.memory.Workspace;
-import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
@@ -50,9 +49,9 @@ abstract class PackedGemm<A> {
 
   private static final long CHUNK_ELEMENTS = 1 << 15;
 
-  private final RangeBody<PackedGemm<A>, A> packBody = PackedGemm::pack;
-  private final RangeBody<PackedGemm<A>, A> blocksBody = PackedGemm::blocks;
-  private final RangeBody<PackedGemm<A>, A> matricesBody = PackedGemm::matrices;
+  private final Packing packing;
+  private final Blocks blocks;
+  private final Matrices matrices;
 
   private final long depth;
   private final long perWord;
@@ -74,10 +73,18 @@ abstract class PackedGemm<A> {
   private long blockRows;
   private long rowBlocks;
 
-  /** Splits products whose packed words hold a number of elements of a sum. */
-  PackedGemm(long perWord) {
+  /**
+   * Splits products.
+   *
+   * @param function the function of the library that multiplies
+   * @param perWord how many elements of a sum a packed word holds
+   */
+  PackedGemm(String function, long perWord) {
     this.perWord = perWord;
     this.depth = WORDS * perWord;
+    this.packing = new Packing(function + "_pack");
+    this.blocks = new Blocks(function);
+    this.matrices = new Matrices(function);
   }
 
   /**
@@ -91,18 +98,12 @@ abstract class PackedGemm<A> {
    * @param first the first row to pack, from {@code row} on
    * @param end the row after the last, likewise
    */
-  abstract void packRows(
-      A args,
-      long matrix,
-      long row,
-      long k,
-      long depth,
-      MemorySegment packed,
-      long first,
-      long end);
+  abstract int packRows(
+      A args, long matrix, long row, long k, long depth, MemorySegment packed, long first, long end)
+      throws Throwable;
 
   /** Packs columns of op(B) likewise, to where its slab begins at a byte of {@code packed}. */
-  abstract void packCols(
+  abstract int packCols(
       A args,
       long matrix,
       long col,
@@ -111,7 +112,8 @@ abstract class PackedGemm<A> {
       MemorySegment packed,
       long offset,
       long first,
-      long end);
+      long end)
+      throws Throwable;
 
   /**
    * Multiplies a block of packed operands.
@@ -129,7 +131,7 @@ abstract class PackedGemm<A> {
    * @param kTo the one after the last
    * @param k the length of the sums
    */
-  abstract void multiply(
+  abstract int multiply(
       A args,
       long matrix,
       long row,
@@ -142,7 +144,8 @@ abstract class PackedGemm<A> {
       long colTo,
       long kFrom,
       long kTo,
-      long k);
+      long k)
+      throws Throwable;
 
   /** Tells the shape of the products that follow. */
   final void shape(long newM, long newN, long newK) {
@@ -153,20 +156,20 @@ abstract class PackedGemm<A> {
 
   /** Computes products of a batch, each on one thread. */
   final void each(A args, WorkerPool pool, long count, long chunk) {
-    pool.forRange(count, chunk, this, args, matricesBody);
+    pool.forRange(count, chunk, this, args, matrices);
   }
 
   private long words(long elements) {
-    return (elements + perWord - 1) / perWord;
+    return Math.ceilDiv(elements, perWord);
   }
 
   private static long bytesOfRows(long rows, long words) {
-    long blocks = (rows + ROWS - 1) / ROWS;
+    long blocks = Math.ceilDiv(rows, ROWS);
     return Native.roundUp(blocks * (HEAD_BYTES + ROWS * words * Integer.BYTES), HEAD_BYTES);
   }
 
   private static long bytesOfCols(long cols, long words) {
-    return (cols + COLS - 1) / COLS * COLS * words * Integer.BYTES;
+    return Math.ceilDiv(cols, COLS) * COLS * words * Integer.BYTES;
   }
 
   /** Computes a product on all threads. */
@@ -174,9 +177,9 @@ abstract class PackedGemm<A> {
     matrix = index;
     for (row = 0; row < m; row += SLAB_ROWS) {
       rows = Math.min(SLAB_ROWS, m - row);
-      rowBlocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+      rowBlocks = Math.ceilDiv(rows, BLOCK_ROWS);
       // Blocks of equal height rather than a low last one, for the sake of balance.
-      blockRows = Native.roundUp((rows + rowBlocks - 1) / rowBlocks, ROWS);
+      blockRows = Native.roundUp(Math.ceilDiv(rows, rowBlocks), ROWS);
       for (col = 0; col < n; col += SLAB_COLS) {
         cols = Math.min(SLAB_COLS, n - col);
         from = 0;
@@ -194,48 +197,17 @@ abstract class PackedGemm<A> {
     long words = words(to - from);
     offsetB = bytesOfRows(rows, words);
     packed = pool.shared().reserve(offsetB + bytesOfCols(cols, words));
-    packsOfRows = (rows + PACK_ROWS - 1) / PACK_ROWS;
-    long packs = packsOfRows + (cols + PACK_COLS - 1) / PACK_COLS;
+    packsOfRows = Math.ceilDiv(rows, PACK_ROWS);
+    long packs = packsOfRows + Math.ceilDiv(cols, PACK_COLS);
     long elements = PACK_ROWS * Math.max(1, to - from);
-    pool.forRange(packs, Math.max(1, CHUNK_ELEMENTS / elements), this, args, packBody);
-    long blocks = rowBlocks * ((cols + BLOCK_COLS - 1) / BLOCK_COLS);
+    pool.forRange(packs, Math.max(1, CHUNK_ELEMENTS / elements), this, args, packing);
+    long count = rowBlocks * Math.ceilDiv(cols, BLOCK_COLS);
     long products = blockRows * Math.min(BLOCK_COLS, cols) * Math.max(1, to - from);
-    pool.forRange(blocks, Math.max(1, CHUNK_PRODUCTS / products), this, args, blocksBody);
+    pool.forRange(count, Math.max(1, CHUNK_PRODUCTS / products), this, args, blocks);
   }
 
-  private void pack(A args, Workspace scratch, long first, long end) {
-    for (long i = first; i < end; i++) {
-      if (i < packsOfRows) {
-        long begin = i * PACK_ROWS;
-        long stop = Math.min(rows, begin + PACK_ROWS);
-        packRows(args, matrix, row, from, to - from, packed, begin, stop);
-      } else {
-        long begin = (i - packsOfRows) * PACK_COLS;
-        long stop = Math.min(cols, begin + PACK_COLS);
-        packCols(args, matrix, col, from, to - from, packed, offsetB, begin, stop);
-      }
-    }
-  }
-
-  private void blocks(A args, Workspace scratch, long first, long end) {
-    for (long index = first; index < end; index++) {
-      long i = index % rowBlocks * blockRows;
-      long j = index / rowBlocks * BLOCK_COLS;
-      long iEnd = Math.min(rows, i + blockRows);
-      long jEnd = Math.min(cols, j + BLOCK_COLS);
-      if (i < iEnd) {
-        multiply(args, matrix, row, col, packed, offsetB, i, iEnd, j, jEnd, from, to, k);
-      }
-    }
-  }
-
-  private void matrices(A args, Workspace scratch, long first, long end) {
-    for (long i = first; i < end; i++) {
-      whole(args, i, scratch);
-    }
-  }
-
-  private void whole(A args, long index, Workspace scratch) {
+  private int wholeProduct(A args, long index, Workspace scratch) throws Throwable {
+    int status = LimbeckH.LB_OK();
     for (long i = 0; i < m; i += WHOLE_ROWS) {
       long height = Math.min(WHOLE_ROWS, m - i);
       for (long j = 0; j < n; j += WHOLE_COLS) {
@@ -246,12 +218,73 @@ abstract class PackedGemm<A> {
           long words = words(end - p);
           long offset = bytesOfRows(height, words);
           MemorySegment s = scratch.reserve(offset + bytesOfCols(width, words));
-          packRows(args, index, i, p, end - p, s, 0, height);
-          packCols(args, index, j, p, end - p, s, offset, 0, width);
-          multiply(args, index, i, j, s, offset, 0, height, 0, width, p, end, k);
+          status |= packRows(args, index, i, p, end - p, s, 0, height);
+          status |= packCols(args, index, j, p, end - p, s, offset, 0, width);
+          status |= multiply(args, index, i, j, s, offset, 0, height, 0, width, p, end, k);
           p = end;
         } while (p < k);
       }
+    }
+    return status;
+  }
+
+  private final class Packing extends LibraryCall<Object, A> {
+    Packing(String function) {
+      super(function);
+    }
+
+    @Override
+    int call(Object kernel, A args, Workspace scratch, long first, long end) throws Throwable {
+      int status = LimbeckH.LB_OK();
+      for (long i = first; i < end; i++) {
+        if (i < packsOfRows) {
+          long begin = i * PACK_ROWS;
+          long stop = Math.min(rows, begin + PACK_ROWS);
+          status |= packRows(args, matrix, row, from, to - from, packed, begin, stop);
+        } else {
+          long begin = (i - packsOfRows) * PACK_COLS;
+          long stop = Math.min(cols, begin + PACK_COLS);
+          status |= packCols(args, matrix, col, from, to - from, packed, offsetB, begin, stop);
+        }
+      }
+      return status;
+    }
+  }
+
+  private final class Blocks extends LibraryCall<Object, A> {
+    Blocks(String function) {
+      super(function);
+    }
+
+    @Override
+    int call(Object kernel, A args, Workspace scratch, long first, long end) throws Throwable {
+      int status = LimbeckH.LB_OK();
+      for (long index = first; index < end; index++) {
+        long i = index % rowBlocks * blockRows;
+        long j = index / rowBlocks * BLOCK_COLS;
+        long iEnd = Math.min(rows, i + blockRows);
+        long jEnd = Math.min(cols, j + BLOCK_COLS);
+        if (i < iEnd) {
+          status |=
+              multiply(args, matrix, row, col, packed, offsetB, i, iEnd, j, jEnd, from, to, k);
+        }
+      }
+      return status;
+    }
+  }
+
+  private final class Matrices extends LibraryCall<Object, A> {
+    Matrices(String function) {
+      super(function);
+    }
+
+    @Override
+    int call(Object kernel, A args, Workspace scratch, long first, long end) throws Throwable {
+      int status = LimbeckH.LB_OK();
+      for (long i = first; i < end; i++) {
+        status |= wholeProduct(args, i, scratch);
+      }
+      return status;
     }
   }
 }
