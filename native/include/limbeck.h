@@ -64,6 +64,16 @@ LB_API int32_t lb_abi(void);
 /* Returns the best tier of this processor and operating system: a level, and the bits of features. */
 LB_API int32_t lb_best_tier(void);
 
+/*
+ * For benchmarks: what a core does at most of the dot products that gemm_i8 or gemm_bf16 of a tier consist of, on registers
+ * alone, `rounds` times all of them. All factors are 1, so that the sum written to *sum is the number of products; operations are
+ * twice that. LB_BAD_SIZE: rounds < 0 or above LB_CEILING_ROUNDS. LB_BAD_OPTION: tier LB_TIER_PORTABLE, whose instructions are
+ * the compiler's choice.
+ */
+#define LB_CEILING_ROUNDS 4194304
+LB_API int32_t lb_ceiling_i8(int32_t tier, int64_t rounds, double *LB_RESTRICT sum);
+LB_API int32_t lb_ceiling_bf16(int32_t tier, int64_t rounds, double *LB_RESTRICT sum);
+
 /* Options of lb_gemm_f32, to be added; at most one of the last three. */
 #define LB_GEMM_TRANS_A 1 /* A is stored as [k, m] */
 #define LB_GEMM_TRANS_B 2 /* B is stored as [n, k] */
