@@ -40,6 +40,7 @@ int32_t LB_TIER(lb_ceiling_i8)(int32_t a, int32_t b, int64_t rounds, double *sum
     }
   }
   double all = 0;
+  LB_UNROLL
   for (int i = 0; i < CHAINS; i++) {
     int32_t lanes[LB_W];
     vi32_store_n(lanes, sums[i], LB_W);
@@ -77,6 +78,7 @@ int32_t LB_TIER(lb_ceiling_bf16)(int32_t a, int32_t b, int64_t rounds, double *s
     }
   }
   double all = 0;
+  LB_UNROLL
   for (int i = 0; i < CHAINS; i++) {
     float lanes[LB_W];
     vf32_store_n(lanes, sums[i], LB_W);
