@@ -18,15 +18,19 @@ import org.limbeck.bench.cases.Work;
  * tensors.
  */
 final class Ceilings {
-  static final String FMA_SHAPE = "registers";
+  static final String REGISTERS = "registers";
   static final String COPY = "copy";
   static final String READ = "read";
   static final String BACKEND = "vector";
+
+  /** What a ceiling's backend is that C loops measure. */
+  static final String NATIVE = "native";
 
   /** The peer column of a ceiling: the machine itself. */
   static final String MACHINE = "machine";
 
   private static final int REPEATS = 15;
+  private static final long DOT_ROUNDS = 1_000_000;
 
   private final List<Row> rows = new ArrayList<>();
 
@@ -35,12 +39,30 @@ final class Ceilings {
   private final Map<String, Map<Integer, TreeMap<Long, Double>>> bandwidth = new TreeMap<>();
 
   /** Adds the median time of a peak. */
-  void addArithmetic(Work.Arithmetic instructions, int threads, double ops, double nanos) {
+  void addArithmetic(
+      String backend, Work.Arithmetic instructions, int threads, double ops, double nanos) {
     arithmetic
         .computeIfAbsent(threads, n -> new EnumMap<>(Work.Arithmetic.class))
         .put(instructions, ops / nanos);
     Work work = new Work(instructions, ops, 0, 0);
-    add(FMA_SHAPE, instructions.label(), threads, nanos, work);
+    add(REGISTERS, instructions.label(), threads, backend, nanos, work);
+  }
+
+  /** Adds a row that says why a peak is not known. */
+  private void addAbsent(Work.Arithmetic instructions, int threads, String reason) {
+    Work none = new Work(instructions, Double.NaN, Double.NaN, Double.NaN);
+    rows.add(
+        Row.of(
+                Row.CEILING,
+                REGISTERS,
+                instructions.label(),
+                threads,
+                NATIVE,
+                Double.NaN,
+                none,
+                Double.NaN)
+            .beside(
+                MACHINE, Machine.describe() + "; absent: " + reason, Double.NaN, Double.NaN));
   }
 
   /** Adds the median time of a copy or a read. */
@@ -50,12 +72,13 @@ final class Ceilings {
         .computeIfAbsent(threads, n -> new TreeMap<>())
         .put(floats, bytes / nanos);
     Work work = new Work(Work.Arithmetic.FMA, 0, bytes, 0);
-    add(Long.toString(floats), mode, threads, nanos, work);
+    add(Long.toString(floats), mode, threads, BACKEND, nanos, work);
   }
 
-  private void add(String shape, String mode, int threads, double nanos, Work work) {
+  private void add(
+      String shape, String mode, int threads, String backend, double nanos, Work work) {
     rows.add(
-        Row.of(Row.CEILING, shape, mode, threads, BACKEND, nanos, work, nanos)
+        Row.of(Row.CEILING, shape, mode, threads, backend, nanos, work, nanos)
             .beside(MACHINE, Machine.describe(), nanos, 1));
   }
 
@@ -65,8 +88,7 @@ final class Ceilings {
   }
 
   /**
-   * Measures what the vector unit and the memory do; the peaks of the native backend's dot products
-   * belong here, as further calls of {@link #addArithmetic}.
+   * Measures what the vector unit and the memory do, and with the native backend its dot products.
    *
    * @param threads the numbers of threads
    * @param sizes the floats of the buffers, one size for each level of the memory
@@ -74,6 +96,7 @@ final class Ceilings {
    */
   static Ceilings measure(List<Integer> threads, List<String> sizes, boolean once) {
     Ceilings ceilings = new Ceilings();
+    DotLoops dots = DotLoops.find();
     for (int n : threads) {
       boolean first = true;
       for (String size : sizes) {
@@ -84,7 +107,9 @@ final class Ceilings {
         loops.open();
         if (first) {
           double nanos = median(loops::fma, once);
-          ceilings.addArithmetic(Work.Arithmetic.FMA, n, CeilingsBenchmark.fmaFlops(n), nanos);
+          ceilings.addArithmetic(
+              BACKEND, Work.Arithmetic.FMA, n, CeilingsBenchmark.fmaFlops(n), nanos);
+          ceilings.measureDots(dots, loops, n, once);
           first = false;
         }
         double copyBytes = CeilingsBenchmark.copyBytes(loops.shape);
@@ -95,6 +120,18 @@ final class Ceilings {
       }
     }
     return ceilings;
+  }
+
+  private void measureDots(DotLoops dots, CeilingsBenchmark loops, int threads, boolean once) {
+    for (Work.Arithmetic kind : List.of(Work.Arithmetic.BF16_DOT, Work.Arithmetic.INT8_DOT)) {
+      if (!dots.absent().isEmpty()) {
+        addAbsent(kind, threads, dots.absent());
+        continue;
+      }
+      double operations = threads * dots.run(kind, DOT_ROUNDS);
+      double nanos = median(() -> loops.dots(dots, kind, DOT_ROUNDS), once);
+      addArithmetic(NATIVE, kind, threads, operations, nanos);
+    }
   }
 
   private static double median(Runnable loop, boolean once) {
@@ -113,7 +150,8 @@ final class Ceilings {
   }
 
   /**
-   * Returns the shortest time that a call can take.
+   * Returns the shortest time that a call can take; NaN where the peak of its instructions is not
+   * known.
    *
    * @param work what it does
    * @param threads the number of threads
@@ -129,7 +167,10 @@ final class Ceilings {
     List<Double> rates = List.copyOf(levels.values());
     // Counted from the largest: fewer sizes than levels leave the outer ones.
     double rate = rates.get(Math.max(0, rates.size() - 3 + level));
-    double peak = arithmetic.get(threads).get(work.arithmetic());
+    Double peak = arithmetic.get(threads).get(work.arithmetic());
+    if (peak == null) {
+      return Double.NaN;
+    }
     return Math.max(work.flops() / peak, work.bytes() / rate);
   }
 }

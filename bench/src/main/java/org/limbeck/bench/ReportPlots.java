@@ -54,18 +54,22 @@ final class ReportPlots {
   private static XYChart roofline(List<Row> ceilings, List<Row> rows) {
     XYChart chart = chart("flops a byte", "Gflop/s, 1 thread");
     chart.getStyler().setXAxisLogarithmic(true);
-    double peak = best(ceilings, Work.Arithmetic.FMA.label(), false);
     double bandwidth = best(ceilings, Ceilings.COPY, true);
-    List<Double> x = new ArrayList<>();
-    List<Double> y = new ArrayList<>();
-    for (double i = LOWEST_INTENSITY; i <= HIGHEST_INTENSITY; i *= 1.1) {
-      x.add(i);
-      y.add(Math.min(peak, i * bandwidth));
+    for (Work.Arithmetic arithmetic : Work.Arithmetic.values()) {
+      double peak = best(ceilings, arithmetic.label(), false);
+      List<Double> x = new ArrayList<>();
+      List<Double> y = new ArrayList<>();
+      for (double i = LOWEST_INTENSITY; i <= HIGHEST_INTENSITY; i *= 1.1) {
+        x.add(i);
+        y.add(Math.min(peak, i * bandwidth));
+      }
+      if (peak > 0) {
+        line(chart, arithmetic.label() + ", memory copied", x, y);
+      }
     }
-    line(chart, "FMA and copy from memory", x, y);
     for (String stem : Report.stems(rows)) {
-      x = new ArrayList<>();
-      y = new ArrayList<>();
+      List<Double> x = new ArrayList<>();
+      List<Double> y = new ArrayList<>();
       for (Row row : rows) {
         if (row.stem().equals(stem) && row.threads() == 1 && row.gflops() > 0) {
           x.add(row.gflops() / row.gbps());
@@ -83,7 +87,7 @@ final class ReportPlots {
         .filter(row -> row.mode().equals(mode) && row.threads() == ceilings.get(0).threads())
         .mapToDouble(row -> bytes ? row.gbps() : row.gflops())
         .reduce((first, second) -> second)
-        .orElseThrow();
+        .orElse(Double.NaN);
   }
 
   private static XYChart ratios(String stem, List<Row> rows) {
