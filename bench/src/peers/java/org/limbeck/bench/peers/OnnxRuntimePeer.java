@@ -46,7 +46,7 @@ public final class OnnxRuntimePeer implements Peer {
   private static final String QUANTIZED = "LIMBECK_BENCH_ONNX_INT8";
 
   /** What 8 bits change of a hidden state is some thousand times what the order of sums does. */
-  private static final double QUANTIZED_SLACK = 500;
+  private static final double QUANTIZED_SLACK = 1000;
 
   /** For ServiceLoader. */
   public OnnxRuntimePeer() {}

@@ -40,14 +40,16 @@ class BertOnnxTest {
     }
   }
 
-  /** Returns the largest difference of two vectors. */
+  /** Returns the norm of the difference of two vectors as a share of that of the second. */
   private static double distance(float[] a, float[] b) {
     assertEquals(a.length, b.length);
-    double largest = 0;
+    double apart = 0;
+    double norm = 0;
     for (int i = 0; i < a.length; i++) {
-      largest = Math.max(largest, Math.abs(a[i] - b[i]));
+      apart += Math.pow((double) a[i] - b[i], 2);
+      norm += Math.pow(b[i], 2);
     }
-    return largest;
+    return Math.sqrt(apart / norm);
   }
 
   @Test
@@ -57,7 +59,7 @@ class BertOnnxTest {
     assertEquals(LENGTH * minilm.config().hidden(), want.length);
     byte[] written = BertOnnx.write(minilm.config(), minilm.tensors()::get);
     double apart = distance(hidden(written), want);
-    assertTrue(apart < 1e-4, "written: " + apart);
+    assertTrue(apart < 1e-5, "written: " + apart);
   }
 
   @Test
@@ -66,7 +68,9 @@ class BertOnnxTest {
     byte[] quantized = OnnxQuantizer.quantize(model);
     assertTrue(quantized.length < 0.7 * model.length, quantized.length + " bytes");
     double apart = distance(hidden(quantized), hidden(model));
-    assertTrue(apart > 1e-3 && apart < 0.4, "quantized: " + apart);
+    // What the same rounding of weights and activations gives in double: one scale for a whole
+    // tensor is coarse where some values are large.
+    assertEquals(0.324, apart, 0.005, "quantized");
   }
 
   @Test
