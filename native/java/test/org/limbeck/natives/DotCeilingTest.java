@@ -39,8 +39,7 @@ class DotCeilingTest {
     for (long rounds : new long[] {-1, DotCeiling.MOST_ROUNDS + 1}) {
       assertTrue(
           assertThrows(
-                  IllegalArgumentException.class,
-                  () -> ceiling.run(DotCeiling.Kind.INT8, rounds))
+                  IllegalArgumentException.class, () -> ceiling.run(DotCeiling.Kind.INT8, rounds))
               .getMessage()
               .startsWith("rounds: given " + rounds));
     }

@@ -32,8 +32,7 @@ final class Causes {
   record Cause(List<String> keys, String cause, String foundBy) {
     boolean fits(Row row) {
       List<String> of =
-          List.of(
-              row.stem(), row.shape(), row.mode(), Integer.toString(row.threads()), row.peer());
+          List.of(row.stem(), row.shape(), row.mode(), Integer.toString(row.threads()), row.peer());
       for (int i = 0; i < KEYS; i++) {
         if (!keys.get(i).equals(ANY) && !keys.get(i).equals(of.get(i))) {
           return false;

@@ -248,8 +248,7 @@ public final class Main implements Callable<Integer> {
         for (Buffers kind : buffers) {
           for (String backend : backendsOf.get(mode)) {
             requests.add(
-                new Worker.Request(
-                    stem.stem(), shape, mode, kind == Buffers.cold, backend, false));
+                new Worker.Request(stem.stem(), shape, mode, kind == Buffers.cold, backend, false));
           }
         }
       }
@@ -262,8 +261,7 @@ public final class Main implements Callable<Integer> {
     try {
       return Stream.of(Chosen.used(backend, stem, mode));
     } catch (BackendUnavailableException e) {
-      report(
-          spec.commandLine(), stem.stem() + " " + mode + " is left out: " + e.getMessage(), 0);
+      report(spec.commandLine(), stem.stem() + " " + mode + " is left out: " + e.getMessage(), 0);
       return Stream.empty();
     }
   }

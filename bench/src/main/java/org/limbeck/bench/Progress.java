@@ -7,9 +7,9 @@ import java.util.Locale;
 /** Says now and then how far a run is and when it will end, a line each. */
 final class Progress {
   /** What starting a process with its kernels, and a row's tensors and checks, usually take. */
-  private static final double PROCESS_SECONDS = 4;
+  private static final double PROCESS_SECONDS = 3;
 
-  private static final double ROW_SECONDS = 0.6;
+  private static final double ROW_SECONDS = 0.5;
 
   private static final long PAUSE_NANOS = 5_000_000_000L;
 

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -50,7 +51,11 @@ final class Report {
     figure(text, plots, ReportPlots.ROOFLINE, "All rows under the roofline of one thread");
     for (String stem : stems(measured)) {
       stem(text, measured.stream().filter(row -> row.stem().equals(stem)).toList());
-      figure(text, plots, ReportPlots.ratios(stem), "Ratios of " + stem + " by row number");
+      figure(
+          text,
+          plots,
+          ReportPlots.ratios(stem),
+          "Ratios of " + stem + " by the number of the case");
     }
     paths(text, measured);
     plots.forEach((name, png) -> AtomicFiles.write(directory.resolve(name), png));
@@ -126,8 +131,7 @@ final class Report {
     }
     table(
         text,
-        List.of(
-            "ratio", "stem", "shape", "mode", "threads", "peer", "roof %", "cause", "found by"),
+        List.of("ratio", "stem", "shape", "mode", "threads", "peer", "roof %", "cause", "found by"),
         lost.stream()
             .map(
                 r ->
@@ -144,13 +148,27 @@ final class Report {
             .toList());
   }
 
+  /** Numbers the cases of a stem from 1; rows beside several peers have one number. */
+  static Map<String, Integer> numbers(List<Row> rows) {
+    Map<String, Integer> numbers = new HashMap<>();
+    rows.forEach(row -> numbers.putIfAbsent(caseOf(row), numbers.size() + 1));
+    return numbers;
+  }
+
+  static String caseOf(Row row) {
+    return row.shape() + " " + row.mode();
+  }
+
   private static void stem(StringBuilder text, List<Row> rows) {
     text.append("\n## ").append(rows.get(0).stem()).append("\n\n");
+    Map<String, Integer> numbers = numbers(rows);
     List<List<String>> lines = new ArrayList<>();
-    for (Row r : rows) {
+    List<Row> byCase =
+        rows.stream().sorted(Comparator.comparingInt(r -> numbers.get(caseOf(r)))).toList();
+    for (Row r : byCase) {
       lines.add(
           List.of(
-              Integer.toString(lines.size() + 1),
+              Integer.toString(numbers.get(caseOf(r))),
               r.shape(),
               r.mode(),
               Integer.toString(r.threads()),

@@ -91,23 +91,23 @@ final class ReportPlots {
   }
 
   private static XYChart ratios(String stem, List<Row> rows) {
-    XYChart chart = chart("row of the table of " + stem, "peer's time / ours");
-    line(chart, "equal", List.of(0.5, rows.size() + 0.5), List.of(1.0, 1.0));
-    Map<String, List<Integer>> groups = new LinkedHashMap<>();
-    for (int i = 0; i < rows.size(); i++) {
-      Row row = rows.get(i);
+    XYChart chart = chart("number of the case in the table of " + stem, "peer's time / ours");
+    Map<String, Integer> numbers = Report.numbers(rows);
+    line(chart, "equal", List.of(0.5, numbers.size() + 0.5), List.of(1.0, 1.0));
+    Map<String, List<Row>> groups = new LinkedHashMap<>();
+    for (Row row : rows) {
       if (row.hasRatio()) {
         String name = row.peer() + ", threads: " + row.threads();
-        groups.computeIfAbsent(name, k -> new ArrayList<>()).add(i);
+        groups.computeIfAbsent(name, k -> new ArrayList<>()).add(row);
       }
     }
     groups.forEach(
-        (name, indices) ->
+        (name, group) ->
             points(
                 chart,
                 name,
-                indices.stream().map(i -> i + 1.0).toList(),
-                indices.stream().map(i -> rows.get(i).ratio()).toList()));
+                group.stream().map(row -> (double) numbers.get(Report.caseOf(row))).toList(),
+                group.stream().map(Row::ratio).toList()));
     return chart;
   }
 

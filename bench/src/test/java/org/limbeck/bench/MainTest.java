@@ -105,7 +105,9 @@ class MainTest {
 
   /** The modes that have kernels here. */
   private static long kernels() {
-    return Stems.ALL.stream().flatMap(stem -> stem.modes().stream().filter(m -> has(stem, m))).count();
+    return Stems.ALL.stream()
+        .flatMap(stem -> stem.modes().stream().filter(m -> has(stem, m)))
+        .count();
   }
 
   private static boolean has(StemCases stem, String mode) {
@@ -152,8 +154,7 @@ class MainTest {
     assertEquals(3, run.err().lines().count(), run.err());
     assertTrue(run.err().startsWith("bench: gemm_i8 NN is left out: "), run.err());
     assertTrue(run.out().stream().anyMatch(l -> l.startsWith("relu")), run.out().toString());
-    Run nothing =
-        bench("--once", "--quiet", "--backend", "vector", "--stem", "gemm_i8");
+    Run nothing = bench("--once", "--quiet", "--backend", "vector", "--stem", "gemm_i8");
     assertEquals(2, nothing.exit(), nothing.err());
     assertTrue(nothing.err().contains("no backend that was asked for"), nothing.err());
   }

@@ -29,8 +29,7 @@ public final class AttentionKlCases extends StemCases {
   private static final int PRODUCTS = 4;
 
   AttentionKlCases() {
-    super(
-        "attention_kl", "batch x heads x length", List.of("scores", FROM_QUERIES), 3, 2, 19);
+    super("attention_kl", "batch x heads x length", List.of("scores", FROM_QUERIES), 3, 2, 19);
   }
 
   @Override
@@ -70,9 +69,7 @@ public final class AttentionKlCases extends StemCases {
         .output("grad_q", positions, width, TOLERANCE / rows, Part.WHOLE)
         .output("grad_k", positions, width, TOLERANCE / rows, Part.WHOLE)
         .loss()
-        .work(
-            Work.f32(
-                (FLOPS + 2 * PRODUCTS * WIDTH) * elements, PRODUCTS * side, 2 * side))
+        .work(Work.f32((FLOPS + 2 * PRODUCTS * WIDTH) * elements, PRODUCTS * side, 2 * side))
         .call(
             (limbeck, t) -> {
               Runnable student = scores(limbeck, t, shape, "student");
@@ -93,13 +90,7 @@ public final class AttentionKlCases extends StemCases {
         limbeck.operation(AttentionKl.OP, AttentionKl.Spec.DEFAULT);
     AttentionKl.Arguments arguments =
         new AttentionKl.Arguments(
-            shape,
-            t.of("student"),
-            t.of("teacher"),
-            null,
-            null,
-            t.of("gradient"),
-            t.of("loss"));
+            shape, t.of("student"), t.of("teacher"), null, null, t.of("gradient"), t.of("loss"));
     return () -> kl.run(arguments);
   }
 

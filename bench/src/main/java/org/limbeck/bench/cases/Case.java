@@ -201,7 +201,8 @@ public final class Case implements AutoCloseable {
           default -> period.setFloat(0, i, value);
         }
       }
-      TernaryBytes.repeat(period.segment().asSlice(period.offsetBytes(), (long) count * type.bytes()), m);
+      TernaryBytes.repeat(
+          period.segment().asSlice(period.offsetBytes(), (long) count * type.bytes()), m);
     }
     stream++;
     return m;

@@ -50,7 +50,8 @@ public final class EncoderCases extends StemCases {
   private static final double TERNARY_TOLERANCE = 0.02;
 
   EncoderCases() {
-    super("encoder", "batch x length", List.of(MINILM, MINILM + TERNARY, BERT_BASE + TERNARY), 2, 5);
+    super(
+        "encoder", "batch x length", List.of(MINILM, MINILM + TERNARY, BERT_BASE + TERNARY), 2, 5);
   }
 
   @Override
@@ -76,19 +77,13 @@ public final class EncoderCases extends StemCases {
       double bytes = weights / WEIGHTS_OF_A_BYTE;
       to.output("logits", batch, EncoderModels.LABELS, TERNARY_TOLERANCE, Part.WHOLE)
           .resident((long) bytes)
-          .work(
-              new Work(
-                  Work.Arithmetic.INT8_DOT, flops, bytes + Float.BYTES * tokens * width, 0))
+          .work(new Work(Work.Arithmetic.INT8_DOT, flops, bytes + Float.BYTES * tokens * width, 0))
           .call((limbeck, t) -> packed(limbeck, t, packed, batch, length));
       return;
     }
     to.output("hidden", (long) batch * length, config.hidden(), TOLERANCE, Part.WHOLE)
         .resident((long) (Float.BYTES * weights))
-        .work(
-            Work.f32(
-                flops,
-                weights + tokens * width,
-                tokens * width))
+        .work(Work.f32(flops, weights + tokens * width, tokens * width))
         .call((limbeck, t) -> encoder(limbeck, t, batch, length));
   }
 

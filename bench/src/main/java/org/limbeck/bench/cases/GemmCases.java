@@ -31,8 +31,7 @@ final class GemmCases extends StemCases {
   private final DType factors;
   private final Arithmetic arithmetic;
 
-  private GemmCases(
-      Op<GemmF32.Spec, GemmF32.Arguments> op, DType factors, Arithmetic arithmetic) {
+  private GemmCases(Op<GemmF32.Spec, GemmF32.Arguments> op, DType factors, Arithmetic arithmetic) {
     super(op.stem(), DIMENSIONS, List.of("NN", "NT", "TN", EPILOGUE), SMALL);
     this.op = op;
     this.factors = factors;
@@ -70,8 +69,7 @@ final class GemmCases extends StemCases {
     boolean epilogue = mode.equals(EPILOGUE);
     GemmF32.Spec plain = GemmF32.Spec.of(transA, transB);
     GemmF32.Spec spec = epilogue ? plain.withEpilogue(GemmF32.Epilogue.BIAS_GELU) : plain;
-    to.random(
-            "a", factors, transA ? k : m, transA ? m : k, 1, transA ? Part.COLUMNS : Part.ROWS)
+    to.random("a", factors, transA ? k : m, transA ? m : k, 1, transA ? Part.COLUMNS : Part.ROWS)
         .random("b", factors, transB ? n : k, transB ? k : n, 1, Part.WHOLE)
         .output("c", m, n, Math.max(4, k) * TOLERANCE_PER_TERM, Part.ROWS)
         .rowsAlone(m)

@@ -29,8 +29,7 @@ final class GemmI8Cases extends StemCases {
     long k = size[2];
     boolean transB = mode.charAt(1) == 'T';
     boolean scales = mode.endsWith(SCALES);
-    GemmI8.Spec spec =
-        new GemmI8.Spec(transB, scales ? GemmI8.Output.F32 : GemmI8.Output.I32);
+    GemmI8.Spec spec = new GemmI8.Spec(transB, scales ? GemmI8.Output.F32 : GemmI8.Output.I32);
     to.random("a", DType.I8, m, k, 1, Part.ROWS)
         .random("b", DType.I8, transB ? n : k, transB ? k : n, 1, Part.WHOLE)
         .rowsAlone(m)

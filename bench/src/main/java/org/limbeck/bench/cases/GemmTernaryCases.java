@@ -40,8 +40,7 @@ public final class GemmTernaryCases extends StemCases {
     long n = size[1];
     long k = size[2];
     boolean integers = mode.equals(INTEGER);
-    GemmTernary.Spec spec =
-        new GemmTernary.Spec(integers ? Activations.I8_ROW : Activations.F32);
+    GemmTernary.Spec spec = new GemmTernary.Spec(integers ? Activations.I8_ROW : Activations.F32);
     double packed = PackedTernary.byteSize(n, k);
     to.random("x", DType.F32, m, k, 1, Part.ROWS)
         .ternary("weights", n, k)

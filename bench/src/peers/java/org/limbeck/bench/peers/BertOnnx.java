@@ -135,8 +135,7 @@ final class BertOnnx {
     ByteBuffer raw =
         ByteBuffer.allocate(Long.BYTES * numbers.length).order(ByteOrder.LITTLE_ENDIAN);
     raw.asLongBuffer().put(numbers);
-    nodes.tensor(
-        "numbers", INT64, List.of(1L, (long) numbers.length), ByteString.copyFrom(raw));
+    nodes.tensor("numbers", INT64, List.of(1L, (long) numbers.length), ByteString.copyFrom(raw));
     nodes.vector("zero", 0);
     nodes.node("Shape", List.of("input_ids"), "sizes");
     nodes.node("Gather", List.of("sizes", "axis1"), "length", integer("axis", 0));

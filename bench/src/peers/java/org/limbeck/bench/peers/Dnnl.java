@@ -28,10 +28,9 @@ import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
 
 /**
- * Primitives of oneDNN: products of the types of their operands, the rest in binary32. Weights of
- * a product are brought into oneDNN's own layout once,
- * before the measurement, as its users do; where both operands change at each call (TN, the
- * gradient of a weight) they are used as they lie.
+ * Primitives of oneDNN: products of the types of their operands, the rest in binary32. Weights of a
+ * product are brought into oneDNN's own layout once, before the measurement, as its users do; where
+ * both operands change at each call (TN, the gradient of a weight) they are used as they lie.
  */
 final class Dnnl implements PeerSession {
   static final List<String> STEMS =

@@ -108,8 +108,7 @@ final class OnnxNodes {
 
   /** Adds a stored vector of integers. */
   String vector(String name, long... values) {
-    ByteBuffer all =
-        ByteBuffer.allocate(Long.BYTES * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer all = ByteBuffer.allocate(Long.BYTES * values.length).order(ByteOrder.LITTLE_ENDIAN);
     all.asLongBuffer().put(values);
     return tensor(name, INT64, List.of((long) values.length), ByteString.copyFrom(all));
   }

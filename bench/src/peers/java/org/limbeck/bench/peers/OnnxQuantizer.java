@@ -25,8 +25,8 @@ import java.util.Set;
  *   Y = Cast(MatMulInteger(Q, W8, z)) * (s * sW)
  * </pre>
  *
- * <p>Products of two activations stay in float32. ONNX Runtime merges these nodes when it loads
- * the model.
+ * <p>Products of two activations stay in float32. ONNX Runtime merges these nodes when it loads the
+ * model.
  */
 final class OnnxQuantizer {
   private static final float LARGEST = 127;

@@ -101,9 +101,7 @@ public final class OnnxRuntimePeer implements Peer {
     Matrix values = memory.matrix(DType.F32, weight.codes().rows(), weight.codes().cols());
     boolean byRow = weight.scale().cols() > 1;
     for (long r = 0; r < values.rows(); r++) {
-      weight
-          .codes()
-          .unpackRow(r, weight.scale().getFloat(0, byRow ? r : 0), values.rows(r, r + 1));
+      weight.codes().unpackRow(r, weight.scale().getFloat(0, byRow ? r : 0), values.rows(r, r + 1));
     }
     return values;
   }

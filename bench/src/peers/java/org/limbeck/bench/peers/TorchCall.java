@@ -107,8 +107,7 @@ final class TorchCall implements PeerCall {
     return new TorchCall(
         true,
         () -> {
-          return named(
-              names, torch.grad(outputs, inputs, gradients, keepGraph, false, false));
+          return named(names, torch.grad(outputs, inputs, gradients, keepGraph, false, false));
         });
   }
 

@@ -73,8 +73,7 @@ final class TorchLosses {
   }
 
   private static Tensor heads(Case work, String name) {
-    return over(
-        work.of(name), work.size(0), work.size(2), work.size(1), AttentionKlCases.WIDTH);
+    return over(work.of(name), work.size(0), work.size(2), work.size(1), AttentionKlCases.WIDTH);
   }
 
   private static Tensor scores(Tensor query, Tensor key) {
