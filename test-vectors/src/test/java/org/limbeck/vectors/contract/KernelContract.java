@@ -98,7 +98,7 @@ public abstract class KernelContract {
     }
     var operation = tested.operation(op, spec);
     var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
-    long deadline = System.nanoTime() + 60_000_000_000L;
+    long deadline = System.nanoTime() + 180_000_000_000L;
     long allocated = Long.MAX_VALUE;
     // Warm when ten calls in a row allocate nothing; a kernel that boxes vectors never gets there.
     // The deadline is long because on a loaded machine the compiler is late.
