@@ -64,16 +64,6 @@ LB_API int32_t lb_abi(void);
 /* Returns the best tier of this processor and operating system: a level, and the bits of features. */
 LB_API int32_t lb_best_tier(void);
 
-/*
- * For benchmarks: what a core does at most of the dot products that gemm_i8 or gemm_bf16 of a tier consist of, on registers
- * alone, `rounds` times all of them. All factors are 1, so that the sum written to *sum is the number of products; operations are
- * twice that. LB_BAD_SIZE: rounds < 0 or above LB_CEILING_ROUNDS. LB_BAD_OPTION: tier LB_TIER_PORTABLE, whose instructions are
- * the compiler's choice.
- */
-#define LB_CEILING_ROUNDS 4194304
-LB_API int32_t lb_ceiling_i8(int32_t tier, int64_t rounds, double *LB_RESTRICT sum);
-LB_API int32_t lb_ceiling_bf16(int32_t tier, int64_t rounds, double *LB_RESTRICT sum);
-
 /* Options of lb_gemm_f32, to be added; at most one of the last three. */
 #define LB_GEMM_TRANS_A 1 /* A is stored as [k, m] */
 #define LB_GEMM_TRANS_B 2 /* B is stored as [n, k] */
@@ -341,6 +331,16 @@ LB_API int32_t lb_gemm_i8(int32_t tier, const void *LB_RESTRICT packed_a, const 
                           void *LB_RESTRICT c, int64_t ldc, const float *LB_RESTRICT row_scale,
                           const float *LB_RESTRICT col_scale, const float *LB_RESTRICT bias, int64_t from, int64_t to,
                           int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k);
+
+/*
+ * For benchmarks: what a core does at most of the dot products that gemm_i8 or gemm_bf16 of a tier consist of, on registers
+ * alone, `rounds` times all of them. All factors are 1, so that the sum written to *sum is the number of products; operations are
+ * twice that. LB_BAD_SIZE: rounds < 0 or above LB_CEILING_ROUNDS. LB_BAD_OPTION: tier LB_TIER_PORTABLE, whose instructions are
+ * the compiler's choice.
+ */
+#define LB_CEILING_ROUNDS 4194304
+LB_API int32_t lb_ceiling_i8(int32_t tier, int64_t rounds, double *LB_RESTRICT sum);
+LB_API int32_t lb_ceiling_bf16(int32_t tier, int64_t rounds, double *LB_RESTRICT sum);
 
 /*
  * gemm_ternary: y = x W^T scale + bias, the rows [from, to) and columns [col_from, col_to) of y.
