@@ -436,6 +436,16 @@ LB_API int32_t lb_gemm_i8(int32_t tier, const void *LB_RESTRICT packed_a, const 
                           int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k);
 
 /*
+ * For benchmarks: what a core does at most of the dot products that gemm_i8 or gemm_bf16 of a tier consist of, on registers
+ * alone, `rounds` times all of them. All factors are 1, so that the sum written to *sum is the number of products; operations are
+ * twice that. LB_BAD_SIZE: rounds < 0 or above LB_CEILING_ROUNDS. LB_BAD_OPTION: tier LB_TIER_PORTABLE, whose instructions are
+ * the compiler's choice.
+ */
+#define LB_CEILING_ROUNDS 4194304
+LB_API int32_t lb_ceiling_i8(int32_t tier, int64_t rounds, double *LB_RESTRICT sum);
+LB_API int32_t lb_ceiling_bf16(int32_t tier, int64_t rounds, double *LB_RESTRICT sum);
+
+/*
  * gemm_ternary: y = x W^T scale + bias, the rows [from, to) and columns [col_from, col_to) of y.
  *
  * x f32 [rows, k], row stride x_stride. weights: W [cols, k] of -1, 0 and 1 in the layout planes64-v1: the code w + 1 of column

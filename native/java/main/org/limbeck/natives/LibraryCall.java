@@ -9,11 +9,11 @@ import org.limbeck.natives.bindings.LimbeckH;
  * Calls of a function of the library as the work on a chunk: the one place where what they return
  * or throw becomes an exception of the kernel.
  *
- * <p>Kernels keep theirs in {@code static final} fields, and call through the bindings' method
- * handles, which the compiler always inlines: a binding that it has compiled by itself may be too
- * big for that. What it does not inline makes objects of the slices that are the arguments. It
- * stops fifteen methods deep, and a slice takes nine; so the call itself stands in a subclass
- * rather than in a lambda's method, and without methods between.
+ * <p>Nothing may be allocated by a call, so all that makes its arguments has to be inlined: a slice
+ * that is passed to a method which is not becomes an object. Hence the bindings' method handles,
+ * which the compiler always inlines; a binding that it has compiled by itself may be too big for
+ * that. And hence no helpers between a kernel's {@code run} and the call: the compiler stops some
+ * fifteen methods deep, and a slice alone takes nine.
  *
  * @param <K> the first context parameter, usually the kernel
  * @param <A> the second context parameter, usually its arguments

@@ -3,7 +3,6 @@ package org.limbeck.natives;
 
 import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.OptimizerStep;
-import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
 /**
@@ -11,7 +10,8 @@ import org.limbeck.natives.bindings.LimbeckH;
  * sets the numbers of a call, made in double and rounded once. Rows are split over threads.
  */
 final class NativeAdamStep {
-  private static final LibraryCall<NativeAdamStep, OptimizerStep.Arguments> ROWS =
+  /** The step of some rows. */
+  static final LibraryCall<NativeAdamStep, OptimizerStep.Arguments> ROWS =
       new LibraryCall<>("lb_adam_step") {
         @Override
         int call(
@@ -67,24 +67,17 @@ final class NativeAdamStep {
   }
 
   /**
-   * Updates the parameter and its moments.
+   * Sets the numbers of a call.
    *
    * @param gradientFactor what the gradient is multiplied by
    * @param weightDecay what the parameter is multiplied by
    * @param stepSize what the quotient of the moments is multiplied by
    * @param rootFactor what the root of the second moment is multiplied by
    */
-  void run(
-      OptimizerStep.Arguments a,
-      WorkerPool pool,
-      double gradientFactor,
-      double weightDecay,
-      double stepSize,
-      double rootFactor) {
+  void set(double gradientFactor, double weightDecay, double stepSize, double rootFactor) {
     factor = (float) gradientFactor;
     decay = (float) weightDecay;
     size = (float) stepSize;
     root = (float) rootFactor;
-    pool.forRange(a.parameter().rows(), Native.rowsPerChunk(a.parameter().cols()), this, a, ROWS);
   }
 }

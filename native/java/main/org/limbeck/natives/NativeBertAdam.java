@@ -51,19 +51,17 @@ final class NativeBertAdam implements Kernel<OptimizerStep.Arguments> {
 
   @Override
   public void run(OptimizerStep.Arguments a, WorkerPool pool) {
-    double factor =
-        Double.isInfinite(spec.maxNorm())
-            ? 1
-            : Math.min(1, spec.maxNorm() / (norm(a, pool) + NORM_GUARD));
-    step.run(a, pool, factor, 1 - a.learningRate() * spec.weightDecay(), a.learningRate(), 1);
-  }
-
-  private double norm(OptimizerStep.Arguments a, WorkerPool pool) {
-    long rows = a.gradient().rows();
-    chunkRows = Native.rowsPerChunk(a.gradient().cols());
-    long chunks = Math.ceilDiv(rows, chunkRows);
-    sums = pool.shared().reserve(chunks * Double.BYTES);
-    pool.forRange(rows, chunkRows, this, a, SQUARES);
-    return Math.sqrt(Native.sum(sums, 0, chunks));
+    long rows = a.parameter().rows();
+    chunkRows = Native.rowsPerChunk(a.parameter().cols());
+    double factor = 1;
+    if (spec.maxNorm() < Double.POSITIVE_INFINITY) {
+      long chunks = Math.ceilDiv(rows, chunkRows);
+      sums = pool.shared().reserve(chunks * Double.BYTES);
+      pool.forRange(rows, chunkRows, this, a, SQUARES);
+      double norm = Math.sqrt(Native.sum(sums, 0, chunks));
+      factor = Math.min(1, spec.maxNorm() / (norm + NORM_GUARD));
+    }
+    step.set(factor, 1 - a.learningRate() * spec.weightDecay(), a.learningRate(), 1);
+    pool.forRange(rows, chunkRows, step, a, NativeAdamStep.ROWS);
   }
 }

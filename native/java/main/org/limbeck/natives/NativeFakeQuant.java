@@ -235,20 +235,16 @@ final class NativeFakeQuant {
     parametersAt = cut.units() * 2 * Double.BYTES;
     long parameterBytes = cut.groups * LimbeckH.LB_FAKE_QUANT_PARAMETERS() * Float.BYTES;
     partials = pool.shared().reserve(parametersAt + parameterBytes);
-    reduce(a, pool, false);
-    if (spec.scheme() == Scheme.TERNARY_TWN) {
-      reduce(a, pool, true);
+    int passes = spec.scheme() == Scheme.TERNARY_TWN ? 2 : 1;
+    for (int pass = 0; pass < passes; pass++) {
+      second = pass == 1;
+      pool.forRange(cut.units(), cut.unitsPerChunk(), this, a, REDUCE);
+      PARAMETERS.whole(this, a, cut.groups);
     }
     if (a.y() != null || a.codes() != null) {
       pool.forRange(cut.units(), cut.unitsPerChunk(), this, a, APPLY);
     }
     partials = null;
-  }
-
-  private void reduce(FakeQuant.Forward a, WorkerPool pool, boolean again) {
-    second = again;
-    pool.forRange(cut.units(), cut.unitsPerChunk(), this, a, REDUCE);
-    PARAMETERS.whole(this, a, cut.groups);
   }
 
   private void run(FakeQuant.Backward a, WorkerPool pool) {

@@ -12,7 +12,7 @@ import org.limbeck.natives.bindings.LimbeckH;
  * gemm_bf16 in C: {@code native/src/gemm_bf16}, split by {@link PackedGemm}. Small matrices of a
  * batch are not split.
  */
-final class NativeGemmBf16 extends PackedGemm<Arguments> implements Kernel<Arguments> {
+final class NativeGemmBf16 extends PackedGemm implements Kernel<Arguments> {
   /** Matrices of a batch with fewer products than this are not split. */
   private static final double WHOLE_PRODUCTS = 1 << 27;
 
@@ -23,6 +23,9 @@ final class NativeGemmBf16 extends PackedGemm<Arguments> implements Kernel<Argum
   private final GemmF32.Spec spec;
   private final int options;
 
+  // Of the call in progress.
+  private Arguments args;
+
   NativeGemmBf16(Tier tier, GemmF32.Spec spec) {
     super("lb_gemm_bf16", LimbeckH.lb_gemm_bf16_per_word(tier.bits()));
     this.tier = tier.bits();
@@ -31,30 +34,25 @@ final class NativeGemmBf16 extends PackedGemm<Arguments> implements Kernel<Argum
   }
 
   @Override
-  public void run(Arguments args, WorkerPool pool) {
-    long k = args.k(spec);
-    shape(args.m(), args.n(), k);
-    double products = (double) args.m() * args.n() * Math.max(1, k);
-    long count = args.batch().count();
+  public void run(Arguments a, WorkerPool pool) {
+    args = a;
+    long k = a.k(spec);
+    shape(a.m(), a.n(), k);
+    double products = (double) a.m() * a.n() * Math.max(1, k);
+    long count = a.batch().count();
     if (count > 1 && products < WHOLE_PRODUCTS) {
-      each(args, pool, count, (long) Math.max(1, CHUNK_PRODUCTS / Math.max(1, products)));
-      return;
+      each(pool, count, (long) Math.max(1, CHUNK_PRODUCTS / Math.max(1, products)));
+    } else {
+      for (long i = 0; i < count; i++) {
+        product(pool, i);
+      }
     }
-    for (long i = 0; i < count; i++) {
-      product(args, pool, i);
-    }
+    args = null;
   }
 
   @Override
   int packRows(
-      Arguments args,
-      long matrix,
-      long row,
-      long k,
-      long depth,
-      MemorySegment packed,
-      long first,
-      long end)
+      long matrix, long row, long k, long depth, MemorySegment packed, long first, long end)
       throws Throwable {
     boolean trans = spec.transA();
     long offset = args.batch().offsetA(matrix);
@@ -73,7 +71,6 @@ final class NativeGemmBf16 extends PackedGemm<Arguments> implements Kernel<Argum
 
   @Override
   int packCols(
-      Arguments args,
       long matrix,
       long col,
       long k,
@@ -100,7 +97,6 @@ final class NativeGemmBf16 extends PackedGemm<Arguments> implements Kernel<Argum
 
   @Override
   int multiply(
-      Arguments args,
       long matrix,
       long row,
       long col,

@@ -9,9 +9,12 @@ import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
 /** gemm_i8 in C: {@code native/src/gemm_i8}, split by {@link PackedGemm}. */
-final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Arguments> {
+final class NativeGemmI8 extends PackedGemm implements Kernel<Arguments> {
   private final int tier;
   private final boolean transB;
+
+  // Of the call in progress.
+  private Arguments args;
 
   NativeGemmI8(Tier tier, GemmI8.Spec spec) {
     super("lb_gemm_i8", LimbeckH.lb_gemm_i8_per_word(tier.bits()));
@@ -20,21 +23,16 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
   }
 
   @Override
-  public void run(Arguments args, WorkerPool pool) {
-    shape(args.m(), args.n(), args.k());
-    product(args, pool, 0);
+  public void run(Arguments a, WorkerPool pool) {
+    args = a;
+    shape(a.m(), a.n(), a.k());
+    product(pool, 0);
+    args = null;
   }
 
   @Override
   int packRows(
-      Arguments args,
-      long matrix,
-      long row,
-      long k,
-      long depth,
-      MemorySegment packed,
-      long first,
-      long end)
+      long matrix, long row, long k, long depth, MemorySegment packed, long first, long end)
       throws Throwable {
     return (int)
         LimbeckH.lb_gemm_i8_pack_a$handle()
@@ -50,7 +48,6 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
 
   @Override
   int packCols(
-      Arguments args,
       long matrix,
       long col,
       long k,
@@ -75,7 +72,6 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
 
   @Override
   int multiply(
-      Arguments args,
       long matrix,
       long row,
       long col,

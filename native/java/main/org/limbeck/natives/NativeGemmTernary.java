@@ -52,8 +52,8 @@ final class NativeGemmTernary implements Kernel<Arguments> {
                       a.k());
         }
       };
-  private static final LibraryCall<NativeGemmTernary, Arguments> BLOCKS =
-      new LibraryCall<>("lb_gemm_ternary") {
+  private static final LibraryCall<NativeGemmTernary, Arguments> FLOATS =
+      new LibraryCall<>("lb_gemm_ternary_f32") {
         @Override
         int call(NativeGemmTernary kernel, Arguments a, Workspace scratch, long from, long to)
             throws Throwable {
@@ -64,9 +64,57 @@ final class NativeGemmTernary implements Kernel<Arguments> {
             long rowEnd = Math.min(kernel.slabRows, row + kernel.blockRows);
             long colEnd = Math.min(a.n(), col + kernel.blockCols);
             status |=
-                kernel.quantizes
-                    ? kernel.integers(a, row, rowEnd, col, colEnd)
-                    : kernel.floats(a, row, rowEnd, col, colEnd);
+                (int)
+                    LimbeckH.lb_gemm_ternary_f32$handle()
+                        .invokeExact(
+                            kernel.tier,
+                            Native.pointer(a.x()),
+                            a.x().rowStride(),
+                            Native.pointer(a.weights().bytes()),
+                            Native.pointer(a.scale()),
+                            scaleStep(a),
+                            Native.optional(a.bias()),
+                            Native.pointer(a.y()),
+                            a.y().rowStride(),
+                            row,
+                            rowEnd,
+                            col,
+                            colEnd,
+                            a.k());
+          }
+          return status;
+        }
+      };
+  private static final LibraryCall<NativeGemmTernary, Arguments> INTEGERS =
+      new LibraryCall<>("lb_gemm_ternary_i8") {
+        @Override
+        int call(NativeGemmTernary kernel, Arguments a, Workspace scratch, long from, long to)
+            throws Throwable {
+          int status = LimbeckH.LB_OK();
+          for (long index = from; index < to; index++) {
+            long row = index / kernel.colBlocks * kernel.blockRows;
+            long col = index % kernel.colBlocks * kernel.blockCols;
+            long rowEnd = Math.min(kernel.slabRows, row + kernel.blockRows);
+            long colEnd = Math.min(a.n(), col + kernel.blockCols);
+            status |=
+                (int)
+                    LimbeckH.lb_gemm_ternary_i8$handle()
+                        .invokeExact(
+                            kernel.tier,
+                            kernel.quantized,
+                            Native.pointer(a.weights().bytes()),
+                            Native.pointer(a.scale()),
+                            scaleStep(a),
+                            Native.optional(a.bias()),
+                            Native.pointer(a.y(), kernel.slabFrom),
+                            a.y().rowStride(),
+                            Native.optional(a.acc(), kernel.slabFrom, 0),
+                            Native.stride(a.acc()),
+                            row,
+                            rowEnd,
+                            col,
+                            colEnd,
+                            a.k());
           }
           return status;
         }
@@ -99,7 +147,7 @@ final class NativeGemmTernary implements Kernel<Arguments> {
         pool.forRange(slabRows, Native.rowsPerChunk(args.k()), this, args, QUANTIZE);
       }
       long rowBlocks = divide(args);
-      pool.forRange(rowBlocks * colBlocks, 1, this, args, BLOCKS);
+      pool.forRange(rowBlocks * colBlocks, 1, this, args, quantizes ? INTEGERS : FLOATS);
     }
   }
 
@@ -119,46 +167,5 @@ final class NativeGemmTernary implements Kernel<Arguments> {
 
   private static long scaleStep(Arguments a) {
     return a.scale().cols() == 1 ? 0 : 1;
-  }
-
-  private int floats(Arguments a, long row, long rowEnd, long col, long colEnd) throws Throwable {
-    return (int)
-        LimbeckH.lb_gemm_ternary_f32$handle()
-            .invokeExact(
-                tier,
-                Native.pointer(a.x()),
-                a.x().rowStride(),
-                Native.pointer(a.weights().bytes()),
-                Native.pointer(a.scale()),
-                scaleStep(a),
-                Native.optional(a.bias()),
-                Native.pointer(a.y()),
-                a.y().rowStride(),
-                row,
-                rowEnd,
-                col,
-                colEnd,
-                a.k());
-  }
-
-  private int integers(Arguments a, long row, long rowEnd, long col, long colEnd) throws Throwable {
-    return (int)
-        LimbeckH.lb_gemm_ternary_i8$handle()
-            .invokeExact(
-                tier,
-                quantized,
-                Native.pointer(a.weights().bytes()),
-                Native.pointer(a.scale()),
-                scaleStep(a),
-                Native.optional(a.bias()),
-                Native.pointer(a.y(), slabFrom),
-                a.y().rowStride(),
-                Native.optional(a.acc(), slabFrom, 0),
-                Native.stride(a.acc()),
-                row,
-                rowEnd,
-                col,
-                colEnd,
-                a.k());
   }
 }

@@ -11,9 +11,10 @@ import org.limbeck.natives.bindings.LimbeckH;
  * a part of the sums, and then share blocks of C. The parts are the same wherever a product is
  * computed, so that its bits are.
  *
- * @param <A> the arguments
+ * <p>Kernels keep the arguments of the call in progress, so that calls of the library are few
+ * methods away: {@link LibraryCall} says why.
  */
-abstract class PackedGemm<A> {
+abstract class PackedGemm {
   /** Rows of a packed block and columns of a packed panel. */
   private static final long ROWS = LimbeckH.LB_GEMM_ROWS();
 
@@ -99,12 +100,11 @@ abstract class PackedGemm<A> {
    * @param end the row after the last, likewise
    */
   abstract int packRows(
-      A args, long matrix, long row, long k, long depth, MemorySegment packed, long first, long end)
+      long matrix, long row, long k, long depth, MemorySegment packed, long first, long end)
       throws Throwable;
 
   /** Packs columns of op(B) likewise, to where its slab begins at a byte of {@code packed}. */
   abstract int packCols(
-      A args,
       long matrix,
       long col,
       long k,
@@ -132,7 +132,6 @@ abstract class PackedGemm<A> {
    * @param k the length of the sums
    */
   abstract int multiply(
-      A args,
       long matrix,
       long row,
       long col,
@@ -155,8 +154,8 @@ abstract class PackedGemm<A> {
   }
 
   /** Computes products of a batch, each on one thread. */
-  final void each(A args, WorkerPool pool, long count, long chunk) {
-    pool.forRange(count, chunk, this, args, matrices);
+  final void each(WorkerPool pool, long count, long chunk) {
+    pool.forRange(count, chunk, this, null, matrices);
   }
 
   private long words(long elements) {
@@ -173,7 +172,7 @@ abstract class PackedGemm<A> {
   }
 
   /** Computes a product on all threads. */
-  final void product(A args, WorkerPool pool, long index) {
+  final void product(WorkerPool pool, long index) {
     matrix = index;
     for (row = 0; row < m; row += SLAB_ROWS) {
       rows = Math.min(SLAB_ROWS, m - row);
@@ -186,27 +185,27 @@ abstract class PackedGemm<A> {
         // Once at least: with k = 0 the sums are 0, and C still becomes what the epilogue makes.
         do {
           to = Math.min(k, from + depth);
-          part(args, pool);
+          part(pool);
           from = to;
         } while (from < k);
       }
     }
   }
 
-  private void part(A args, WorkerPool pool) {
+  private void part(WorkerPool pool) {
     long words = words(to - from);
     offsetB = bytesOfRows(rows, words);
     packed = pool.shared().reserve(offsetB + bytesOfCols(cols, words));
     packsOfRows = Math.ceilDiv(rows, PACK_ROWS);
     long packs = packsOfRows + Math.ceilDiv(cols, PACK_COLS);
     long elements = PACK_ROWS * Math.max(1, to - from);
-    pool.forRange(packs, Math.max(1, CHUNK_ELEMENTS / elements), this, args, packing);
+    pool.forRange(packs, Math.max(1, CHUNK_ELEMENTS / elements), this, null, packing);
     long count = rowBlocks * Math.ceilDiv(cols, BLOCK_COLS);
     long products = blockRows * Math.min(BLOCK_COLS, cols) * Math.max(1, to - from);
-    pool.forRange(count, Math.max(1, CHUNK_PRODUCTS / products), this, args, blocks);
+    pool.forRange(count, Math.max(1, CHUNK_PRODUCTS / products), this, null, blocks);
   }
 
-  private int wholeProduct(A args, long index, Workspace scratch) throws Throwable {
+  private int wholeProduct(long index, Workspace scratch) throws Throwable {
     int status = LimbeckH.LB_OK();
     for (long i = 0; i < m; i += WHOLE_ROWS) {
       long height = Math.min(WHOLE_ROWS, m - i);
@@ -218,9 +217,9 @@ abstract class PackedGemm<A> {
           long words = words(end - p);
           long offset = bytesOfRows(height, words);
           MemorySegment s = scratch.reserve(offset + bytesOfCols(width, words));
-          status |= packRows(args, index, i, p, end - p, s, 0, height);
-          status |= packCols(args, index, j, p, end - p, s, offset, 0, width);
-          status |= multiply(args, index, i, j, s, offset, 0, height, 0, width, p, end, k);
+          status |= packRows(index, i, p, end - p, s, 0, height);
+          status |= packCols(index, j, p, end - p, s, offset, 0, width);
+          status |= multiply(index, i, j, s, offset, 0, height, 0, width, p, end, k);
           p = end;
         } while (p < k);
       }
@@ -228,36 +227,36 @@ abstract class PackedGemm<A> {
     return status;
   }
 
-  private final class Packing extends LibraryCall<Object, A> {
+  private final class Packing extends LibraryCall<Object, Object> {
     Packing(String function) {
       super(function);
     }
 
     @Override
-    int call(Object kernel, A args, Workspace scratch, long first, long end) throws Throwable {
+    int call(Object kernel, Object none, Workspace scratch, long first, long end) throws Throwable {
       int status = LimbeckH.LB_OK();
       for (long i = first; i < end; i++) {
         if (i < packsOfRows) {
           long begin = i * PACK_ROWS;
           long stop = Math.min(rows, begin + PACK_ROWS);
-          status |= packRows(args, matrix, row, from, to - from, packed, begin, stop);
+          status |= packRows(matrix, row, from, to - from, packed, begin, stop);
         } else {
           long begin = (i - packsOfRows) * PACK_COLS;
           long stop = Math.min(cols, begin + PACK_COLS);
-          status |= packCols(args, matrix, col, from, to - from, packed, offsetB, begin, stop);
+          status |= packCols(matrix, col, from, to - from, packed, offsetB, begin, stop);
         }
       }
       return status;
     }
   }
 
-  private final class Blocks extends LibraryCall<Object, A> {
+  private final class Blocks extends LibraryCall<Object, Object> {
     Blocks(String function) {
       super(function);
     }
 
     @Override
-    int call(Object kernel, A args, Workspace scratch, long first, long end) throws Throwable {
+    int call(Object kernel, Object none, Workspace scratch, long first, long end) throws Throwable {
       int status = LimbeckH.LB_OK();
       for (long index = first; index < end; index++) {
         long i = index % rowBlocks * blockRows;
@@ -265,24 +264,23 @@ abstract class PackedGemm<A> {
         long iEnd = Math.min(rows, i + blockRows);
         long jEnd = Math.min(cols, j + BLOCK_COLS);
         if (i < iEnd) {
-          status |=
-              multiply(args, matrix, row, col, packed, offsetB, i, iEnd, j, jEnd, from, to, k);
+          status |= multiply(matrix, row, col, packed, offsetB, i, iEnd, j, jEnd, from, to, k);
         }
       }
       return status;
     }
   }
 
-  private final class Matrices extends LibraryCall<Object, A> {
+  private final class Matrices extends LibraryCall<Object, Object> {
     Matrices(String function) {
       super(function);
     }
 
     @Override
-    int call(Object kernel, A args, Workspace scratch, long first, long end) throws Throwable {
+    int call(Object kernel, Object none, Workspace scratch, long first, long end) throws Throwable {
       int status = LimbeckH.LB_OK();
       for (long i = first; i < end; i++) {
-        status |= wholeProduct(args, i, scratch);
+        status |= wholeProduct(i, scratch);
       }
       return status;
     }

@@ -257,6 +257,15 @@ public class LimbeckH extends LimbeckH$shared {
     public static int LB_GEMM_COLS() {
         return LB_GEMM_COLS;
     }
+    private static final int LB_CEILING_ROUNDS = (int)4194304L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_CEILING_ROUNDS 4194304
+     * }
+     */
+    public static int LB_CEILING_ROUNDS() {
+        return LB_CEILING_ROUNDS;
+    }
     private static final int LB_SOFTMAX_KL_FORWARD_KL = (int)0L;
     /**
      * {@snippet lang=c :
@@ -2790,6 +2799,130 @@ public class LimbeckH extends LimbeckH$shared {
                 traceDowncall("lb_gemm_i8", tier, packed_a, packed_b, c, ldc, row_scale, col_scale, bias, from, to, col_from, col_to, k_from, k_to, k);
             }
             return (int)mh$.invokeExact(tier, packed_a, packed_b, c, ldc, row_scale, col_scale, bias, from, to, col_from, col_to, k_from, k_to, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_ceiling_i8 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_ceiling_i8");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_i8(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static FunctionDescriptor lb_ceiling_i8$descriptor() {
+        return lb_ceiling_i8.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_i8(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static MethodHandle lb_ceiling_i8$handle() {
+        return lb_ceiling_i8.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_i8(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static MemorySegment lb_ceiling_i8$address() {
+        return lb_ceiling_i8.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_i8(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static int lb_ceiling_i8(int tier, long rounds, MemorySegment sum) {
+        var mh$ = lb_ceiling_i8.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_ceiling_i8", tier, rounds, sum);
+            }
+            return (int)mh$.invokeExact(tier, rounds, sum);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_ceiling_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_ceiling_bf16");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_bf16(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static FunctionDescriptor lb_ceiling_bf16$descriptor() {
+        return lb_ceiling_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_bf16(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static MethodHandle lb_ceiling_bf16$handle() {
+        return lb_ceiling_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_bf16(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static MemorySegment lb_ceiling_bf16$address() {
+        return lb_ceiling_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_bf16(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static int lb_ceiling_bf16(int tier, long rounds, MemorySegment sum) {
+        var mh$ = lb_ceiling_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_ceiling_bf16", tier, rounds, sum);
+            }
+            return (int)mh$.invokeExact(tier, rounds, sum);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -22,9 +22,6 @@ import org.limbeck.kernels.op.Op;
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class KernelContract {
-  /** The tag of tests that look at what the Java side of a warm call allocates. */
-  protected static final String ALLOCATION = "allocation";
-
   /** The seed of all random inputs; set the property to reproduce or to explore. */
   protected static final long SEED = Long.getLong("limbeck.seed", 20_221_107L);
 
