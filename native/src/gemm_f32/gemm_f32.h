@@ -10,20 +10,24 @@
 #define GEMM_PANELS 196608
 /* Rows of a transposed A that are copied at a time: whole tiles in every tier, and whole cache lines. */
 #define GEMM_COPIED 48
+/* Rows of tiles up to which B is read where it lies each time. */
+#define GEMM_DIRECT_TILES 4
 /* Elements of a cache line. */
 #define GEMM_CACHE_LINE 16
 
 /* Products of at most these many rows, where op(B) is transposed, are dot products; fewer, where A has to be copied. */
 #define GEMM_DOT_LINES 32
 #define GEMM_DOT_COPIED 8
+/* Products of at most these many rows, or columns where op(A) is transposed, are sums of multiples of rows. */
+#define GEMM_SUM_LINES 4
 /* Products of a transposed A of at most these many columns are done transposed. */
-#define GEMM_SUM_LINES 8
+#define GEMM_TILE_LINES 12
 /* The longest partial sums of dot products with a line. */
 #define GEMM_DOT_DEPTH 4096
 /* The distance of copied lines: rows do not share cache sets. */
 #define GEMM_LINE(k) ((k) + 16)
 /* Elements of a line of C that are summed at a time. */
-#define GEMM_STRIP 512
+#define GEMM_STRIP 1024
 
 /* A call: what it is given, and where it stands. */
 typedef struct {
@@ -41,7 +45,7 @@ typedef struct {
 } GemmF32;
 
 /* How a product with few rows or columns is done; see gemm_f32_thin.h. */
-enum { GEMM_TILES, GEMM_ROW_DOTS, GEMM_COLUMN_DOTS, GEMM_COLUMN_SUMS };
+enum { GEMM_TILES, GEMM_ROW_DOTS, GEMM_COLUMN_DOTS, GEMM_ROW_SUMS, GEMM_COLUMN_SUMS, GEMM_COLUMN_TILES };
 
 LB_INLINE int gemm_kind(const GemmF32 *g) {
   int trans_a = (g->options & LB_GEMM_TRANS_A) != 0;
@@ -52,7 +56,13 @@ LB_INLINE int gemm_kind(const GemmF32 *g) {
   if (!trans_a && g->n <= GEMM_DOT_COPIED) {
     return GEMM_COLUMN_DOTS;
   }
-  return trans_a && g->n <= GEMM_SUM_LINES ? GEMM_COLUMN_SUMS : GEMM_TILES;
+  if (!trans_b && g->m <= GEMM_SUM_LINES) {
+    return GEMM_ROW_SUMS;
+  }
+  if (trans_a && g->n <= GEMM_TILE_LINES) {
+    return g->n <= GEMM_SUM_LINES ? GEMM_COLUMN_SUMS : GEMM_COLUMN_TILES;
+  }
+  return GEMM_TILES;
 }
 
 /* Returns the length of equal parts of at most `most`, a multiple of `step` but for the last. */

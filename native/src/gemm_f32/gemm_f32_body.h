@@ -53,16 +53,17 @@ typedef struct {
 
 /* Copies rows [i, i + rows) of a transposed A, tile by tile, each by k. */
 static void gemm_copy_a(const GemmF32 *g, const GemmBlock *k, int64_t i, int64_t rows) {
-  for (int64_t r = 0; r < rows; r += LB_MR) {
-    int64_t height = lb_min(LB_MR, rows - r);
-    float *tile = k->copy + r * k->depth;
-    for (int64_t q = 0; q < k->depth; q++) {
+  for (int64_t r = 0; r < rows;) {
+    int64_t height = gemm_height(rows - r)->rows;
+    float *to = k->copy + r * k->depth;
+    for (int64_t q = 0; q < k->depth; q++, to += height) {
       const float *from = g->a + (k->p + q) * g->lda + i + r;
       for (int64_t h = 0; h < height; h += LB_W) {
         int64_t n = lb_min(LB_W, height - h);
-        vf32_store_n(tile + q * LB_MR + h, vf32_load_n(from + h, n, vf32_zero()), n);
+        vf32_store_n(to + h, vf32_load_n(from + h, n, vf32_zero()), n);
       }
     }
+    r += height;
   }
 }
 
@@ -153,11 +154,11 @@ static void gemm_block(const GemmF32 *g, const GemmBlock *k, int64_t from, int64
     }
     for (int64_t r = i; r < end;) {
       const GemmHeight *h = gemm_height(end - r);
-      const float *a = trans_a ? k->copy + (r - i) / LB_MR * LB_MR * k->depth + (r - i) % LB_MR : g->a + r * g->lda + k->p;
+      const float *a = trans_a ? k->copy + (r - i) * k->depth : g->a + r * g->lda + k->p;
       if (!trans_a) {
         gemm_plan(&ahead, k, a + h->rows * g->lda, g->lda, lb_min(LB_MR, to - r - h->rows), k->depth, h->rows);
       }
-      gemm_row(g, k, h, r, a, trans_a ? LB_MR : g->lda, packing && r == from, &ahead);
+      gemm_row(g, k, h, r, a, trans_a ? h->rows : g->lda, packing && r == from, &ahead);
       r += h->rows;
     }
   }
@@ -194,7 +195,7 @@ static void gemm_block_direct(const GemmF32 *g, const GemmBlock *k, int64_t from
 
 /* The product as tiles. */
 static void gemm_tiles(const GemmF32 *g, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to) {
-  int direct = !(g->options & LB_GEMM_TRANS_B) && row_to - row_from <= LB_MR;
+  int direct = !(g->options & LB_GEMM_TRANS_B) && row_to - row_from <= GEMM_DIRECT_TILES * LB_MR;
   int64_t depth = gemm_equal(g->k, GEMM_DEPTH, 8);
   int64_t width = gemm_equal(col_to - col_from, GEMM_PANELS / lb_max(depth, 1) / 32 * 32, LB_NR);
   float *panels = g->scratch;

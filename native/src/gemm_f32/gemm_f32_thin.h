@@ -3,10 +3,10 @@
  * Products with few rows or columns, where packing would cost as much as the product: the large operand is read once, where
  * it lies. The lines are the few rows (or columns) of C.
  *
- * Dots: the large operand is stored along k; each element is a dot product, summed in lanes over blocks of k. Sums, for few
- * columns only: it is stored across k; lines are sums of multiples of its rows, which are tiles of the transposed product.
- * Either way a strip of all lines is summed in scratch, and then finished: alpha, beta, bias, act. The sums of an element
- * do not depend on where a strip begins.
+ * Dots: the large operand is stored along k; each element is a dot product, summed in lanes over blocks of k. Sums: it is
+ * stored across k; lines are sums of multiples of its rows, which are read in order, or for more than a few columns tiles of
+ * the transposed product. Either way a strip of all lines is summed in scratch, and then finished: alpha, beta, bias, act.
+ * The sums of an element do not depend on where a strip begins.
  */
 
 /* Lines that are multiplied at a time with four rows of the large operand. */
@@ -46,7 +46,9 @@ LB_INLINE void gemm_dots(const int S, const int L, const GemmDots *d, int64_t ro
     LB_UNROLL
     for (int s = 0; s < S; s++) {
       r[s] = vf32_load(rows + s * stride + p);
-      LB_PREFETCH(next + s * stride + p);
+      if (L > 1) {
+        LB_PREFETCH(next + s * stride + p);
+      }
     }
     LB_UNROLL
     for (int l = 0; l < L; l++) {
@@ -116,6 +118,80 @@ LB_NOINLINE void gemm_dot_lines(int64_t lines, const GemmDots *d, int64_t row, i
   }
 }
 
+/* Adds multiples of R rows of the large operand to L lines, in one vector of elements or what is left of it. */
+LB_INLINE void gemm_add_vector(const int R, const int L, const int whole, int64_t n, vf32 xs[][4], const float *rows,
+                               int64_t stride, float *sums) {
+  vf32 row[4];
+  LB_UNROLL
+  for (int r = 0; r < R; r++) {
+    row[r] = whole ? vf32_load(rows + r * stride) : vf32_load_n(rows + r * stride, n, vf32_zero());
+    if (L > 1) {
+      LB_PREFETCH_FAR(rows + (r + R) * stride);
+    }
+  }
+  LB_UNROLL
+  for (int l = 0; l < L; l++) {
+    /* Strips are whole vectors in scratch. */
+    vf32 sum = vf32_load(sums + l * GEMM_STRIP);
+    LB_UNROLL
+    for (int r = 0; r < R; r++) {
+      sum = vf32_fma(xs[l][r], row[r], sum);
+    }
+    vf32_store(sums + l * GEMM_STRIP, sum);
+  }
+}
+
+/* Adds multiples of R rows to L lines, every element in the order of the rows. */
+LB_INLINE void gemm_add_rows(const int R, const int L, const float *x, int64_t along, int64_t across, const float *rows,
+                             int64_t stride, int64_t count, float *sums) {
+  vf32 xs[4][4];
+  LB_UNROLL
+  for (int l = 0; l < L; l++) {
+    LB_UNROLL
+    for (int r = 0; r < R; r++) {
+      xs[l][r] = vf32_set1(x[l * across + r * along]);
+    }
+  }
+  int64_t i = 0;
+  for (; i + LB_W <= count; i += LB_W) {
+    gemm_add_vector(R, L, 1, LB_W, xs, rows + i, stride, sums + i);
+  }
+  if (i < count) {
+    gemm_add_vector(R, L, 0, count - i, xs, rows + i, stride, sums + i);
+  }
+}
+
+/* Sums of multiples of k rows for L lines. */
+LB_INLINE void gemm_sum_lines(const int L, int64_t k, const float *x, int64_t along, int64_t across, const float *rows,
+                              int64_t stride, int64_t count, float *sums) {
+  memset(sums, 0, (size_t)(L * GEMM_STRIP) * sizeof(float));
+  int64_t p = 0;
+  for (; p + 4 <= k; p += 4) {
+    gemm_add_rows(4, L, x + p * along, along, across, rows + p * stride, stride, count, sums);
+  }
+  for (; p < k; p++) {
+    gemm_add_rows(1, L, x + p * along, along, across, rows + p * stride, stride, count, sums);
+  }
+}
+
+LB_NOINLINE void gemm_sum_strip(int64_t lines, int64_t k, const float *x, int64_t along, int64_t across, const float *rows,
+                                int64_t stride, int64_t count, float *sums) {
+  switch (lines) {
+    case 1:
+      gemm_sum_lines(1, k, x, along, across, rows, stride, count, sums);
+      break;
+    case 2:
+      gemm_sum_lines(2, k, x, along, across, rows, stride, count, sums);
+      break;
+    case 3:
+      gemm_sum_lines(3, k, x, along, across, rows, stride, count, sums);
+      break;
+    default:
+      gemm_sum_lines(4, k, x, along, across, rows, stride, count, sums);
+      break;
+  }
+}
+
 /*
  * Finishes a strip of a line: elements `step` apart in C; bias by element, or one for all. old is scratch for the strip.
  */
@@ -165,46 +241,52 @@ static void gemm_dot_strip(int64_t lines, int64_t k, const float *x, int64_t acr
   } while (p < k);
 }
 
-/* Sums a strip of the transposed product: lines [line, line + lines) and columns [i, i + count) of op(A). */
-static void gemm_sum_strip(const GemmF32 *g, int64_t line, int64_t lines, int64_t i, int64_t count, float *sums, float *panels) {
+/* Sums a strip of the transposed product by tiles: lines [line, line + lines) and columns [i, i + count) of op(A). */
+static void gemm_tile_strip(const GemmF32 *g, int64_t line, int64_t lines, int64_t i, int64_t count, float *sums,
+                            float *scratch) {
   int by_line = (g->options & LB_GEMM_TRANS_B) != 0;
   GemmF32 turned = {by_line ? 0 : LB_GEMM_TRANS_A, lines, count, g->k, 1, 0, g->b + line * (by_line ? g->ldb : 1), g->ldb,
-                    g->a + i, g->lda, sums, GEMM_STRIP, NULL, panels};
+                    g->a + i, g->lda, sums, GEMM_STRIP, NULL, scratch};
   gemm_tiles(&turned, 0, lines, 0, count);
 }
 
 static void gemm_thin(const GemmF32 *g, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to) {
   int kind = gemm_kind(g);
-  int few_rows = kind == GEMM_ROW_DOTS;
+  int few_rows = kind == GEMM_ROW_DOTS || kind == GEMM_ROW_SUMS;
+  int dots = kind == GEMM_ROW_DOTS || kind == GEMM_COLUMN_DOTS;
   int64_t line_from = few_rows ? row_from : col_from;
   int64_t lines = (few_rows ? row_to : col_to) - line_from;
   int64_t from = few_rows ? col_from : row_from;
   int64_t to = few_rows ? col_to : row_to;
-  /* The small operand: a line's elements are adjacent, or are copied. */
-  const float *small = few_rows ? g->a : g->b;
+  /* The small operand: a line's elements are `along` apart, lines `across`. */
+  const float *x = few_rows ? g->a : g->b;
   int64_t ld = few_rows ? g->lda : g->ldb;
   int by_line = few_rows ? !(g->options & LB_GEMM_TRANS_A) : (g->options & LB_GEMM_TRANS_B) != 0;
+  int64_t along = by_line ? 1 : ld;
+  int64_t across = by_line ? ld : 1;
   const float *large = few_rows ? g->b : g->a;
   int64_t stride = few_rows ? g->ldb : g->lda;
   float *sums = g->scratch;
   float *old = sums + GEMM_DOT_LINES * GEMM_STRIP;
   float *rest = old + GEMM_STRIP;
-  const float *x = small + line_from * ld;
-  if (kind != GEMM_COLUMN_SUMS && !by_line) {
+  x += line_from * across;
+  if (dots && !by_line) {
     for (int64_t p = 0; p < g->k; p++) {
       for (int64_t l = 0; l < lines; l++) {
-        rest[l * GEMM_LINE(g->k) + p] = small[line_from + l + p * ld];
+        rest[l * GEMM_LINE(g->k) + p] = x[l + p * along];
       }
     }
     x = rest;
-    ld = GEMM_LINE(g->k);
+    across = GEMM_LINE(g->k);
   }
   for (int64_t i = from; i < to; i += GEMM_STRIP) {
     int64_t count = lb_min(GEMM_STRIP, to - i);
-    if (kind == GEMM_COLUMN_SUMS) {
-      gemm_sum_strip(g, line_from, lines, i, count, sums, rest);
+    if (dots) {
+      gemm_dot_strip(lines, g->k, x, across, large + i * stride, stride, count, sums);
+    } else if (kind == GEMM_COLUMN_TILES) {
+      gemm_tile_strip(g, line_from, lines, i, count, sums, rest);
     } else {
-      gemm_dot_strip(lines, g->k, x, ld, large + i * stride, stride, count, sums);
+      gemm_sum_strip(lines, g->k, x, along, across, large + i, stride, count, sums);
     }
     for (int64_t l = 0; l < lines; l++) {
       int64_t line = line_from + l;

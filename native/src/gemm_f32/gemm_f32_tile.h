@@ -218,10 +218,10 @@ static const GemmHeight GEMM_HEIGHTS[] = {
 LB_NOINLINE void gemm_rows_packing(const GemmTile *t) { gemm_tile(LB_MR, LB_NV, 0, GEMM_PACKING, t); }
 LB_NOINLINE void gemm_cols_packing(const GemmTile *t) { gemm_tile(LB_MR, LB_NV, 1, GEMM_PACKING, t); }
 
-/* The highest tiles of at most this many rows. */
+/* The tiles of the next of this many rows: the highest, or two of two thirds rather than one and a low one. */
 LB_INLINE const GemmHeight *gemm_height(int64_t rows) {
   const GemmHeight *h = GEMM_HEIGHTS;
-  while (h->rows > rows) {
+  while (h->rows > rows || (LB_MR % 3 == 0 && h->rows == LB_MR && rows == LB_MR / 3 * 4)) {
     h++;
   }
   return h;
