@@ -8,8 +8,8 @@
 #define GEMM_DEPTH 512
 /* Elements of packed panels: three quarters of a second cache level of 1 MiB. */
 #define GEMM_PANELS 196608
-/* Rows of a transposed A that are copied at a time: whole tiles in every tier, and whole cache lines. */
-#define GEMM_COPIED 48
+/* Rows of a transposed A that are fetched at a time: whole tiles in every tier, and whole cache lines. */
+#define GEMM_FETCHED 48
 /* Rows of tiles up to which B is read where it lies each time. */
 #define GEMM_DIRECT_TILES 4
 /* Elements of a cache line. */

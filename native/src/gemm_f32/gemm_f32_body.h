@@ -12,10 +12,10 @@
  *
  * Blocks after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008): packed panels of op(B)
  * fill most of the second cache level while rows of op(A) pass through the first. The processor computes a tile from
- * the second level as fast as from the first, so what matters is what the tiles do not do. Rows of A are read where they
- * lie; a transposed A is copied by tiles. B is packed by the first row of tiles while it multiplies, at the cost of its
- * stores only; a transposed B beforehand. While a row of tiles is computed, the next rows of A are fetched. Tails: panels
- * are filled up with zeros, tiles have as many rows as there are, stores are masked.
+ * the second level as fast as from the first, so what matters is what is done beside the tiles. A is read where it lies;
+ * while some rows of it are multiplied, the next ones are fetched. B is packed by the first row of tiles while it
+ * multiplies, at the cost of its stores only; a transposed B beforehand. Tails: panels are filled up with zeros, tiles
+ * have as many rows as there are, stores are masked.
  */
 #include <string.h>
 
@@ -44,27 +44,15 @@ LB_NOINLINE void gemm_finish(const GemmF32 *g, int64_t i, int64_t j, int64_t row
   }
 }
 
-/* A block of the sums: columns [j, j + cols) of C, elements [p, p + depth) of the sums, and where panels and A are copied. */
+/* A block of the sums: columns [j, j + cols) of C, elements [p, p + depth) of the sums, and packed panels. */
 typedef struct {
   int64_t j, cols, p, depth;
   float *panels;
-  float *copy;
 } GemmBlock;
 
-/* Copies rows [i, i + rows) of a transposed A, tile by tile, each by k. */
-static void gemm_copy_a(const GemmF32 *g, const GemmBlock *k, int64_t i, int64_t rows) {
-  for (int64_t r = 0; r < rows;) {
-    int64_t height = gemm_height(rows - r)->rows;
-    float *to = k->copy + r * k->depth;
-    for (int64_t q = 0; q < k->depth; q++, to += height) {
-      const float *from = g->a + (k->p + q) * g->lda + i + r;
-      for (int64_t h = 0; h < height; h += LB_W) {
-        int64_t n = lb_min(LB_W, height - h);
-        vf32_store_n(to + h, vf32_load_n(from + h, n, vf32_zero()), n);
-      }
-    }
-    r += height;
-  }
+/* Where rows of op(A) from one on begin, for a block of the sums. */
+LB_INLINE const float *gemm_a(const GemmF32 *g, const GemmBlock *k, int64_t i) {
+  return g->options & LB_GEMM_TRANS_A ? g->a + k->p * g->lda + i : g->a + i * g->lda + k->p;
 }
 
 /* Packs columns [q, q + cols) of a block into a panel of a width, filled up with zeros. */
@@ -110,10 +98,10 @@ static void gemm_pack(const GemmF32 *g, const GemmBlock *k, int packing) {
 }
 
 /* A row of tiles. packing: this one packs the full panels of B. */
-static void gemm_row(const GemmF32 *g, const GemmBlock *k, const GemmHeight *h, int64_t i, const float *a, int64_t distance,
-                     int packing, GemmAhead *ahead) {
+static void gemm_row(const GemmF32 *g, const GemmBlock *k, const GemmHeight *h, int64_t i, int packing,
+                     GemmAhead *ahead) {
   int by_k = (g->options & LB_GEMM_TRANS_A) != 0;
-  GemmTile t = {k->depth, a, distance, NULL, g->ldb, LB_NR, NULL, g->alpha, k->p == 0 ? g->beta : 1.0f,
+  GemmTile t = {k->depth, gemm_a(g, k, i), g->lda, NULL, g->ldb, LB_NR, NULL, g->alpha, k->p == 0 ? g->beta : 1.0f,
                 g->c + i * g->ldc + k->j, g->ldc, ahead, LB_NR};
   for (int64_t q = 0; q < k->cols; q += LB_NR, t.c += LB_NR) {
     t.cols = lb_min(LB_NR, k->cols - q);
@@ -131,13 +119,14 @@ static void gemm_row(const GemmF32 *g, const GemmBlock *k, const GemmHeight *h, 
   }
 }
 
-/* Plans to fetch a part of A while `pass` rows are multiplied. */
-LB_INLINE void gemm_plan(GemmAhead *ahead, const GemmBlock *k, const float *at, int64_t ld, int64_t rows, int64_t length,
-                         int64_t pass) {
-  int64_t lines = rows * ((length + 2 * GEMM_CACHE_LINE - 2) / GEMM_CACHE_LINE);
+/* Plans to fetch rows [i, i + rows) of op(A) while `pass` rows are multiplied. */
+LB_INLINE GemmAhead gemm_ahead(const GemmF32 *g, const GemmBlock *k, int64_t i, int64_t rows, int64_t pass) {
+  int trans_a = (g->options & LB_GEMM_TRANS_A) != 0;
+  int64_t length = trans_a ? rows : k->depth;
+  int64_t lines = (trans_a ? k->depth : rows) * ((length + 2 * GEMM_CACHE_LINE - 2) / GEMM_CACHE_LINE);
   int64_t tiles = (pass + LB_MR - 1) / LB_MR * ((k->cols + LB_NR - 1) / LB_NR);
   int64_t times = lb_max(1, tiles * (k->depth / GEMM_PACE));
-  *ahead = (GemmAhead){at, ld, length > 0 ? rows : 0, length, 0, 0, (lines + times - 1) / times};
+  return (GemmAhead){gemm_a(g, k, i), g->lda, rows <= 0 ? 0 : trans_a ? k->depth : rows, length, 0, 0, (lines + times - 1) / times};
 }
 
 /* The rows [from, to) of a block. */
@@ -145,21 +134,16 @@ static void gemm_block(const GemmF32 *g, const GemmBlock *k, int64_t from, int64
   int trans_a = (g->options & LB_GEMM_TRANS_A) != 0;
   int packing = !(g->options & LB_GEMM_TRANS_B) && to - from >= LB_MR;
   gemm_pack(g, k, packing);
-  for (int64_t i = from; i < to; i += GEMM_COPIED) {
-    int64_t end = lb_min(to, i + GEMM_COPIED);
-    GemmAhead ahead = {NULL, 0, 0, 0, 0, 0, 0};
-    if (trans_a) {
-      gemm_copy_a(g, k, i, end - i);
-      gemm_plan(&ahead, k, g->a + k->p * g->lda + end, g->lda, k->depth, lb_min(GEMM_COPIED, to - end), end - i);
-    }
-    for (int64_t r = i; r < end;) {
-      const GemmHeight *h = gemm_height(end - r);
-      const float *a = trans_a ? k->copy + (r - i) * k->depth : g->a + r * g->lda + k->p;
-      if (!trans_a) {
-        gemm_plan(&ahead, k, a + h->rows * g->lda, g->lda, lb_min(LB_MR, to - r - h->rows), k->depth, h->rows);
-      }
-      gemm_row(g, k, h, r, a, trans_a ? h->rows : g->lda, packing && r == from, &ahead);
-      r += h->rows;
+  /* Of a transposed A whole cache lines are fetched, for several rows of tiles. */
+  int64_t group = trans_a ? GEMM_FETCHED : 1;
+  for (int64_t i = from; i < to;) {
+    int64_t end = lb_min(to, i + group);
+    int64_t rows = trans_a ? end - i : gemm_height(to - i)->rows;
+    GemmAhead ahead = gemm_ahead(g, k, i + rows, lb_min(lb_max(group, LB_MR), to - i - rows), rows);
+    for (end = i + rows; i < end;) {
+      const GemmHeight *h = gemm_height(end - i);
+      gemm_row(g, k, h, i, packing && i == from, &ahead);
+      i += h->rows;
     }
   }
 }
@@ -170,9 +154,8 @@ static void gemm_block_direct(const GemmF32 *g, const GemmBlock *k, int64_t from
   GemmAhead nothing = {NULL, 0, 0, 0, 0, 0, 0};
   for (int64_t i = from; i < to;) {
     const GemmHeight *h = gemm_height(to - i);
-    const float *a = by_k ? g->a + k->p * g->lda + i : g->a + i * g->lda + k->p;
     int64_t direct = k->cols / h->direct_cols * h->direct_cols;
-    GemmTile t = {k->depth, a, g->lda, g->b + k->p * g->ldb + k->j, g->ldb, h->direct_cols, NULL, g->alpha,
+    GemmTile t = {k->depth, gemm_a(g, k, i), g->lda, g->b + k->p * g->ldb + k->j, g->ldb, h->direct_cols, NULL, g->alpha,
                   k->p == 0 ? g->beta : 1.0f, g->c + i * g->ldc + k->j, g->ldc, &nothing, h->direct_cols};
     for (int64_t q = 0; q < direct; q += h->direct_cols) {
       h->direct[by_k](&t);
@@ -187,7 +170,7 @@ static void gemm_block_direct(const GemmF32 *g, const GemmBlock *k, int64_t from
       rest.j += direct;
       rest.cols -= direct;
       gemm_pack(g, &rest, 0);
-      gemm_row(g, &rest, h, i, a, g->lda, 0, &nothing);
+      gemm_row(g, &rest, h, i, 0, &nothing);
     }
     i += h->rows;
   }
@@ -198,9 +181,8 @@ static void gemm_tiles(const GemmF32 *g, int64_t row_from, int64_t row_to, int64
   int direct = !(g->options & LB_GEMM_TRANS_B) && row_to - row_from <= GEMM_DIRECT_TILES * LB_MR;
   int64_t depth = gemm_equal(g->k, GEMM_DEPTH, 8);
   int64_t width = gemm_equal(col_to - col_from, GEMM_PANELS / lb_max(depth, 1) / 32 * 32, LB_NR);
-  float *panels = g->scratch;
   for (int64_t j = col_from; j < col_to; j += width) {
-    GemmBlock k = {j, lb_min(width, col_to - j), 0, 0, panels, panels + GEMM_PANELS};
+    GemmBlock k = {j, lb_min(width, col_to - j), 0, 0, g->scratch};
     /* Once at least: with k = 0 the sums are 0, and C still becomes act(beta C + bias). */
     do {
       k.depth = lb_min(depth, g->k - k.p);
