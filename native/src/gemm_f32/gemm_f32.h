@@ -12,6 +12,8 @@
 #define GEMM_FETCHED 48
 /* Rows of tiles up to which B is read where it lies each time. */
 #define GEMM_DIRECT_TILES 4
+/* Rows of the highest tile of all tiers. */
+#define GEMM_HIGHEST 12
 /* Elements of a cache line. */
 #define GEMM_CACHE_LINE 16
 

@@ -13,7 +13,7 @@
  * Blocks after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008): packed panels of op(B)
  * fill most of the second cache level while rows of op(A) pass through the first. The processor computes a tile from
  * the second level as fast as from the first, so what matters is what is done beside the tiles. A is read where it lies;
- * while some rows of it are multiplied, the next ones are fetched. B is packed by the first row of tiles while it
+ * while some rows of it are multiplied, the next ones are fetched; a transposed A is copied by the first tile that reads it. B is packed by the first row of tiles while it
  * multiplies, at the cost of its stores only; a transposed B beforehand. Tails: panels are filled up with zeros, tiles
  * have as many rows as there are, stores are masked.
  */
@@ -98,19 +98,24 @@ static void gemm_pack(const GemmF32 *g, const GemmBlock *k, int packing) {
 }
 
 /* A row of tiles. packing: this one packs the full panels of B. */
-static void gemm_row(const GemmF32 *g, const GemmBlock *k, const GemmHeight *h, int64_t i, int packing,
-                     GemmAhead *ahead) {
+static void gemm_row(const GemmF32 *g, const GemmBlock *k, const GemmHeight *h, int64_t i, int packing, GemmAhead *ahead) {
   int by_k = (g->options & LB_GEMM_TRANS_A) != 0;
-  GemmTile t = {k->depth, gemm_a(g, k, i), g->lda, NULL, g->ldb, LB_NR, NULL, g->alpha, k->p == 0 ? g->beta : 1.0f,
-                g->c + i * g->ldc + k->j, g->ldc, ahead, LB_NR};
+  /* The first tile copies a transposed A for the others: rows of it may share cache sets. */
+  int copying = by_k && !packing && k->cols > LB_NR;
+  GemmTile t = {k->depth, gemm_a(g, k, i), g->lda, NULL, g->ldb, LB_NR, NULL, g->scratch + GEMM_PANELS, g->alpha,
+                k->p == 0 ? g->beta : 1.0f, g->c + i * g->ldc + k->j, g->ldc, ahead, LB_NR};
   for (int64_t q = 0; q < k->cols; q += LB_NR, t.c += LB_NR) {
     t.cols = lb_min(LB_NR, k->cols - q);
     t.panel = k->panels + q * k->depth;
+    t.b = t.panel;
     if (packing && t.cols == LB_NR) {
       t.b = g->b + k->p * g->ldb + k->j + q;
       (by_k ? gemm_cols_packing : gemm_rows_packing)(&t);
+    } else if (copying && q == 0) {
+      h->copying(&t);
+      t.a = t.copy;
+      t.distance = h->rows;
     } else {
-      t.b = t.panel;
       (gemm_panel_width(k, q) < LB_NR ? h->narrow : h->packed)[by_k](&t);
     }
     if (g->options >= LB_GEMM_BIAS && k->p + k->depth == g->k) {
@@ -126,7 +131,8 @@ LB_INLINE GemmAhead gemm_ahead(const GemmF32 *g, const GemmBlock *k, int64_t i, 
   int64_t lines = (trans_a ? k->depth : rows) * ((length + 2 * GEMM_CACHE_LINE - 2) / GEMM_CACHE_LINE);
   int64_t tiles = (pass + LB_MR - 1) / LB_MR * ((k->cols + LB_NR - 1) / LB_NR);
   int64_t times = lb_max(1, tiles * (k->depth / GEMM_PACE));
-  return (GemmAhead){gemm_a(g, k, i), g->lda, rows <= 0 ? 0 : trans_a ? k->depth : rows, length, 0, 0, (lines + times - 1) / times};
+  return (GemmAhead){gemm_a(g, k, i), g->lda, rows <= 0 ? 0 : trans_a ? k->depth : rows, length, 0, 0,
+                     (lines + times - 1) / times};
 }
 
 /* The rows [from, to) of a block. */
@@ -135,12 +141,11 @@ static void gemm_block(const GemmF32 *g, const GemmBlock *k, int64_t from, int64
   int packing = !(g->options & LB_GEMM_TRANS_B) && to - from >= LB_MR;
   gemm_pack(g, k, packing);
   /* Of a transposed A whole cache lines are fetched, for several rows of tiles. */
-  int64_t group = trans_a ? GEMM_FETCHED : 1;
   for (int64_t i = from; i < to;) {
-    int64_t end = lb_min(to, i + group);
-    int64_t rows = trans_a ? end - i : gemm_height(to - i)->rows;
-    GemmAhead ahead = gemm_ahead(g, k, i + rows, lb_min(lb_max(group, LB_MR), to - i - rows), rows);
-    for (end = i + rows; i < end;) {
+    int64_t rows = trans_a ? lb_min(GEMM_FETCHED, to - i) : gemm_height(to - i)->rows;
+    int64_t end = i + rows;
+    GemmAhead ahead = gemm_ahead(g, k, end, lb_min(trans_a ? GEMM_FETCHED : LB_MR, to - end), rows);
+    while (i < end) {
       const GemmHeight *h = gemm_height(end - i);
       gemm_row(g, k, h, i, packing && i == from, &ahead);
       i += h->rows;
@@ -155,7 +160,7 @@ static void gemm_block_direct(const GemmF32 *g, const GemmBlock *k, int64_t from
   for (int64_t i = from; i < to;) {
     const GemmHeight *h = gemm_height(to - i);
     int64_t direct = k->cols / h->direct_cols * h->direct_cols;
-    GemmTile t = {k->depth, gemm_a(g, k, i), g->lda, g->b + k->p * g->ldb + k->j, g->ldb, h->direct_cols, NULL, g->alpha,
+    GemmTile t = {k->depth, gemm_a(g, k, i), g->lda, g->b + k->p * g->ldb + k->j, g->ldb, h->direct_cols, NULL, NULL, g->alpha,
                   k->p == 0 ? g->beta : 1.0f, g->c + i * g->ldc + k->j, g->ldc, &nothing, h->direct_cols};
     for (int64_t q = 0; q < direct; q += h->direct_cols) {
       h->direct[by_k](&t);

@@ -64,6 +64,8 @@ typedef struct {
   int64_t next;
   /* Where the rows of B are packed. */
   float *panel;
+  /* Where adjacent rows of op(A) are copied. */
+  float *copy;
   float alpha, beta;
   float *c;
   int64_t ldc;
@@ -99,8 +101,11 @@ LB_INLINE void gemm_tile_end(const int R, const int V, const GemmTile *t, vf32 a
   }
 }
 
-/* A tile. R, V, by_k and where are constants after inlining; by_k: the rows of op(A) are adjacent. */
-LB_INLINE void gemm_tile(const int R, const int V, const int by_k, const int where, const GemmTile *t) {
+/*
+ * A tile. R, V, by_k, where and copying are constants after inlining; by_k: the rows of op(A) are adjacent; copying: they are
+ * copied for the tiles that follow.
+ */
+LB_INLINE void gemm_tile(const int R, const int V, const int by_k, const int where, const int copying, const GemmTile *t) {
   vf32 acc[LB_MR][LB_NV_4];
   LB_UNROLL
   for (int r = 0; r < R; r++) {
@@ -114,6 +119,7 @@ LB_INLINE void gemm_tile(const int R, const int V, const int by_k, const int whe
   GemmAhead *ahead = t->ahead;
   const float *b = t->b;
   float *panel = t->panel;
+  float *copy = t->copy;
   const int64_t pitch = where == GEMM_PACKED ? V * LB_W : t->pitch;
   const int64_t next = t->next;
   /* Four rows of A to a pointer: their addresses are the pointer and one, two or three times the distance. */
@@ -132,40 +138,47 @@ LB_INLINE void gemm_tile(const int R, const int V, const int by_k, const int whe
     }
     gemm_fetch(ahead);
     /* The row of B that is fetched: of this tile or, towards the end, of the next. */
-    const float *row_ahead = b + (left > GEMM_ROWS_AHEAD ? GEMM_ROWS_AHEAD * pitch : (GEMM_ROWS_AHEAD - t->depth) * pitch + next);
-  for (int64_t p = lb_min(left, GEMM_PACE); p > 0; p--) {
-    vf32 bs[LB_NV_4];
-    LB_UNROLL
-    for (int v = 0; v < V; v++) {
-      bs[v] = vf32_load(b + v * LB_W);
-      if (where == GEMM_PACKING) {
-        vf32_store(panel + v * LB_W, bs[v]);
-      }
-      if (where != GEMM_PACKED) {
-        LB_PREFETCH_FAR(row_ahead + v * LB_W);
-      }
-    }
-    LB_UNROLL
-    for (int r = 0; r < R; r++) {
-      const float *four = r < 4 ? a0 : r < 8 ? a4 : a8;
-      vf32 as = vf32_set1(four[by_k ? r % 4 : r % 4 == 3 ? row3 : r % 4 * row]);
+    int64_t rows_ahead = left > GEMM_ROWS_AHEAD ? GEMM_ROWS_AHEAD : GEMM_ROWS_AHEAD - t->depth;
+    const float *row_ahead = b + rows_ahead * pitch + (rows_ahead == GEMM_ROWS_AHEAD ? 0 : next);
+    for (int64_t p = lb_min(left, GEMM_PACE); p > 0; p--) {
+      vf32 bs[LB_NV_4];
       LB_UNROLL
       for (int v = 0; v < V; v++) {
-        acc[r][v] = vf32_fma(as, bs[v], acc[r][v]);
+        bs[v] = vf32_load(b + v * LB_W);
+        if (where == GEMM_PACKING) {
+          vf32_store(panel + v * LB_W, bs[v]);
+        }
+        if (where != GEMM_PACKED) {
+          LB_PREFETCH_FAR(row_ahead + v * LB_W);
+        }
       }
+      if (copying) {
+        LB_PREFETCH(a0 + GEMM_PACE * step);
+        LB_PREFETCH(a0 + GEMM_PACE * step + R - 1);
+        vf32_store_n(copy, vf32_load_n(a0, R, vf32_zero()), R);
+        copy += R;
+      }
+      LB_UNROLL
+      for (int r = 0; r < R; r++) {
+        const float *four = r < 4 ? a0 : r < 8 ? a4 : a8;
+        vf32 as = vf32_set1(four[by_k ? r % 4 : r % 4 == 3 ? row3 : r % 4 * row]);
+        LB_UNROLL
+        for (int v = 0; v < V; v++) {
+          acc[r][v] = vf32_fma(as, bs[v], acc[r][v]);
+        }
+      }
+      a0 += step;
+      a4 += step;
+      a8 += step;
+      if (by_k) {
+        /* GCC 12 merges the loads of two elements with those of the next k, and reads past the last one. */
+        LB_FORGET(a0);
+        LB_FORGET(a4);
+      }
+      b += pitch;
+      row_ahead += pitch;
+      panel += LB_NR;
     }
-    a0 += step;
-    a4 += step;
-    a8 += step;
-    if (by_k) {
-      /* GCC 12 merges the loads of two elements with those of the next k, and reads past the last one. */
-      LB_FORGET(a0);
-      LB_FORGET(a4);
-    }
-    b += pitch;
-    row_ahead += pitch;
-    panel += LB_NR;
-  }
   }
   gemm_tile_end(R, V, t, acc);
 }
@@ -176,6 +189,8 @@ typedef void GemmKernel(const GemmTile *t);
 typedef struct {
   int64_t rows;
   GemmKernel *packed[2];
+  /* Of adjacent rows that are copied. */
+  GemmKernel *copying;
   /* Of one vector. */
   GemmKernel *narrow[2];
   GemmKernel *direct[2];
@@ -183,18 +198,18 @@ typedef struct {
 } GemmHeight;
 
 #define GEMM_KERNELS_OF(R, WIDE)                                                                      \
-  LB_NOINLINE void gemm_rows_##R(const GemmTile *t) { gemm_tile(R, LB_NV, 0, GEMM_PACKED, t); }         \
-  LB_NOINLINE void gemm_cols_##R(const GemmTile *t) { gemm_tile(R, LB_NV, 1, GEMM_PACKED, t); }         \
-  LB_NOINLINE void gemm_rows_narrow_##R(const GemmTile *t) { gemm_tile(R, 1, 0, GEMM_PACKED, t); }      \
-  LB_NOINLINE void gemm_cols_narrow_##R(const GemmTile *t) { gemm_tile(R, 1, 1, GEMM_PACKED, t); }      \
-  LB_NOINLINE void gemm_rows_direct_##R(const GemmTile *t) { gemm_tile(R, WIDE, 0, GEMM_DIRECT, t); }   \
-  LB_NOINLINE void gemm_cols_direct_##R(const GemmTile *t) { gemm_tile(R, WIDE, 1, GEMM_DIRECT, t); }
+  LB_NOINLINE void gemm_rows_##R(const GemmTile *t) { gemm_tile(R, LB_NV, 0, GEMM_PACKED, 0, t); }       \
+  LB_NOINLINE void gemm_cols_##R(const GemmTile *t) { gemm_tile(R, LB_NV, 1, GEMM_PACKED, 0, t); }       \
+  LB_NOINLINE void gemm_copying_##R(const GemmTile *t) { gemm_tile(R, LB_NV, 1, GEMM_PACKED, 1, t); }    \
+  LB_NOINLINE void gemm_rows_narrow_##R(const GemmTile *t) { gemm_tile(R, 1, 0, GEMM_PACKED, 0, t); }    \
+  LB_NOINLINE void gemm_cols_narrow_##R(const GemmTile *t) { gemm_tile(R, 1, 1, GEMM_PACKED, 0, t); }    \
+  LB_NOINLINE void gemm_rows_direct_##R(const GemmTile *t) { gemm_tile(R, WIDE, 0, GEMM_DIRECT, 0, t); } \
+  LB_NOINLINE void gemm_cols_direct_##R(const GemmTile *t) { gemm_tile(R, WIDE, 1, GEMM_DIRECT, 0, t); }
 
-#define GEMM_HEIGHT_OF(R, WIDE)                         \
-  {                                                     \
-    R, {gemm_rows_##R, gemm_cols_##R},                  \
-        {gemm_rows_narrow_##R, gemm_cols_narrow_##R},   \
-        {gemm_rows_direct_##R, gemm_cols_direct_##R}, WIDE * LB_W \
+#define GEMM_HEIGHT_OF(R, WIDE)                                                                               \
+  {                                                                                                           \
+    R, {gemm_rows_##R, gemm_cols_##R}, gemm_copying_##R, {gemm_rows_narrow_##R, gemm_cols_narrow_##R},        \
+        {gemm_rows_direct_##R, gemm_cols_direct_##R}, WIDE * LB_W                                             \
   }
 
 GEMM_KERNELS_OF(1, LB_NV_4)
@@ -215,8 +230,8 @@ static const GemmHeight GEMM_HEIGHTS[] = {
 #endif
     GEMM_HEIGHT_OF(4, LB_NV_4), GEMM_HEIGHT_OF(2, LB_NV_4), GEMM_HEIGHT_OF(1, LB_NV_4)};
 
-LB_NOINLINE void gemm_rows_packing(const GemmTile *t) { gemm_tile(LB_MR, LB_NV, 0, GEMM_PACKING, t); }
-LB_NOINLINE void gemm_cols_packing(const GemmTile *t) { gemm_tile(LB_MR, LB_NV, 1, GEMM_PACKING, t); }
+LB_NOINLINE void gemm_rows_packing(const GemmTile *t) { gemm_tile(LB_MR, LB_NV, 0, GEMM_PACKING, 0, t); }
+LB_NOINLINE void gemm_cols_packing(const GemmTile *t) { gemm_tile(LB_MR, LB_NV, 1, GEMM_PACKING, 0, t); }
 
 /* The tiles of the next of this many rows: the highest, or two of two thirds rather than one and a low one. */
 LB_INLINE const GemmHeight *gemm_height(int64_t rows) {
