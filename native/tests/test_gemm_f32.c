@@ -125,9 +125,9 @@ static void splits(int32_t tier) {
 }
 
 static void bad_sizes(int32_t tier) {
-  float x[1] = {0};
-  CHECK(lb_gemm_f32(tier, 0, 1, 1, -1, 1, x, 1, x, 1, 0, x, 1, NULL, 0, 1, 0, 1, x) == LB_BAD_SIZE, "k = -1");
-  CHECK(lb_gemm_f32(tier, 0, 1, 1, 1, 1, x, 1, x, 1, 0, x, 1, NULL, 0, 2, 0, 1, x) == LB_BAD_SIZE, "a row too many");
+  float x[4] = {0};
+  CHECK(lb_gemm_f32(tier, 0, 1, 1, -1, 1, x, 1, x + 1, 1, 0, x + 2, 1, NULL, 0, 1, 0, 1, x + 3) == LB_BAD_SIZE, "k = -1");
+  CHECK(lb_gemm_f32(tier, 0, 1, 1, 1, 1, x, 1, x + 1, 1, 0, x + 2, 1, NULL, 0, 2, 0, 1, x + 3) == LB_BAD_SIZE, "a row too many");
 }
 
 int main(void) {

@@ -73,6 +73,9 @@ static void gemm_pack_panel(const GemmF32 *g, const GemmBlock *k, int64_t q, int
     if (v + LB_W <= cols) {
       for (; r + 4 <= k->depth; r += 4) {
         vf32 out[4];
+        for (int s = 0; s < LB_W && r % GEMM_CACHE_LINE == 0; s++) {
+          LB_PREFETCH(from + s * g->ldb + r + 4 * GEMM_CACHE_LINE);
+        }
         vf32_columns4(from + r, g->ldb, out);
         for (int s = 0; s < 4; s++) {
           vf32_store(to + (r + s) * width + v, out[s]);

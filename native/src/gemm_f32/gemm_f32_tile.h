@@ -29,7 +29,7 @@
 
 /* Rows of B that are fetched before they are read, where they are not packed: no more than cache sets hold of rows whose
    distance is a power of two. */
-#define GEMM_ROWS_AHEAD 48
+#define GEMM_ROWS_AHEAD 96
 
 /* A part of A that is read soon: rows of whole cache lines, some lines of which are fetched at a time. */
 typedef struct {
