@@ -39,8 +39,10 @@ LB_INLINE vf32 vacc_dot(vf32 sum, vi32 a, vi32 b) {
 #endif
 }
 
+LB_INLINE float *words_at(const GemmBf16 *g, int64_t i, int64_t j) { return g->c + i * g->ldc + j; }
+
 LB_INLINE void words_store(const GemmBf16 *g, int64_t i, int64_t j, int64_t n, vf32 sum) {
-  float *at = g->c + i * g->ldc + j;
+  float *at = words_at(g, i, j);
   vf32 value = vf32_mul(vf32_set1(g->alpha), sum);
   if (!g->begins) {
     value = vf32_fma(vf32_set1(g->alpha), sum, vf32_load_n(at, n, vf32_zero()));

@@ -38,8 +38,10 @@ LB_INLINE vi32 vacc_dot(vi32 sum, vi32 a, vi32 b) {
 #endif
 }
 
+LB_INLINE char *words_at(const GemmI8 *g, int64_t i, int64_t j) { return g->c + (i * g->ldc + j) * 4; }
+
 LB_INLINE void words_store(const GemmI8 *g, int64_t i, int64_t j, int64_t n, vi32 sum) {
-  char *at = g->c + (i * g->ldc + j) * 4;
+  char *at = words_at(g, i, j);
   if (!g->begins) {
     sum = vi32_add(sum, vi32_load_n((const int32_t *)(const void *)at, n, vi32_set1(0)));
   }

@@ -6,6 +6,7 @@
  * - WORDS_CALL, the type of a call, and vacc, a vector of LB_W sums
  * - vacc_start(start) for the first value of the sums of a row, an int32_t
  * - vacc_dot(sum, a, b), the products of the words of two vi32 added to sum
+ * - words_at(call, i, j), the address of element (i, j) of C
  * - words_store(call, i, j, n, sum), which takes the n <= LB_W sums from element (i, j) on
  *
  * Packed rows: blocks of WORDS_ROWS rows; a block has WORDS_HEAD words, of which the first WORDS_ROWS are the starts of its
@@ -46,6 +47,10 @@ LB_INLINE void words_tile(const int R, const WORDS_CALL *call, int64_t words, co
     LB_UNROLL
     for (int v = 0; v < LB_NV; v++) {
       acc[r][v] = vacc_start(start[r]);
+      /* Rows of C are far from each other: nothing else brings them near before the stores. */
+      if (v * LB_W < cols) {
+        LB_PREFETCH_WRITE(words_at(call, i + r, j + v * LB_W));
+      }
     }
   }
   for (int64_t p = 0; p < words; p++) {
