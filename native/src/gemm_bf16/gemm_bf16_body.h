@@ -78,7 +78,7 @@ static void bf16_gelu(const GemmBf16 *g, int64_t from, int64_t to, int64_t col_f
 /* Lines of elements of sums become columns of words. */
 static void bf16_turn(const uint16_t *from, int64_t stride, int64_t depth, int64_t lines, int32_t *to, int64_t step) {
 #ifdef __AVX512BF16__
-  words_turn(from, 2 * stride, 2 * depth, lines, to, step, 0);
+  words_turn(from, 2 * stride, 2 * depth, lines, to, step, 0, LB_NR * 2 * stride);
 #else
   for (int64_t l = 0; l < lines; l++) {
     for (int64_t p = 0; p < depth; p++) {

@@ -65,7 +65,7 @@ LB_INLINE int64_t i8_words(int64_t depth) { return (depth + I8_PER_WORD - 1) / I
 static void i8_turn(const int8_t *from, int64_t stride, int64_t depth, int64_t lines, int32_t *to, int64_t step,
                     int32_t flip) {
 #ifdef __AVX512VNNI__
-  words_turn(from, stride, depth, lines, to, step, flip);
+  words_turn(from, stride, depth, lines, to, step, flip, LB_NR * stride);
 #else
   (void)flip;
   for (int64_t l = 0; l < lines; l++) {

@@ -54,46 +54,51 @@ LB_INLINE void turn_many_lines(const int N, const char *from, int64_t stride, in
 
 #endif
 
-/* Turns as many lines as go at a time, from the line l on, `words` words of each, a multiple of 4; returns how many. */
-LB_INLINE int64_t turn_lines(const char *from, int64_t stride, int64_t words, int64_t lines, int32_t *to, int64_t step,
-                             int32_t flip) {
+/* Turns `words` words of N lines, a multiple of 4, and fetches those `ahead` bytes further, each piece of 64 bytes once. */
+LB_INLINE void turn_lines(const int N, const char *from, int64_t stride, int64_t words, int32_t *to, int64_t step,
+                          int32_t flip, int64_t ahead) {
+  for (int64_t w = 0; w < words; w += 4) {
 #if LB_W == 16
-  if (lines >= 16) {
-    for (int64_t w = 0; w < words; w += 4) {
-      turn_many_lines(16, from + 4 * w, stride, to + w * step, step, flip);
+    if (N >= 12) {
+      turn_many_lines(N, from + 4 * w, stride, to + w * step, step, flip);
     }
-    return 16;
-  }
-  if (lines >= 12) {
-    for (int64_t w = 0; w < words; w += 4) {
-      turn_many_lines(12, from + 4 * w, stride, to + w * step, step, flip);
-    }
-    return 12;
-  }
 #endif
-  if (lines >= 4) {
-    for (int64_t w = 0; w < words; w += 4) {
+    if (N == 4) {
       turn_4_lines(from + 4 * w, stride, to + w * step, step, flip);
     }
-    return 4;
+    const char *next = from + 4 * w + ahead + w % 16 / 4 * (N / 4) * stride;
+    LB_UNROLL
+    for (int r = 0; r < N / 4; r++) {
+      LB_PREFETCH_FAR(next + r * stride);
+    }
   }
-  return 0;
 }
 
 /*
  * Copies lines of `bytes` bytes, `stride` bytes apart, as words: line l to column l of rows of `step` words. A last part of a
- * word is filled up with zero bytes; every word is then xored with flip.
+ * word is filled up with zero bytes; every word is then xored with flip. Lines that begin `ahead` bytes further are fetched.
  */
 static inline void words_turn(const void *source, int64_t stride, int64_t bytes, int64_t lines, int32_t *to, int64_t step,
-                              int32_t flip) {
+                              int32_t flip, int64_t ahead) {
   int64_t quads = bytes / 16 * 4;
   int64_t words = (bytes + 3) / 4;
   int64_t together;
   for (int64_t l = 0; l < lines; l += together) {
     const char *from = (const char *)source + l * stride;
-    together = turn_lines(from, stride, quads, lines - l, to + l, step, flip);
-    int64_t done = together > 0 ? quads : 0;
-    together = lb_max(1, together);
+    int64_t done = quads;
+    if (LB_W == 16 && lines - l >= 16) {
+      together = 16;
+      turn_lines(16, from, stride, quads, to + l, step, flip, ahead);
+    } else if (LB_W == 16 && lines - l >= 12) {
+      together = 12;
+      turn_lines(12, from, stride, quads, to + l, step, flip, ahead);
+    } else if (lines - l >= 4) {
+      together = 4;
+      turn_lines(4, from, stride, quads, to + l, step, flip, ahead);
+    } else {
+      together = 1;
+      done = 0;
+    }
     for (int64_t r = 0; r < together; r++) {
       for (int64_t w = done; w < words; w++) {
         int32_t word = 0;
