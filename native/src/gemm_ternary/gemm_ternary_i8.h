@@ -10,7 +10,7 @@
  *
  * Several rows of q: a panel of rows of W is turned, packed as it is, so that a vector holds a word of each. Shifts and ANDs
  * take the four planes of it apart, four codes of every row of W, which are multiplied by four values of each row of q. Sums
- * of a panel that is cut into chunks of k wait in y. A single row of q: W is read once, where it lies, as fast as memory
+ * of a panel that is cut into chunks of k wait in y. One or two rows of q: W is read once, where it lies, as fast as memory
  * gives it; a code stays where it is in its byte, 1, 4, 16 or 64 times too large, with a sum for each of these planes, which
  * are divided, exactly, at the end. A lane of a sum takes k / 16 products of 2 64 127 at most (k / 8 in AVX2): with k up to
  * 524288 below 2^30.
@@ -40,11 +40,16 @@ LB_PLAIN_LOOPS
 #endif
 #define I8_VECTORS 2
 
+/* Turning W does not pay for so few rows of q. */
+#define I8_SINGLE_ROWS 2
+
 /* Bytes of a panel: it stays in the first cache level. */
 #define I8_PANEL (1 << 15)
 
 /* How far ahead weights are fetched for a single row, in bytes. */
+#ifndef I8_AHEAD
 #define I8_AHEAD 4096
+#endif
 
 LB_INLINE vi32 ternary_load(const void *bytes) { return vi32_load((const int32_t *)bytes); }
 
@@ -58,27 +63,77 @@ typedef struct {
   int64_t all;
 } TernaryPanel;
 
-/* Stores n <= LB_W sums of codes of row i from column j on, or adds them to those that wait there. */
-LB_INLINE void ternary_store(const Ternary *t, const TernaryPanel *panel, const TernaryHead *head, int64_t i, int64_t j,
-                             int64_t n, vi32 sum) {
-  float *y = t->y + i * t->y_stride + j;
-  if (panel->from > 0) {
-    sum = vi32_add(sum, vi32_load_n((const int32_t *)(const void *)y, n, vi32_set1(0)));
+/* Adds the products of a plane of a word of each column with four values of each row of q. */
+LB_INLINE void ternary_dots(const int R, const int V, const vi32 codes[], const char *q, int64_t stride,
+                            vi32 acc[][I8_FEW_VECTORS]) {
+  LB_UNROLL
+  for (int r = 0; r < R; r++) {
+    int32_t four;
+    memcpy(&four, q + r * stride, sizeof four);
+    vi32 x = vi32_set1(four);
+    LB_UNROLL
+    for (int v = 0; v < V; v++) {
+      acc[r][v] = vi32_dot(acc[r][v], codes[v], x);
+    }
   }
-  if (panel->to < panel->all) {
-    vi32_store_n((int32_t *)(void *)y, sum, n);
-    return;
+}
+
+/* The products of the last block, of which only `left` columns are there: plane by plane, without the padding. */
+LB_INLINE void ternary_last(const int R, const int V, const int32_t *words, int64_t left, const char *q, int64_t stride,
+                            vi32 acc[][I8_FEW_VECTORS]) {
+  for (int p = 0; left > 0; p++) {
+    for (int64_t w = 0; w < lb_min(TERNARY_BYTES, left); w += 4) {
+      vi32 codes[I8_FEW_VECTORS];
+      LB_UNROLL
+      for (int v = 0; v < V; v++) {
+        vi32 packed = vi32_load(words + w / 4 * V * LB_W + v * LB_W);
+        codes[v] = vi32_and(vi32_sar_by(packed, 2 * p), vi32_set1(0x03030303));
+      }
+      ternary_dots(R, V, codes, q + w, stride, acc);
+    }
+    q += TERNARY_BYTES;
+    left -= TERNARY_BYTES;
   }
-  sum = vi32_sub(sum, vi32_set1(head->sum));
-  if (t->acc != NULL) {
-    vi32_store_n(t->acc + i * t->acc_stride + j, sum, n);
+}
+
+/* Stores the sums of codes of a tile, or what they and those that wait in y make. */
+LB_INLINE void ternary_store(const int R, const int V, const Ternary *t, const TernaryPanel *panel, int64_t i,
+                             vi32 acc[][I8_FEW_VECTORS]) {
+  int begins = panel->from == 0;
+  int ends = panel->to == panel->all;
+  int64_t y_stride = t->y_stride;
+  const float *bias = t->bias == NULL ? NULL : t->bias + panel->j;
+  LB_UNROLL
+  for (int v = 0; v < V; v++) {
+    int64_t n = lb_min(LB_W, panel->cols - v * LB_W);
+    if (n <= 0) {
+      break;
+    }
+    int64_t j = panel->j + v * LB_W;
+    float *y = t->y + i * y_stride + j;
+    vf32 scale = t->scale_step == 0 ? vf32_set1(t->scale[0]) : vf32_load_n(t->scale + j, n, vf32_zero());
+    vf32 added = bias == NULL ? vf32_zero() : vf32_load_n(bias + v * LB_W, n, vf32_zero());
+    LB_UNROLL
+    for (int r = 0; r < R; r++) {
+      vi32 sum = acc[r][v];
+      if (!begins) {
+        sum = vi32_add(sum, vi32_load_n((const int32_t *)(const void *)y, n, vi32_set1(0)));
+      }
+      if (!ends) {
+        vi32_store_n((int32_t *)(void *)y, sum, n);
+      } else {
+        TernaryHead head;
+        memcpy(&head, t->quantized + (i + r) * ternary_row(t->k), sizeof head);
+        sum = vi32_sub(sum, vi32_set1(head.sum));
+        if (t->acc != NULL) {
+          vi32_store_n(t->acc + (i + r) * t->acc_stride + j, sum, n);
+        }
+        vf32 value = vf32_mul(vf32_mul(vi32_to_f32(sum), vf32_set1(head.step)), scale);
+        vf32_store_n(y, bias == NULL ? value : vf32_add(value, added), n);
+      }
+      y += y_stride;
+    }
   }
-  vf32 scale = t->scale_step == 0 ? vf32_set1(t->scale[0]) : vf32_load_n(t->scale + j, n, vf32_zero());
-  vf32 value = vf32_mul(vf32_mul(vi32_to_f32(sum), vf32_set1(head->step)), scale);
-  if (t->bias != NULL) {
-    value = vf32_add(value, vf32_load_n(t->bias + j, n, vf32_zero()));
-  }
-  vf32_store_n(y, value, n);
 }
 
 /*
@@ -88,9 +143,11 @@ LB_INLINE void ternary_store(const Ternary *t, const TernaryPanel *panel, const 
 LB_INLINE void ternary_tile(const int R, const int V, const Ternary *t, const TernaryPanel *panel, int64_t i,
                             const uint8_t *ahead, int64_t line) {
   int64_t stride = ternary_row(t->k);
-  const char *rows = t->quantized + i * stride;
-  const char *q = rows + TERNARY_HEAD + panel->from * TERNARY_BLOCK;
+  const char *q = t->quantized + i * stride + TERNARY_HEAD + panel->from * TERNARY_BLOCK;
   const int32_t *words = panel->words;
+  /* Columns of the last block; nearly as many as there are in a block are counted as all. */
+  int64_t left = t->k - (panel->to - 1) * TERNARY_BLOCK;
+  int64_t to = left > TERNARY_BLOCK - TERNARY_BYTES ? panel->to : panel->to - 1;
   vi32 mask = vi32_set1(0x03030303);
   vi32 acc[I8_ROWS][I8_FEW_VECTORS];
   LB_UNROLL
@@ -104,14 +161,9 @@ LB_INLINE void ternary_tile(const int R, const int V, const Ternary *t, const Te
       }
     }
   }
-  for (int64_t b = panel->from; b < panel->to; b++) {
+  for (int64_t b = panel->from; b < to; b++) {
     const uint8_t *next = ahead;
     for (int64_t w = 0; w < TERNARY_BYTES; w += 4) {
-      vi32 packed[I8_FEW_VECTORS];
-      LB_UNROLL
-      for (int v = 0; v < V; v++) {
-        packed[v] = vi32_load(words + v * LB_W);
-      }
       LB_UNROLL
       for (int v = 0; v < V * LB_W / 16; v++) {
         LB_PREFETCH_FAR(next);
@@ -122,18 +174,9 @@ LB_INLINE void ternary_tile(const int R, const int V, const Ternary *t, const Te
         vi32 codes[I8_FEW_VECTORS];
         LB_UNROLL
         for (int v = 0; v < V; v++) {
-          codes[v] = vi32_and(vi32_shr(packed[v], 2 * p), mask);
+          codes[v] = vi32_and(vi32_shr(vi32_load(words + v * LB_W), 2 * p), mask);
         }
-        LB_UNROLL
-        for (int r = 0; r < R; r++) {
-          int32_t four;
-          memcpy(&four, q + r * stride + p * TERNARY_BYTES, sizeof four);
-          vi32 x = vi32_set1(four);
-          LB_UNROLL
-          for (int v = 0; v < V; v++) {
-            acc[r][v] = vi32_dot(acc[r][v], codes[v], x);
-          }
-        }
+        ternary_dots(R, V, codes, q + p * TERNARY_BYTES, stride, acc);
       }
       words += V * LB_W;
       q += 4;
@@ -141,18 +184,10 @@ LB_INLINE void ternary_tile(const int R, const int V, const Ternary *t, const Te
     q += TERNARY_BLOCK - TERNARY_BYTES;
     ahead += TERNARY_BYTES;
   }
-  LB_UNROLL
-  for (int r = 0; r < R; r++) {
-    TernaryHead head;
-    memcpy(&head, rows + r * stride, sizeof head);
-    LB_UNROLL
-    for (int v = 0; v < V; v++) {
-      int64_t n = lb_min(LB_W, panel->cols - v * LB_W);
-      if (n > 0) {
-        ternary_store(t, panel, &head, i + r, panel->j + v * LB_W, n, acc[r][v]);
-      }
-    }
+  if (to < panel->to) {
+    ternary_last(R, V, words, left, q, stride, acc);
   }
+  ternary_store(R, V, t, panel, i, acc);
 }
 
 typedef void TernaryTile(const Ternary *t, const TernaryPanel *panel, int64_t i, const uint8_t *ahead, int64_t line);
@@ -163,7 +198,9 @@ typedef void TernaryTile(const Ternary *t, const TernaryPanel *panel, int64_t i,
     ternary_tile(R, R <= I8_FEW ? I8_FEW_VECTORS : I8_VECTORS, t, panel, i, ahead, line);                         \
   }
 
+#if I8_ROWS < 12
 TERNARY_TILE(2)
+#endif
 TERNARY_TILE(3)
 TERNARY_TILE(4)
 #if I8_ROWS >= 12
@@ -178,14 +215,22 @@ TERNARY_TILE(12)
 #endif
 
 static TernaryTile *const TERNARY_TILES[I8_ROWS + 1] = {
-    NULL, NULL, ternary_tile_2, ternary_tile_3, ternary_tile_4,
+    NULL,
+    NULL,
+#if I8_ROWS < 12
+    ternary_tile_2,
+#else
+    NULL,
+#endif
+    ternary_tile_3,
+    ternary_tile_4,
 #if I8_ROWS >= 12
     ternary_tile_5, ternary_tile_6, ternary_tile_7, ternary_tile_8, ternary_tile_9, ternary_tile_10, ternary_tile_11,
     ternary_tile_12,
 #endif
 };
 
-/* At least two rows. Heights of tiles differ by one, and with more than one tile none has few rows. */
+/* More than I8_SINGLE_ROWS rows. Heights of tiles differ by one; with more than one tile none has few rows. */
 LB_NOINLINE void ternary_panels(const Ternary *t, int64_t from, int64_t to, int64_t col_from, int64_t col_to) {
   _Alignas(64) int32_t words[I8_PANEL / 4];
   int64_t blocks = ternary_blocks(t->k);
@@ -249,6 +294,8 @@ LB_INLINE void ternary_store4(const Ternary *t, int64_t i, int64_t j, int64_t co
 /* The sums of codes of I8_SINGLE rows of W with one row of q. */
 LB_INLINE void ternary_single(const Ternary *t, const char *q, int64_t j, int64_t cols, vi32 out[]) {
   int64_t blocks = ternary_blocks(t->k);
+  /* The rows of W follow each other: all of them are fetched as one stream, however short they are. */
+  const uint8_t *ahead = t->weights + j * blocks * TERNARY_BYTES + I8_AHEAD;
   const uint8_t *w[I8_SINGLE];
   vi32 acc[I8_SINGLE][TERNARY_PLANES];
   LB_UNROLL
@@ -280,8 +327,9 @@ LB_INLINE void ternary_single(const Ternary *t, const char *q, int64_t j, int64_
     }
     LB_UNROLL
     for (int r = 0; r < I8_SINGLE; r++) {
-      LB_PREFETCH(w[r] + b + I8_AHEAD);
+      LB_PREFETCH(ahead + r * TERNARY_BYTES);
     }
+    ahead += I8_SINGLE * TERNARY_BYTES;
   }
   LB_UNROLL
   for (int r = 0; r < I8_SINGLE; r++) {
@@ -291,22 +339,25 @@ LB_INLINE void ternary_single(const Ternary *t, const char *q, int64_t j, int64_
   }
 }
 
-LB_NOINLINE void ternary_single_row(const Ternary *t, int64_t i, int64_t col_from, int64_t col_to) {
-  const char *q = t->quantized + i * ternary_row(t->k) + TERNARY_HEAD;
+/* Rows [from, to) of y: after the first, W comes from the cache. */
+LB_NOINLINE void ternary_single_rows(const Ternary *t, int64_t from, int64_t to, int64_t col_from, int64_t col_to) {
   for (int64_t j = col_from; j < col_to; j += 4) {
-    vi32 sums[4];
-    LB_UNROLL
-    for (int r = 0; r < 4; r += I8_SINGLE) {
-      ternary_single(t, q, lb_min(j + r, col_to - 1), lb_max(1, col_to - j - r), sums + r);
+    for (int64_t i = from; i < to; i++) {
+      const char *q = t->quantized + i * ternary_row(t->k) + TERNARY_HEAD;
+      vi32 sums[4];
+      LB_UNROLL
+      for (int r = 0; r < 4; r += I8_SINGLE) {
+        ternary_single(t, q, lb_min(j + r, col_to - 1), lb_max(1, col_to - j - r), sums + r);
+      }
+      ternary_store4(t, i, j, col_to - j, vi32_sum4(sums[0], sums[1], sums[2], sums[3]));
     }
-    ternary_store4(t, i, j, col_to - j, vi32_sum4(sums[0], sums[1], sums[2], sums[3]));
   }
 }
 
 int32_t LB_TIER(lb_gemm_ternary_i8)(const Ternary *t, int64_t from, int64_t to, int64_t col_from, int64_t col_to) {
-  if (to - from == 1) {
-    ternary_single_row(t, from, col_from, col_to);
-  } else if (to > from) {
+  if (to - from <= I8_SINGLE_ROWS) {
+    ternary_single_rows(t, from, to, col_from, col_to);
+  } else {
     ternary_panels(t, from, to, col_from, col_to);
   }
   return LB_OK;

@@ -18,7 +18,7 @@ import org.limbeck.natives.bindings.LimbeckH;
  */
 final class NativeGemmTernary implements Kernel<Arguments> {
   /** Rows of a block at most: as many as tiles of several heights divide. */
-  private static final long BLOCK_ROWS = 60;
+  private static final long BLOCK_ROWS = 120;
 
   /** Bytes of weights of a block: for one row of activations, and for many. */
   private static final long STREAMED_BYTES = 1 << 17;
@@ -26,7 +26,7 @@ final class NativeGemmTernary implements Kernel<Arguments> {
   private static final long SHARED_BYTES = 1 << 15;
 
   /** Columns of a block are a multiple of this: whole tiles. */
-  private static final long TILE_COLS = 8;
+  private static final long TILE_COLS = 64;
 
   /** About how many products pay for handing a block to a thread. */
   private static final long BLOCK_PRODUCTS = 1 << 21;
