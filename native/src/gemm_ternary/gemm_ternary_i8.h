@@ -5,15 +5,14 @@
  * q as the quantizer leaves it, rows padded with zeros; W packed [cols, k]; scale f32 [1] or [cols], bias f32 [cols] or null;
  * y f32 and acc i32 [rows, cols]. Sums are exact in int32_t, y takes four roundings. One thread; 2 rows cols k operations.
  *
- * Codes are w + 1, 0 to 2, and the sum of q is taken away at the end: dot products of unsigned bytes and signed ones. Their
- * products stay below 3 127: two fit an int16_t, which dot products without VNNI need.
+ * Codes are w + 1, 0 to 2, and the sum of q is taken away at the end: dot products of unsigned bytes and signed ones. Two
+ * products, of 12 127 at most, fit an int16_t, which dot products without VNNI need.
  *
  * Several rows of q: a panel of rows of W is turned, packed as it is, so that a vector holds a word of each. Shifts and ANDs
  * take the four planes of it apart, four codes of every row of W, which are multiplied by four values of each row of q. Sums
  * of a panel that is cut into chunks of k wait in y. One or two rows of q: W is read once, where it lies, as fast as memory
- * gives it; a code stays where it is in its byte, 1, 4, 16 or 64 times too large, with a sum for each of these planes, which
- * are divided, exactly, at the end. A lane of a sum takes k / 16 products of 2 64 127 at most (k / 8 in AVX2): with k up to
- * 524288 below 2^30.
+ * gives it; every second plane stays where it is in its bytes, 4 times too large, in a sum of its own, which is divided,
+ * exactly, at the end.
  */
 #include <string.h>
 
@@ -31,25 +30,23 @@ LB_PLAIN_LOOPS
 #define I8_ROWS 12
 #define I8_FEW 5
 #define I8_FEW_VECTORS 4
-#define I8_SINGLE 4
+#define I8_SINGLE 8
 #else
 #define I8_ROWS 4
 #define I8_FEW 0
 #define I8_FEW_VECTORS 2
-#define I8_SINGLE 2
+#define I8_SINGLE 4
 #endif
 #define I8_VECTORS 2
 
 /* Turning W does not pay for so few rows of q. */
 #define I8_SINGLE_ROWS 2
 
+/* How far ahead the streams of weights of a single row are fetched, in bytes. */
+#define I8_AHEAD 2048
+
 /* Bytes of a panel: it stays in the first cache level. */
 #define I8_PANEL (1 << 15)
-
-/* How far ahead weights are fetched for a single row, in bytes. */
-#ifndef I8_AHEAD
-#define I8_AHEAD 4096
-#endif
 
 LB_INLINE vi32 ternary_load(const void *bytes) { return vi32_load((const int32_t *)bytes); }
 
@@ -292,64 +289,81 @@ LB_INLINE void ternary_store4(const Ternary *t, int64_t i, int64_t j, int64_t co
 }
 
 /* The sums of codes of I8_SINGLE rows of W with one row of q. */
-LB_INLINE void ternary_single(const Ternary *t, const char *q, int64_t j, int64_t cols, vi32 out[]) {
-  int64_t blocks = ternary_blocks(t->k);
-  /* The rows of W follow each other: all of them are fetched as one stream, however short they are. */
-  const uint8_t *ahead = t->weights + j * blocks * TERNARY_BYTES + I8_AHEAD;
-  const uint8_t *w[I8_SINGLE];
-  vi32 acc[I8_SINGLE][TERNARY_PLANES];
+LB_INLINE void ternary_single(const uint8_t *const w[], int64_t blocks, const char *q, vi32 out[]) {
+  vi32 first = vi32_set1(0x03030303);
+  vi32 second = vi32_set1(0x0c0c0c0c);
+  /* Of the planes 0 and 2, and of 1 and 3, which count four times. */
+  vi32 acc[I8_SINGLE][2];
   LB_UNROLL
   for (int r = 0; r < I8_SINGLE; r++) {
-    w[r] = t->weights + (j + lb_min(r, cols - 1)) * blocks * TERNARY_BYTES;
-    LB_UNROLL
-    for (int p = 0; p < TERNARY_PLANES; p++) {
-      acc[r][p] = vi32_set1(0);
-    }
+    acc[r][0] = vi32_set1(0);
+    acc[r][1] = vi32_set1(0);
   }
   for (int64_t b = 0; b < blocks * TERNARY_BYTES; b += TERNARY_BYTES) {
     LB_UNROLL
     for (int h = 0; h < TERNARY_BYTES; h += LB_VB) {
-      vi32 mask = vi32_set1(0x03030303);
-      vi32 bytes[I8_SINGLE];
-      LB_UNROLL
-      for (int r = 0; r < I8_SINGLE; r++) {
-        bytes[r] = ternary_load(w[r] + b + h);
-      }
+      vi32 qs[TERNARY_PLANES];
       LB_UNROLL
       for (int p = 0; p < TERNARY_PLANES; p++) {
-        vi32 qs = ternary_load(q + TERNARY_PLANES * b + p * TERNARY_BYTES + h);
-        LB_UNROLL
-        for (int r = 0; r < I8_SINGLE; r++) {
-          acc[r][p] = vi32_dot(acc[r][p], vi32_and(bytes[r], mask), qs);
-        }
-        mask = vi32_shl(mask, 2);
+        qs[p] = ternary_load(q + TERNARY_PLANES * b + p * TERNARY_BYTES + h);
+      }
+      LB_UNROLL
+      for (int r = 0; r < I8_SINGLE; r++) {
+        vi32 bytes = ternary_load(w[r] + b + h);
+        vi32 upper = vi32_shr(bytes, 4);
+        acc[r][0] = vi32_dot(acc[r][0], vi32_and(bytes, first), qs[0]);
+        acc[r][1] = vi32_dot(acc[r][1], vi32_and(bytes, second), qs[1]);
+        acc[r][0] = vi32_dot(acc[r][0], vi32_and(upper, first), qs[2]);
+        acc[r][1] = vi32_dot(acc[r][1], vi32_and(upper, second), qs[3]);
       }
     }
     LB_UNROLL
     for (int r = 0; r < I8_SINGLE; r++) {
-      LB_PREFETCH(ahead + r * TERNARY_BYTES);
+      LB_PREFETCH_FAR(w[r] + b + I8_AHEAD);
     }
-    ahead += I8_SINGLE * TERNARY_BYTES;
   }
   LB_UNROLL
   for (int r = 0; r < I8_SINGLE; r++) {
-    vi32 sum = vi32_add(acc[r][2], vi32_sar(acc[r][3], 2));
-    sum = vi32_add(acc[r][1], vi32_sar(sum, 2));
-    out[r] = vi32_add(acc[r][0], vi32_sar(sum, 2));
+    out[r] = vi32_add(acc[r][0], vi32_sar(acc[r][1], 2));
   }
 }
 
-/* Rows [from, to) of y: after the first, W comes from the cache. */
+/*
+ * Few rows of y. W is read as I8_SINGLE streams that are far from each other, each without a gap: so hardware fetches them as
+ * fast as memory gives them. After the first row of y they come from the cache.
+ */
 LB_NOINLINE void ternary_single_rows(const Ternary *t, int64_t from, int64_t to, int64_t col_from, int64_t col_to) {
-  for (int64_t j = col_from; j < col_to; j += 4) {
+  int64_t blocks = ternary_blocks(t->k);
+  int64_t bytes = blocks * TERNARY_BYTES;
+  const uint8_t *w[I8_SINGLE];
+  vi32 sums[4][I8_SINGLE];
+  /* Columns of a stream. */
+  int64_t stream = (col_to - col_from) / (4 * I8_SINGLE) * 4;
+  for (int64_t j = col_from; j < col_from + stream; j += 4) {
     for (int64_t i = from; i < to; i++) {
       const char *q = t->quantized + i * ternary_row(t->k) + TERNARY_HEAD;
-      vi32 sums[4];
-      LB_UNROLL
-      for (int r = 0; r < 4; r += I8_SINGLE) {
-        ternary_single(t, q, lb_min(j + r, col_to - 1), lb_max(1, col_to - j - r), sums + r);
+      for (int c = 0; c < 4; c++) {
+        for (int r = 0; r < I8_SINGLE; r++) {
+          w[r] = t->weights + (j + c + r * stream) * bytes;
+        }
+        ternary_single(w, blocks, q, sums[c]);
       }
-      ternary_store4(t, i, j, col_to - j, vi32_sum4(sums[0], sums[1], sums[2], sums[3]));
+      for (int r = 0; r < I8_SINGLE; r++) {
+        ternary_store4(t, i, j + r * stream, 4, vi32_sum4(sums[0][r], sums[1][r], sums[2][r], sums[3][r]));
+      }
+    }
+  }
+  /* The rest, fewer than four columns a stream. */
+  for (int64_t j = col_from + I8_SINGLE * stream; j < col_to; j += I8_SINGLE) {
+    for (int r = 0; r < I8_SINGLE; r++) {
+      w[r] = t->weights + lb_min(j + r, col_to - 1) * bytes;
+    }
+    for (int64_t i = from; i < to; i++) {
+      ternary_single(w, blocks, t->quantized + i * ternary_row(t->k) + TERNARY_HEAD, sums[0]);
+      for (int r = 0; r < I8_SINGLE && j + r < col_to; r += 4) {
+        const vi32 *four = sums[0] + r;
+        ternary_store4(t, i, j + r, col_to - j - r, vi32_sum4(four[0], four[1], four[2], four[3]));
+      }
     }
   }
 }
