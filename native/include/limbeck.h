@@ -367,7 +367,7 @@ LB_API int32_t lb_layer_norm_parameters(int32_t tier, const float *LB_RESTRICT s
  * `depth` elements of each sum in words = ceil(depth / p) words of 4 bytes, where p is what lb_gemm_<stem>_per_word returns.
  * Rows of op(A) lie in blocks of LB_GEMM_ROWS, each of 64 + 4 LB_GEMM_ROWS words bytes; columns of op(B) in panels of
  * LB_GEMM_COLS, each of 4 LB_GEMM_COLS words bytes. Ranges of rows and columns begin at a multiple of these numbers and end
- * at one, or with the operand. About 512 words suit the caches.
+ * at one, or with the operand. About 256 words suit the caches.
  */
 #define LB_GEMM_ROWS 12
 #define LB_GEMM_COLS 32

@@ -39,8 +39,10 @@ LB_INLINE vf32 vacc_dot(vf32 sum, vi32 a, vi32 b) {
 #endif
 }
 
+LB_INLINE float *words_at(const GemmBf16 *g, int64_t i, int64_t j) { return g->c + i * g->ldc + j; }
+
 LB_INLINE void words_store(const GemmBf16 *g, int64_t i, int64_t j, int64_t n, vf32 sum) {
-  float *at = g->c + i * g->ldc + j;
+  float *at = words_at(g, i, j);
   vf32 value = vf32_mul(vf32_set1(g->alpha), sum);
   if (!g->begins) {
     value = vf32_fma(vf32_set1(g->alpha), sum, vf32_load_n(at, n, vf32_zero()));
@@ -76,7 +78,7 @@ static void bf16_gelu(const GemmBf16 *g, int64_t from, int64_t to, int64_t col_f
 /* Lines of elements of sums become columns of words. */
 static void bf16_turn(const uint16_t *from, int64_t stride, int64_t depth, int64_t lines, int32_t *to, int64_t step) {
 #ifdef __AVX512BF16__
-  words_turn(from, 2 * stride, 2 * depth, lines, to, step, 0);
+  words_turn(from, 2 * stride, 2 * depth, lines, to, step, 0, LB_NR * 2 * stride);
 #else
   for (int64_t l = 0; l < lines; l++) {
     for (int64_t p = 0; p < depth; p++) {

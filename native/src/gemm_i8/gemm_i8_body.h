@@ -38,8 +38,10 @@ LB_INLINE vi32 vacc_dot(vi32 sum, vi32 a, vi32 b) {
 #endif
 }
 
+LB_INLINE char *words_at(const GemmI8 *g, int64_t i, int64_t j) { return g->c + (i * g->ldc + j) * 4; }
+
 LB_INLINE void words_store(const GemmI8 *g, int64_t i, int64_t j, int64_t n, vi32 sum) {
-  char *at = g->c + (i * g->ldc + j) * 4;
+  char *at = words_at(g, i, j);
   if (!g->begins) {
     sum = vi32_add(sum, vi32_load_n((const int32_t *)(const void *)at, n, vi32_set1(0)));
   }
@@ -63,7 +65,7 @@ LB_INLINE int64_t i8_words(int64_t depth) { return (depth + I8_PER_WORD - 1) / I
 static void i8_turn(const int8_t *from, int64_t stride, int64_t depth, int64_t lines, int32_t *to, int64_t step,
                     int32_t flip) {
 #ifdef __AVX512VNNI__
-  words_turn(from, stride, depth, lines, to, step, flip);
+  words_turn(from, stride, depth, lines, to, step, flip, LB_NR * stride);
 #else
   (void)flip;
   for (int64_t l = 0; l < lines; l++) {
@@ -75,6 +77,26 @@ static void i8_turn(const int8_t *from, int64_t stride, int64_t depth, int64_t l
 #endif
 }
 
+/* Where the sums of a row of A begin. */
+static int32_t i8_start(const int8_t *row, int64_t depth) {
+#ifdef __AVX512VNNI__
+  vi32 sums = vi32_set1(0);
+  int64_t p = 0;
+  for (; p + LB_VB <= depth; p += LB_VB) {
+    sums = vi32_dot(sums, vi32_set1(0x01010101), vi32_load((const int32_t *)(const void *)(row + p)));
+  }
+  uint32_t sum = (uint32_t)_mm512_reduce_add_epi32(sums);
+  for (; p < depth; p++) {
+    sum += (uint32_t)row[p];
+  }
+  return (int32_t)(0u - 128u * sum);
+#else
+  (void)row;
+  (void)depth;
+  return 0;
+#endif
+}
+
 int32_t LB_TIER(lb_gemm_i8_pack_a)(const int8_t *restrict a, int64_t lda, int32_t *restrict packed, int64_t from, int64_t to,
                                    int64_t depth) {
   int64_t words = i8_words(depth);
@@ -82,13 +104,7 @@ int32_t LB_TIER(lb_gemm_i8_pack_a)(const int8_t *restrict a, int64_t lda, int32_
     int32_t *block = packed + words_rows_at(i, words);
     int64_t rows = lb_min(LB_MR, to - i);
     for (int64_t r = 0; r < rows; r++) {
-      int32_t sum = 0;
-#ifdef __AVX512VNNI__
-      for (int64_t p = 0; p < depth; p++) {
-        sum += a[(i + r) * lda + p];
-      }
-#endif
-      block[i % WORDS_ROWS + r] = (int32_t)(0u - 128u * (uint32_t)sum);
+      block[i % WORDS_ROWS + r] = i8_start(a + (i + r) * lda, depth);
     }
     i8_turn(a + i * lda, lda, depth, rows, block + WORDS_HEAD + i % WORDS_ROWS * words, rows, 0);
   }

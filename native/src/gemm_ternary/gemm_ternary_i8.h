@@ -5,18 +5,19 @@
  * q as the quantizer leaves it, rows padded with zeros; W packed [cols, k]; scale f32 [1] or [cols], bias f32 [cols] or null;
  * y f32 and acc i32 [rows, cols]. Sums are exact in int32_t, y takes four roundings. One thread; 2 rows cols k operations.
  *
- * A code w + 1 of 0, 1 or 2 stays where it lies in its byte: an AND takes the 64 codes of a plane out, 1, 4, 16 or 64 times
- * too large, and a dot product of bytes multiplies them by q. The sum of codes is then divided, exactly, and the sum of q
- * taken away. Products are at most 128 127: two fit an int16_t, which dot products without VNNI need.
+ * Codes are w + 1, 0 to 2, and the sum of q is taken away at the end: dot products of unsigned bytes and signed ones. Two
+ * products, of 12 127 at most, fit an int16_t, which dot products without VNNI need.
  *
- * Tiles of many rows go through some blocks once for each plane, the highest first, and divide their sums by 4 between
- * planes: one sum an element. That takes the weights out of the first cache level four times, which rows of x pay for. A
- * single row keeps a sum for each plane and passes over the weights once, as fast as memory gives them.
- * A lane of a sum takes k / 16 products of 2 64 127 at most (k / 8 in AVX2): with k up to 524288 below 2^30.
+ * Several rows of q: a panel of rows of W is turned, packed as it is, so that a vector holds a word of each. Shifts and ANDs
+ * take the four planes of it apart, four codes of every row of W, which are multiplied by four values of each row of q. Sums
+ * of a panel that is cut into chunks of k wait in y. One or two rows of q: W is read once, where it lies, as fast as memory
+ * gives it; every second plane stays where it is in its bytes, 4 times too large, in a sum of its own, which is divided,
+ * exactly, at the end.
  */
 #include <string.h>
 
 #include "../simd/simd_bytes.h"
+#include "../simd/turn.h"
 #include "gemm_ternary.h"
 
 /* See simd_bytes.h. */
@@ -24,24 +25,239 @@ LB_PLAIN_LOOPS
 
 #ifdef __AVX2__
 
-/* The tile: rows of W, and at most so many rows of q. Rows of W for a single row of q. */
+/* The tile: at most so many rows of q; vectors of columns, more of them for few rows. Rows of W for a single row of q. */
 #if LB_W == 16
-#define I8_WEIGHTS 8
-#define I8_ROWS 3
-#define I8_SINGLE 4
+#define I8_ROWS 12
+#define I8_FEW 5
+#define I8_FEW_VECTORS 4
+#define I8_SINGLE 8
 #else
-#define I8_WEIGHTS 4
-#define I8_ROWS 2
-#define I8_SINGLE 2
+#define I8_ROWS 4
+#define I8_FEW 0
+#define I8_FEW_VECTORS 2
+#define I8_SINGLE 4
 #endif
+#define I8_VECTORS 2
 
-/* Blocks that are passed over plane by plane: the codes of a tile's rows and weights stay in the first cache level. */
-#define I8_BLOCKS 16
+/* Turning W does not pay for so few rows of q. */
+#define I8_SINGLE_ROWS 2
 
-/* How far ahead weights are fetched, in bytes. */
-#define I8_AHEAD 4096
+/* How far ahead the streams of weights of a single row are fetched, in bytes. */
+#define I8_AHEAD 2048
+
+/* Bytes of a panel: it stays in the first cache level. */
+#define I8_PANEL (1 << 15)
 
 LB_INLINE vi32 ternary_load(const void *bytes) { return vi32_load((const int32_t *)bytes); }
+
+/* A panel: columns [j, j + cols) of y for the blocks [from, to) of k, of `all` blocks. */
+typedef struct {
+  const int32_t *words;
+  int64_t j;
+  int64_t cols;
+  int64_t from;
+  int64_t to;
+  int64_t all;
+} TernaryPanel;
+
+/* Adds the products of a plane of a word of each column with four values of each row of q. */
+LB_INLINE void ternary_dots(const int R, const int V, const vi32 codes[], const char *q, int64_t stride,
+                            vi32 acc[][I8_FEW_VECTORS]) {
+  LB_UNROLL
+  for (int r = 0; r < R; r++) {
+    int32_t four;
+    memcpy(&four, q + r * stride, sizeof four);
+    vi32 x = vi32_set1(four);
+    LB_UNROLL
+    for (int v = 0; v < V; v++) {
+      acc[r][v] = vi32_dot(acc[r][v], codes[v], x);
+    }
+  }
+}
+
+/* The products of the last block, of which only `left` columns are there: plane by plane, without the padding. */
+LB_INLINE void ternary_last(const int R, const int V, const int32_t *words, int64_t left, const char *q, int64_t stride,
+                            vi32 acc[][I8_FEW_VECTORS]) {
+  for (int p = 0; left > 0; p++) {
+    for (int64_t w = 0; w < lb_min(TERNARY_BYTES, left); w += 4) {
+      vi32 codes[I8_FEW_VECTORS];
+      LB_UNROLL
+      for (int v = 0; v < V; v++) {
+        vi32 packed = vi32_load(words + w / 4 * V * LB_W + v * LB_W);
+        codes[v] = vi32_and(vi32_sar_by(packed, 2 * p), vi32_set1(0x03030303));
+      }
+      ternary_dots(R, V, codes, q + w, stride, acc);
+    }
+    q += TERNARY_BYTES;
+    left -= TERNARY_BYTES;
+  }
+}
+
+/* Stores the sums of codes of a tile, or what they and those that wait in y make. */
+LB_INLINE void ternary_store(const int R, const int V, const Ternary *t, const TernaryPanel *panel, int64_t i,
+                             vi32 acc[][I8_FEW_VECTORS]) {
+  int begins = panel->from == 0;
+  int ends = panel->to == panel->all;
+  int64_t y_stride = t->y_stride;
+  const float *bias = t->bias == NULL ? NULL : t->bias + panel->j;
+  LB_UNROLL
+  for (int v = 0; v < V; v++) {
+    int64_t n = lb_min(LB_W, panel->cols - v * LB_W);
+    if (n <= 0) {
+      break;
+    }
+    int64_t j = panel->j + v * LB_W;
+    float *y = t->y + i * y_stride + j;
+    vf32 scale = t->scale_step == 0 ? vf32_set1(t->scale[0]) : vf32_load_n(t->scale + j, n, vf32_zero());
+    vf32 added = bias == NULL ? vf32_zero() : vf32_load_n(bias + v * LB_W, n, vf32_zero());
+    LB_UNROLL
+    for (int r = 0; r < R; r++) {
+      vi32 sum = acc[r][v];
+      if (!begins) {
+        sum = vi32_add(sum, vi32_load_n((const int32_t *)(const void *)y, n, vi32_set1(0)));
+      }
+      if (!ends) {
+        vi32_store_n((int32_t *)(void *)y, sum, n);
+      } else {
+        TernaryHead head;
+        memcpy(&head, t->quantized + (i + r) * ternary_row(t->k), sizeof head);
+        sum = vi32_sub(sum, vi32_set1(head.sum));
+        if (t->acc != NULL) {
+          vi32_store_n(t->acc + (i + r) * t->acc_stride + j, sum, n);
+        }
+        vf32 value = vf32_mul(vf32_mul(vi32_to_f32(sum), vf32_set1(head.step)), scale);
+        vf32_store_n(y, bias == NULL ? value : vf32_add(value, added), n);
+      }
+      y += y_stride;
+    }
+  }
+}
+
+/*
+ * R rows of y from row i on, the columns of a panel of V vectors. Weights from `ahead` on, where the lines of another panel
+ * begin `line` bytes apart, are fetched.
+ */
+LB_INLINE void ternary_tile(const int R, const int V, const Ternary *t, const TernaryPanel *panel, int64_t i,
+                            const uint8_t *ahead, int64_t line) {
+  int64_t stride = ternary_row(t->k);
+  const char *q = t->quantized + i * stride + TERNARY_HEAD + panel->from * TERNARY_BLOCK;
+  const int32_t *words = panel->words;
+  /* Columns of the last block; nearly as many as there are in a block are counted as all. */
+  int64_t left = t->k - (panel->to - 1) * TERNARY_BLOCK;
+  int64_t to = left > TERNARY_BLOCK - TERNARY_BYTES ? panel->to : panel->to - 1;
+  vi32 mask = vi32_set1(0x03030303);
+  vi32 acc[I8_ROWS][I8_FEW_VECTORS];
+  LB_UNROLL
+  for (int r = 0; r < R; r++) {
+    LB_UNROLL
+    for (int v = 0; v < V; v++) {
+      acc[r][v] = vi32_set1(0);
+      /* Rows of y are far from each other: nothing else brings them near before the stores. */
+      if (v * LB_W < panel->cols) {
+        LB_PREFETCH_WRITE(t->y + (i + r) * t->y_stride + panel->j + v * LB_W);
+      }
+    }
+  }
+  for (int64_t b = panel->from; b < to; b++) {
+    const uint8_t *next = ahead;
+    for (int64_t w = 0; w < TERNARY_BYTES; w += 4) {
+      LB_UNROLL
+      for (int v = 0; v < V * LB_W / 16; v++) {
+        LB_PREFETCH_FAR(next);
+        next += line;
+      }
+      LB_UNROLL
+      for (int p = 0; p < TERNARY_PLANES; p++) {
+        vi32 codes[I8_FEW_VECTORS];
+        LB_UNROLL
+        for (int v = 0; v < V; v++) {
+          codes[v] = vi32_and(vi32_shr(vi32_load(words + v * LB_W), 2 * p), mask);
+        }
+        ternary_dots(R, V, codes, q + p * TERNARY_BYTES, stride, acc);
+      }
+      words += V * LB_W;
+      q += 4;
+    }
+    q += TERNARY_BLOCK - TERNARY_BYTES;
+    ahead += TERNARY_BYTES;
+  }
+  if (to < panel->to) {
+    ternary_last(R, V, words, left, q, stride, acc);
+  }
+  ternary_store(R, V, t, panel, i, acc);
+}
+
+typedef void TernaryTile(const Ternary *t, const TernaryPanel *panel, int64_t i, const uint8_t *ahead, int64_t line);
+
+#define TERNARY_TILE(R)                                                                                           \
+  LB_NOINLINE void ternary_tile_##R(const Ternary *t, const TernaryPanel *panel, int64_t i, const uint8_t *ahead, \
+                                    int64_t line) {                                                               \
+    ternary_tile(R, R <= I8_FEW ? I8_FEW_VECTORS : I8_VECTORS, t, panel, i, ahead, line);                         \
+  }
+
+#if I8_ROWS < 12
+TERNARY_TILE(2)
+#endif
+TERNARY_TILE(3)
+TERNARY_TILE(4)
+#if I8_ROWS >= 12
+TERNARY_TILE(5)
+TERNARY_TILE(6)
+TERNARY_TILE(7)
+TERNARY_TILE(8)
+TERNARY_TILE(9)
+TERNARY_TILE(10)
+TERNARY_TILE(11)
+TERNARY_TILE(12)
+#endif
+
+static TernaryTile *const TERNARY_TILES[I8_ROWS + 1] = {
+    NULL,
+    NULL,
+#if I8_ROWS < 12
+    ternary_tile_2,
+#else
+    NULL,
+#endif
+    ternary_tile_3,
+    ternary_tile_4,
+#if I8_ROWS >= 12
+    ternary_tile_5, ternary_tile_6, ternary_tile_7, ternary_tile_8, ternary_tile_9, ternary_tile_10, ternary_tile_11,
+    ternary_tile_12,
+#endif
+};
+
+/* More than I8_SINGLE_ROWS rows. Heights of tiles differ by one; with more than one tile none has few rows. */
+LB_NOINLINE void ternary_panels(const Ternary *t, int64_t from, int64_t to, int64_t col_from, int64_t col_to) {
+  _Alignas(64) int32_t words[I8_PANEL / 4];
+  int64_t blocks = ternary_blocks(t->k);
+  int64_t bytes = blocks * TERNARY_BYTES;
+  int64_t width = (to - from <= I8_FEW ? I8_FEW_VECTORS : I8_VECTORS) * LB_W;
+  int64_t chunk = I8_PANEL / (width * TERNARY_BYTES);
+  for (int64_t j = col_from; j < col_to; j += width) {
+    TernaryPanel panel = {words, j, lb_min(width, col_to - j), 0, 0, blocks};
+    if (panel.cols < width) {
+      memset(words, 0, (size_t)(lb_min(chunk, blocks) * width * TERNARY_BYTES));
+    }
+    /* Once at least: with k = 0 there are no sums, but y. */
+    do {
+      panel.to = lb_min(blocks, panel.from + chunk);
+      const uint8_t *first = t->weights + j * bytes + panel.from * TERNARY_BYTES;
+      const uint8_t *ahead = panel.to < blocks ? first + chunk * TERNARY_BYTES : t->weights + (j + width) * bytes;
+      int64_t line = bytes;
+      words_turn(first, bytes, (panel.to - panel.from) * TERNARY_BYTES, panel.cols, words, width, 0, 0);
+      int64_t rows;
+      for (int64_t i = from; i < to; i += rows) {
+        rows = ternary_next(to - i, I8_ROWS);
+        TERNARY_TILES[rows](t, &panel, i, ahead, line);
+        /* Once is enough. */
+        ahead = first;
+        line = 0;
+      }
+      panel.from = panel.to;
+    } while (panel.from < blocks);
+  }
+}
 
 /* y of up to four columns from the sums of codes. */
 LB_INLINE void ternary_store4(const Ternary *t, int64_t i, int64_t j, int64_t cols, __m128i codes) {
@@ -72,167 +288,91 @@ LB_INLINE void ternary_store4(const Ternary *t, int64_t i, int64_t j, int64_t co
   }
 }
 
-/* C rows of y from row i on, I8_WEIGHTS columns from column j on of which `cols` are there. */
-LB_INLINE void ternary_i8_tile(const int C, const Ternary *t, int64_t i, int64_t j, int64_t cols) {
-  int64_t bytes = ternary_blocks(t->k) * TERNARY_BYTES;
-  const uint8_t *first = t->weights + j * bytes;
-  const uint8_t *w[I8_WEIGHTS];
-  const char *row[I8_ROWS];
-  vi32 acc[I8_WEIGHTS][I8_ROWS];
-  LB_UNROLL
-  for (int c = 0; c < C; c++) {
-    row[c] = t->quantized + (i + c) * ternary_row(t->k) + TERNARY_HEAD;
-  }
-  LB_UNROLL
-  for (int r = 0; r < I8_WEIGHTS; r++) {
-    /* Past the last column: that one again. */
-    w[r] = first + lb_min(r, cols - 1) * bytes;
-    LB_UNROLL
-    for (int c = 0; c < C; c++) {
-      acc[r][c] = vi32_set1(0);
-    }
-  }
-  for (int64_t from = 0; from < bytes; from += I8_BLOCKS * TERNARY_BYTES) {
-    int64_t to = lb_min(bytes, from + I8_BLOCKS * TERNARY_BYTES);
-    vi32 mask = vi32_set1((int32_t)0xc0c0c0c0);
-    LB_UNROLL
-    for (int r = 0; r < I8_WEIGHTS; r++) {
-      LB_UNROLL
-      for (int c = 0; c < C; c++) {
-        acc[r][c] = vi32_shl(acc[r][c], 6);
-      }
-    }
-    for (int p = TERNARY_PLANES - 1; p >= 0; p--) {
-      /* Each plane fetches a quarter of the weights of a later tile, which follow in memory. */
-      const uint8_t *ahead = first + p * (I8_WEIGHTS / TERNARY_PLANES) * bytes + I8_AHEAD;
-      const char *q[I8_ROWS];
-      int shift = p == TERNARY_PLANES - 1 ? 0 : 2;
-      LB_UNROLL
-      for (int c = 0; c < C; c++) {
-        q[c] = row[c] + p * TERNARY_BYTES;
-        LB_UNROLL
-        for (int r = 0; r < I8_WEIGHTS; r++) {
-          acc[r][c] = vi32_sar_by(acc[r][c], shift);
-        }
-      }
-      int64_t b = from;
-      do {
-        LB_UNROLL
-        for (int h = 0; h < TERNARY_BYTES; h += LB_VB) {
-          vi32 qs[I8_ROWS];
-          LB_UNROLL
-          for (int c = 0; c < C; c++) {
-            qs[c] = ternary_load(q[c] + TERNARY_PLANES * b + h);
-          }
-          LB_UNROLL
-          for (int r = 0; r < I8_WEIGHTS; r++) {
-            vi32 codes = vi32_and(ternary_load(w[r] + b + h), mask);
-            LB_UNROLL
-            for (int c = 0; c < C; c++) {
-              acc[r][c] = vi32_dot(acc[r][c], codes, qs[c]);
-            }
-          }
-        }
-        LB_UNROLL
-        for (int r = 0; r < I8_WEIGHTS / TERNARY_PLANES; r++) {
-          LB_PREFETCH(ahead + b + r * bytes);
-        }
-        b += TERNARY_BYTES;
-      } while (b < to);
-      mask = vi32_shr(mask, 2);
-    }
-  }
-  LB_UNROLL
-  for (int c = 0; c < C; c++) {
-    LB_UNROLL
-    for (int r = 0; r < I8_WEIGHTS; r += 4) {
-      if (r < cols) {
-        ternary_store4(t, i + c, j + r, cols - r, vi32_sum4(acc[r][c], acc[r + 1][c], acc[r + 2][c], acc[r + 3][c]));
-      }
-    }
-  }
-}
-
-#define TERNARY_I8_ROWS(C)                                                                              \
-  LB_NOINLINE void ternary_i8_rows_##C(const Ternary *t, int64_t i, int64_t col_from, int64_t col_to) { \
-    for (int64_t j = col_from; j < col_to; j += I8_WEIGHTS) {                                           \
-      ternary_i8_tile(C, t, i, j, col_to - j);                                                          \
-    }                                                                                                   \
-  }
-
-TERNARY_I8_ROWS(2)
-#if I8_ROWS >= 3
-TERNARY_I8_ROWS(3)
-#endif
-
 /* The sums of codes of I8_SINGLE rows of W with one row of q. */
-LB_INLINE void ternary_single(const Ternary *t, const char *q, int64_t j, int64_t cols, vi32 out[]) {
-  int64_t blocks = ternary_blocks(t->k);
-  const uint8_t *w[I8_SINGLE];
-  vi32 acc[I8_SINGLE][TERNARY_PLANES];
+LB_INLINE void ternary_single(const uint8_t *const w[], int64_t blocks, const char *q, vi32 out[]) {
+  vi32 first = vi32_set1(0x03030303);
+  vi32 second = vi32_set1(0x0c0c0c0c);
+  /* Of the planes 0 and 2, and of 1 and 3, which count four times. */
+  vi32 acc[I8_SINGLE][2];
   LB_UNROLL
   for (int r = 0; r < I8_SINGLE; r++) {
-    w[r] = t->weights + (j + lb_min(r, cols - 1)) * blocks * TERNARY_BYTES;
-    LB_UNROLL
-    for (int p = 0; p < TERNARY_PLANES; p++) {
-      acc[r][p] = vi32_set1(0);
-    }
+    acc[r][0] = vi32_set1(0);
+    acc[r][1] = vi32_set1(0);
   }
   for (int64_t b = 0; b < blocks * TERNARY_BYTES; b += TERNARY_BYTES) {
     LB_UNROLL
     for (int h = 0; h < TERNARY_BYTES; h += LB_VB) {
-      vi32 mask = vi32_set1(0x03030303);
-      vi32 bytes[I8_SINGLE];
-      LB_UNROLL
-      for (int r = 0; r < I8_SINGLE; r++) {
-        bytes[r] = ternary_load(w[r] + b + h);
-      }
+      vi32 qs[TERNARY_PLANES];
       LB_UNROLL
       for (int p = 0; p < TERNARY_PLANES; p++) {
-        vi32 qs = ternary_load(q + TERNARY_PLANES * b + p * TERNARY_BYTES + h);
-        LB_UNROLL
-        for (int r = 0; r < I8_SINGLE; r++) {
-          acc[r][p] = vi32_dot(acc[r][p], vi32_and(bytes[r], mask), qs);
-        }
-        mask = vi32_shl(mask, 2);
+        qs[p] = ternary_load(q + TERNARY_PLANES * b + p * TERNARY_BYTES + h);
+      }
+      LB_UNROLL
+      for (int r = 0; r < I8_SINGLE; r++) {
+        vi32 bytes = ternary_load(w[r] + b + h);
+        vi32 upper = vi32_shr(bytes, 4);
+        acc[r][0] = vi32_dot(acc[r][0], vi32_and(bytes, first), qs[0]);
+        acc[r][1] = vi32_dot(acc[r][1], vi32_and(bytes, second), qs[1]);
+        acc[r][0] = vi32_dot(acc[r][0], vi32_and(upper, first), qs[2]);
+        acc[r][1] = vi32_dot(acc[r][1], vi32_and(upper, second), qs[3]);
       }
     }
     LB_UNROLL
     for (int r = 0; r < I8_SINGLE; r++) {
-      LB_PREFETCH(w[r] + b + I8_AHEAD);
+      LB_PREFETCH_FAR(w[r] + b + I8_AHEAD);
     }
   }
   LB_UNROLL
   for (int r = 0; r < I8_SINGLE; r++) {
-    vi32 sum = vi32_add(acc[r][2], vi32_sar(acc[r][3], 2));
-    sum = vi32_add(acc[r][1], vi32_sar(sum, 2));
-    out[r] = vi32_add(acc[r][0], vi32_sar(sum, 2));
+    out[r] = vi32_add(acc[r][0], vi32_sar(acc[r][1], 2));
   }
 }
 
-LB_NOINLINE void ternary_i8_rows_1(const Ternary *t, int64_t i, int64_t col_from, int64_t col_to) {
-  const char *q = t->quantized + i * ternary_row(t->k) + TERNARY_HEAD;
-  for (int64_t j = col_from; j < col_to; j += 4) {
-    vi32 sums[4];
-    LB_UNROLL
-    for (int r = 0; r < 4; r += I8_SINGLE) {
-      ternary_single(t, q, lb_min(j + r, col_to - 1), lb_max(1, col_to - j - r), sums + r);
+/*
+ * Few rows of y. W is read as I8_SINGLE streams that are far from each other, each without a gap: so hardware fetches them as
+ * fast as memory gives them. After the first row of y they come from the cache.
+ */
+LB_NOINLINE void ternary_single_rows(const Ternary *t, int64_t from, int64_t to, int64_t col_from, int64_t col_to) {
+  int64_t blocks = ternary_blocks(t->k);
+  int64_t bytes = blocks * TERNARY_BYTES;
+  const uint8_t *w[I8_SINGLE];
+  vi32 sums[4][I8_SINGLE];
+  /* Columns of a stream. */
+  int64_t stream = (col_to - col_from) / (4 * I8_SINGLE) * 4;
+  for (int64_t j = col_from; j < col_from + stream; j += 4) {
+    for (int64_t i = from; i < to; i++) {
+      const char *q = t->quantized + i * ternary_row(t->k) + TERNARY_HEAD;
+      for (int c = 0; c < 4; c++) {
+        for (int r = 0; r < I8_SINGLE; r++) {
+          w[r] = t->weights + (j + c + r * stream) * bytes;
+        }
+        ternary_single(w, blocks, q, sums[c]);
+      }
+      for (int r = 0; r < I8_SINGLE; r++) {
+        ternary_store4(t, i, j + r * stream, 4, vi32_sum4(sums[0][r], sums[1][r], sums[2][r], sums[3][r]));
+      }
     }
-    ternary_store4(t, i, j, col_to - j, vi32_sum4(sums[0], sums[1], sums[2], sums[3]));
+  }
+  /* The rest, fewer than four columns a stream. */
+  for (int64_t j = col_from + I8_SINGLE * stream; j < col_to; j += I8_SINGLE) {
+    for (int r = 0; r < I8_SINGLE; r++) {
+      w[r] = t->weights + lb_min(j + r, col_to - 1) * bytes;
+    }
+    for (int64_t i = from; i < to; i++) {
+      ternary_single(w, blocks, t->quantized + i * ternary_row(t->k) + TERNARY_HEAD, sums[0]);
+      for (int r = 0; r < I8_SINGLE && j + r < col_to; r += 4) {
+        const vi32 *four = sums[0] + r;
+        ternary_store4(t, i, j + r, col_to - j - r, vi32_sum4(four[0], four[1], four[2], four[3]));
+      }
+    }
   }
 }
-
-static void (*const TERNARY_I8[])(const Ternary *, int64_t, int64_t, int64_t) = {ternary_i8_rows_1, ternary_i8_rows_2,
-#if I8_ROWS >= 3
-                                                                                ternary_i8_rows_3
-#endif
-};
 
 int32_t LB_TIER(lb_gemm_ternary_i8)(const Ternary *t, int64_t from, int64_t to, int64_t col_from, int64_t col_to) {
-  int64_t rows;
-  for (int64_t i = from; i < to; i += rows) {
-    rows = ternary_next(to - i, I8_ROWS);
-    TERNARY_I8[rows - 1](t, i, col_from, col_to);
+  if (to - from <= I8_SINGLE_ROWS) {
+    ternary_single_rows(t, from, to, col_from, col_to);
+  } else {
+    ternary_panels(t, from, to, col_from, col_to);
   }
   return LB_OK;
 }

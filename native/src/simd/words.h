@@ -6,6 +6,7 @@
  * - WORDS_CALL, the type of a call, and vacc, a vector of LB_W sums
  * - vacc_start(start) for the first value of the sums of a row, an int32_t
  * - vacc_dot(sum, a, b), the products of the words of two vi32 added to sum
+ * - words_at(call, i, j), the address of element (i, j) of C
  * - words_store(call, i, j, n, sum), which takes the n <= LB_W sums from element (i, j) on
  *
  * Packed rows: blocks of WORDS_ROWS rows; a block has WORDS_HEAD words, of which the first WORDS_ROWS are the starts of its
@@ -16,6 +17,7 @@
 #define LB_WORDS_H
 
 #include "simd_bytes.h"
+#include "turn.h"
 
 #define WORDS_ROWS 12
 #define WORDS_COLS 32
@@ -46,6 +48,10 @@ LB_INLINE void words_tile(const int R, const WORDS_CALL *call, int64_t words, co
     LB_UNROLL
     for (int v = 0; v < LB_NV; v++) {
       acc[r][v] = vacc_start(start[r]);
+      /* Rows of C are far from each other: nothing else brings them near before the stores. */
+      if (v * LB_W < cols) {
+        LB_PREFETCH_WRITE(words_at(call, i + r, j + v * LB_W));
+      }
     }
   }
   for (int64_t p = 0; p < words; p++) {
@@ -128,53 +134,6 @@ static void words_multiply(const WORDS_CALL *call, int64_t words, const int32_t 
     }
   }
 }
-
-#if defined(__AVX512VNNI__) || defined(__AVX512BF16__)
-
-/* Copies four words of each of four lines to places `step` words apart: a line becomes a column. */
-LB_INLINE void words_turn4(const char *from, int64_t stride, int32_t *to, int64_t step, int32_t flip) {
-  __m128i x = _mm_set1_epi32(flip);
-  __m128i l0 = _mm_xor_si128(x, _mm_loadu_si128((const __m128i *)from));
-  __m128i l1 = _mm_xor_si128(x, _mm_loadu_si128((const __m128i *)(from + stride)));
-  __m128i l2 = _mm_xor_si128(x, _mm_loadu_si128((const __m128i *)(from + 2 * stride)));
-  __m128i l3 = _mm_xor_si128(x, _mm_loadu_si128((const __m128i *)(from + 3 * stride)));
-  __m128i low01 = _mm_unpacklo_epi32(l0, l1);
-  __m128i low23 = _mm_unpacklo_epi32(l2, l3);
-  __m128i high01 = _mm_unpackhi_epi32(l0, l1);
-  __m128i high23 = _mm_unpackhi_epi32(l2, l3);
-  _mm_storeu_si128((__m128i *)to, _mm_unpacklo_epi64(low01, low23));
-  _mm_storeu_si128((__m128i *)(to + step), _mm_unpackhi_epi64(low01, low23));
-  _mm_storeu_si128((__m128i *)(to + 2 * step), _mm_unpacklo_epi64(high01, high23));
-  _mm_storeu_si128((__m128i *)(to + 3 * step), _mm_unpackhi_epi64(high01, high23));
-}
-
-/*
- * Copies lines of `bytes` bytes, `stride` bytes apart, as words: line l to column l of rows of `step` words. A last part of a
- * word is filled up with zero bytes; every word is then xored with flip.
- */
-static void words_turn(const void *source, int64_t stride, int64_t bytes, int64_t lines, int32_t *to, int64_t step,
-                       int32_t flip) {
-  int64_t quads = bytes / 16 * 4;
-  int64_t words = (bytes + 3) / 4;
-  for (int64_t l = 0; l < lines; l += 4) {
-    const char *from = (const char *)source + l * stride;
-    int64_t done = 0;
-    if (l + 4 <= lines) {
-      for (; done < quads; done += 4) {
-        words_turn4(from + 4 * done, stride, to + done * step + l, step, flip);
-      }
-    }
-    for (int64_t r = 0; r < lb_min(4, lines - l); r++) {
-      for (int64_t w = done; w < words; w++) {
-        int32_t word = 0;
-        memcpy(&word, from + r * stride + 4 * w, (size_t)lb_min(4, bytes - 4 * w));
-        to[w * step + l + r] = word ^ flip;
-      }
-    }
-  }
-}
-
-#endif
 
 /* Zeros in columns [from, step) of rows of `step` words. */
 static void words_clear(int32_t *to, int64_t step, int64_t from, int64_t words) {

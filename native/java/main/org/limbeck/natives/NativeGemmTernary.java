@@ -17,15 +17,18 @@ import org.limbeck.natives.bindings.LimbeckH;
  */
 final class NativeGemmTernary implements Kernel<Arguments> {
   /** Rows of a block at most: as many as tiles of several heights divide. */
-  private static final long BLOCK_ROWS = 60;
+  private static final long BLOCK_ROWS = 120;
 
   /** Bytes of weights of a block: for one row of activations, and for many. */
-  private static final long STREAMED_BYTES = 1 << 17;
+  private static final long STREAMED_BYTES = 1 << 20;
 
   private static final long SHARED_BYTES = 1 << 15;
 
+  /** Blocks that large weights are cut into at least. */
+  private static final long LEAST_BLOCKS = 8;
+
   /** Columns of a block are a multiple of this: whole tiles. */
-  private static final long TILE_COLS = 8;
+  private static final long TILE_COLS = 64;
 
   /** About how many products pay for handing a block to a thread. */
   private static final long BLOCK_PRODUCTS = 1 << 21;
@@ -154,7 +157,9 @@ final class NativeGemmTernary implements Kernel<Arguments> {
   /** Chooses the size of blocks, and returns how many of them are below each other. */
   private long divide(Arguments args) {
     long rowBytes = Math.max(PackedTernary.BLOCK_BYTES, PackedTernary.rowBytes(args.k()));
-    long bytes = Math.max(SHARED_BYTES, STREAMED_BYTES / slabRows);
+    // Several blocks at least, for the sake of balance.
+    long streamed = Math.min(STREAMED_BYTES / slabRows, args.n() * rowBytes / LEAST_BLOCKS);
+    long bytes = Math.max(SHARED_BYTES, streamed);
     blockCols = Native.roundUp(Math.max(1, bytes / rowBytes), TILE_COLS);
     colBlocks = Math.ceilDiv(args.n(), blockCols);
     long products = Math.max(1, args.k()) * Math.max(1, Math.min(args.n(), blockCols));

@@ -21,7 +21,7 @@ abstract class PackedGemm {
   private static final long COLS = LimbeckH.LB_GEMM_COLS();
 
   /** Words of the part of a sum that is packed at a time. */
-  private static final long WORDS = 512;
+  private static final long WORDS = 256;
 
   private static final long HEAD_BYTES = 64;
 

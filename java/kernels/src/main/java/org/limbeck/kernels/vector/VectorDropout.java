@@ -26,8 +26,9 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * null; y may be x or residual, gradX may be gradY. A dropped element is exactly 0 (the residual
  * alone), also where x is NaN or infinite. The bits of the reference. Rows are split over threads;
  * a thread makes the words of 1024 consecutive elements at a time, across the ends of rows, and
- * then uses them. Some 30 integer operations an element; reads rows cols (with a residual twice
- * that), writes rows cols floats. Tails of rows one element at a time.
+ * then uses them; none are made where p drops nothing. Some 30 integer operations an element; reads
+ * rows cols (with a residual twice that), writes rows cols floats. Tails of rows one element at a
+ * time.
  */
 final class VectorDropout {
   private static final long WORDS_BYTES = 16L * VectorPhilox.MAX_BLOCKS;
@@ -94,6 +95,10 @@ final class VectorDropout {
       MemorySegment scratch,
       long from,
       long to) {
+    if (flippedThreshold == Integer.MIN_VALUE) {
+      keepAll(in, residual, out, from, to);
+      return;
+    }
     long cols = in.cols();
     long end = to * cols;
     long row = from;
@@ -112,6 +117,59 @@ final class VectorDropout {
           row++;
         }
       }
+    }
+  }
+
+  private void keepAll(Matrix in, Matrix residual, Matrix out, long from, long to) {
+    long bytes = in.cols() * Float.BYTES;
+    for (long r = from; r < to; r++) {
+      long io = in.rowOffsetBytes(r);
+      long oo = out.rowOffsetBytes(r);
+      if (residual == null) {
+        scale(in.segment(), io, out.segment(), oo, bytes);
+      } else {
+        long ro = residual.rowOffsetBytes(r);
+        scaleAndAdd(in.segment(), io, residual.segment(), ro, out.segment(), oo, bytes);
+      }
+    }
+  }
+
+  private void scale(MemorySegment in, long io, MemorySegment out, long oo, long bytes) {
+    long whole = Lanes.wholeBytes(bytes);
+    long i = 0;
+    for (; i < whole; i += BYTES) {
+      FloatVector.fromMemorySegment(F32, in, io + i, ORDER)
+          .mul(scale)
+          .intoMemorySegment(out, oo + i, ORDER);
+    }
+    for (; i < bytes; i += Float.BYTES) {
+      float y = in.get(ValueLayout.JAVA_FLOAT, io + i) * scale;
+      out.set(ValueLayout.JAVA_FLOAT, oo + i, y);
+    }
+  }
+
+  private void scaleAndAdd(
+      MemorySegment in,
+      long io,
+      MemorySegment residual,
+      long ro,
+      MemorySegment out,
+      long oo,
+      long bytes) {
+    long whole = Lanes.wholeBytes(bytes);
+    long i = 0;
+    for (; i < whole; i += BYTES) {
+      FloatVector base = FloatVector.fromMemorySegment(F32, residual, ro + i, ORDER);
+      FloatVector.fromMemorySegment(F32, in, io + i, ORDER)
+          .mul(scale)
+          .add(base)
+          .intoMemorySegment(out, oo + i, ORDER);
+    }
+    for (; i < bytes; i += Float.BYTES) {
+      float y =
+          in.get(ValueLayout.JAVA_FLOAT, io + i) * scale
+              + residual.get(ValueLayout.JAVA_FLOAT, ro + i);
+      out.set(ValueLayout.JAVA_FLOAT, oo + i, y);
     }
   }
 
