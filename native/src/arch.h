@@ -24,6 +24,8 @@
 #define LB_FORGET(x) __asm__("" : "+r"(x))
 /* Into the second cache level. */
 #define LB_PREFETCH_FAR(p) __builtin_prefetch(p, 0, 2)
+/* For what is written next: without it a store waits until its line has been read. */
+#define LB_PREFETCH_WRITE(p) __builtin_prefetch(p, 1, 2)
 #else
 #define LB_INLINE static inline
 #define LB_NOINLINE static
@@ -32,6 +34,7 @@
 #define LB_UNROLL
 #define LB_FORGET(x) ((void)0)
 #define LB_PREFETCH_FAR(p) ((void)(p))
+#define LB_PREFETCH_WRITE(p) ((void)(p))
 #endif
 
 /* Declares a function for every tier: LB_DECLARE(lb_stem, (int64_t n, float *x)); */
