@@ -36,7 +36,7 @@ extern "C" {
 #endif
 
 /* Grows when a function changes its meaning or its parameters, or goes away; not when one is added. */
-#define LB_ABI 1
+#define LB_ABI 2
 
 /* The level of a tier, its low byte. */
 #define LB_TIER_PORTABLE 0 /* plain C11 */
@@ -546,7 +546,8 @@ LB_API int32_t lb_softmax_backward(int32_t tier, const float *LB_RESTRICT y, int
  *   soft_ce          - sum p log q                           total_variation  sum |p - q| / 2
  *   logit_mse        sum (z - u)^2
  *
- * with m = w p + (1 - w) q, w from 0 to 1 (js: beta; skew_forward_kl: alpha; skew_reverse_kl: 1 - alpha). With the weight
+ * with m = w p + (1 - w) q, w from 0 to 1 (js: beta; skew_forward_kl: alpha; skew_reverse_kl: 1 - alpha). With soft_cap > 0
+ * every logit x of z and u is first replaced by soft_cap tanh(x / soft_cap); gradients are by x. 0 means none. With the weight
  * of the row, 1 where row_weight is null:
  *
  *   row_loss[r] = soft_weight D + hard_weight H
@@ -557,14 +558,15 @@ LB_API int32_t lb_softmax_backward(int32_t tier, const float *LB_RESTRICT y, int
  * column_mask [cols], not 0 keeps a column; labels [rows], each a kept column or ignore_index, which drops H; target
  * probabilities of H are 1 - label_smoothing for the label and label_smoothing / kept for every kept column. Null where
  * not given or not wanted: row_weight, column_mask, labels (no H), gz, gu (not null for the first four modes alone),
- * row_loss. scratch: lb_softmax_kl_scratch(cols) bytes.
+ * row_loss. scratch: lb_softmax_kl_scratch(cols) bytes. stream: not 0 lets gz go past the caches where it can, for matrices
+ * that the caches would not hold until they are read; it changes no bit.
  *
  * Removed columns have no part and get gradient 0. A row of weight 0 is not read but for H; a row without a kept column has
  * D = 0. -infinity has probability 0; a probability of 0 on the right of a divergence gives infinity. NaN spreads to its row.
  * Divergences are sums of terms of one sign: equal rows give exactly 0, small divergences keep their digits.
  *
  * LB_BAD_SIZE: from < 0, to < from or cols < 0. LB_BAD_OPTION: another mode, a temperature that is not above 0, w outside
- * [0, 1], or gu in another mode.
+ * [0, 1], soft_cap < 0, or gu in another mode.
  */
 #define LB_SOFTMAX_KL_FORWARD_KL 0
 #define LB_SOFTMAX_KL_REVERSE_KL 1
@@ -580,11 +582,40 @@ LB_API int32_t lb_softmax_backward(int32_t tier, const float *LB_RESTRICT y, int
 LB_API int64_t lb_softmax_kl_scratch(int64_t cols);
 
 LB_API int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w,
-                             double soft_weight, double scale, double hard_weight, double label_smoothing, double factor,
-                             const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight,
-                             const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz,
-                             int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses,
-                             void *scratch, int64_t from, int64_t to, int64_t cols);
+                             double soft_cap, double soft_weight, double scale, double hard_weight,
+                             double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u,
+                             int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels,
+                             int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride,
+                             int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to,
+                             int64_t cols);
+
+/*
+ * softmax_kl with a teacher that is known on k columns K of each row only, by probabilities p. With P and Q the sums of p and
+ * of q over K, and `teacher`:
+ *
+ *   LB_TOP_K_RAW     forward_kl: sum over K of p log(p / q), nothing for the rest; gradient (P q - [in K] p) / temperature
+ *   LB_TOP_K_RENORM  forward_kl of p / P against the row q; D = 0 where P = 0
+ *   LB_TOP_K_TAIL    forward_kl, reverse_kl or js with one more class for the rest, 1 - P against 1 - Q, unless K is every
+ *                    column that the mask keeps
+ *   LB_TOP_K_BOTH_RENORM  forward_kl of p / P against q / Q, both on K only; D = 0 where P = 0
+ *
+ * ids i64 [rows, k], row stride ids_stride: the columns of each row, all different. p f32 [rows, k], row stride p_stride,
+ * each within [0, 1], after the teacher's temperature. Removed columns are none of K. All else as for lb_softmax_kl.
+ *
+ * LB_BAD_SIZE: also k < 0 or k > cols. LB_BAD_OPTION: also another teacher, or a mode that it does not have.
+ */
+#define LB_TOP_K_RAW 1
+#define LB_TOP_K_RENORM 2
+#define LB_TOP_K_TAIL 3
+#define LB_TOP_K_BOTH_RENORM 4
+
+LB_API int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap,
+                                   double soft_weight, double scale, double hard_weight, double label_smoothing,
+                                   double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride,
+                                   const float *p, int64_t p_stride, int64_t k, const float *row_weight,
+                                   const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz,
+                                   int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch,
+                                   int64_t from, int64_t to, int64_t cols);
 
 /*
  * tanh: the hyperbolic tangent of the rows [from, to). +-infinity gives +-1, NaN NaN, -0 -0.

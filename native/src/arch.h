@@ -19,21 +19,22 @@
 #define LB_NOINLINE static __attribute__((noinline))
 #define LB_LIKELY(c) __builtin_expect(!!(c), 1)
 #define LB_PREFETCH(p) __builtin_prefetch(p)
-#define LB_PREFETCH_WRITE(p) __builtin_prefetch(p, 1)
 #define LB_UNROLL _Pragma("GCC unroll 16")
 /* Makes the compiler forget what it knows of a scalar, so that it computes nothing from it before. */
 #define LB_FORGET(x) __asm__("" : "+r"(x))
 /* Into the second cache level. */
 #define LB_PREFETCH_FAR(p) __builtin_prefetch(p, 0, 2)
+/* For what is written next: without it a store waits until its line has been read. */
+#define LB_PREFETCH_WRITE(p) __builtin_prefetch(p, 1, 2)
 #else
 #define LB_INLINE static inline
 #define LB_NOINLINE static
 #define LB_LIKELY(c) (c)
 #define LB_PREFETCH(p) ((void)(p))
-#define LB_PREFETCH_WRITE(p) ((void)(p))
 #define LB_UNROLL
 #define LB_FORGET(x) ((void)0)
 #define LB_PREFETCH_FAR(p) ((void)(p))
+#define LB_PREFETCH_WRITE(p) ((void)(p))
 #endif
 
 /* Declares a function for every tier: LB_DECLARE(lb_stem, (int64_t n, float *x)); */

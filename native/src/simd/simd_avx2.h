@@ -9,6 +9,7 @@
 #include "../arch.h"
 
 #define LB_FUSED 1
+#define LB_LOOKUP 0
 #define LB_TIER_SUFFIX avx2
 #define LB_W 8
 #define LB_WD 4
@@ -26,6 +27,8 @@ LB_INLINE vf32 vf32_set1(float a) { return _mm256_set1_ps(a); }
 LB_INLINE vf32 vf32_zero(void) { return _mm256_setzero_ps(); }
 LB_INLINE vf32 vf32_load(const float *p) { return _mm256_loadu_ps(p); }
 LB_INLINE void vf32_store(float *p, vf32 a) { _mm256_storeu_ps(p, a); }
+LB_INLINE void vf32_stream(float *p, vf32 a) { _mm256_stream_ps(p, a); }
+LB_INLINE void vf32_stream_end(void) { _mm_sfence(); }
 LB_INLINE vf32 vf32_load_n(const float *p, int64_t n, vf32 fill) {
   __m256i m = lb_mask(n);
   return _mm256_blendv_ps(fill, _mm256_maskload_ps(p, m), _mm256_castsi256_ps(m));
@@ -48,6 +51,7 @@ LB_INLINE vm32 vf32_le(vf32 a, vf32 b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ);
 LB_INLINE vm32 vf32_eq(vf32 a, vf32 b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
 LB_INLINE vm32 vf32_nan(vf32 a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
 LB_INLINE vf32 vf32_blend(vm32 m, vf32 no, vf32 yes) { return _mm256_blendv_ps(no, yes, m); }
+LB_INLINE vf32 vf32_keep(vm32 m, vf32 a) { return _mm256_and_ps(m, a); }
 LB_INLINE vm32 vm32_and(vm32 a, vm32 b) { return _mm256_and_ps(a, b); }
 LB_INLINE vm32 vm32_or(vm32 a, vm32 b) { return _mm256_or_ps(a, b); }
 LB_INLINE vm32 vm32_not(vm32 a) { return _mm256_xor_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(-1))); }

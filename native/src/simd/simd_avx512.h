@@ -9,6 +9,7 @@
 #include "../arch.h"
 
 #define LB_FUSED 1
+#define LB_LOOKUP 1
 #define LB_TIER_SUFFIX avx512
 #define LB_W 16
 #define LB_WD 8
@@ -24,6 +25,8 @@ LB_INLINE vf32 vf32_set1(float a) { return _mm512_set1_ps(a); }
 LB_INLINE vf32 vf32_zero(void) { return _mm512_setzero_ps(); }
 LB_INLINE vf32 vf32_load(const float *p) { return _mm512_loadu_ps(p); }
 LB_INLINE void vf32_store(float *p, vf32 a) { _mm512_storeu_ps(p, a); }
+LB_INLINE void vf32_stream(float *p, vf32 a) { _mm512_stream_ps(p, a); }
+LB_INLINE void vf32_stream_end(void) { _mm_sfence(); }
 LB_INLINE vf32 vf32_load_n(const float *p, int64_t n, vf32 fill) { return _mm512_mask_loadu_ps(fill, lb_mask(n), p); }
 LB_INLINE void vf32_store_n(float *p, vf32 a, int64_t n) { _mm512_mask_storeu_ps(p, lb_mask(n), a); }
 LB_INLINE vf32 vf32_add(vf32 a, vf32 b) { return _mm512_add_ps(a, b); }
@@ -43,6 +46,7 @@ LB_INLINE vm32 vf32_le(vf32 a, vf32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE
 LB_INLINE vm32 vf32_eq(vf32 a, vf32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 LB_INLINE vm32 vf32_nan(vf32 a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 LB_INLINE vf32 vf32_blend(vm32 m, vf32 no, vf32 yes) { return _mm512_mask_blend_ps(m, no, yes); }
+LB_INLINE vf32 vf32_keep(vm32 m, vf32 a) { return _mm512_maskz_mov_ps(m, a); }
 LB_INLINE vm32 vm32_and(vm32 a, vm32 b) { return (vm32)(a & b); }
 LB_INLINE vm32 vm32_or(vm32 a, vm32 b) { return (vm32)(a | b); }
 LB_INLINE vm32 vm32_not(vm32 a) { return (vm32)~a; }
@@ -86,6 +90,7 @@ LB_INLINE vi32 vi32_xor(vi32 a, vi32 b) { return _mm512_xor_si512(a, b); }
 LB_INLINE vm32 vi32_eq(vi32 a, vi32 b) { return _mm512_cmpeq_epi32_mask(a, b); }
 LB_INLINE vm32 vi32_gt(vi32 a, vi32 b) { return _mm512_cmpgt_epi32_mask(a, b); }
 LB_INLINE vi32 vi32_blend(vm32 m, vi32 no, vi32 yes) { return _mm512_mask_blend_epi32(m, no, yes); }
+LB_INLINE vi32 vi32_lookup(vi32 index, vi32 table) { return _mm512_permutexvar_epi32(index, table); }
 LB_INLINE vf32 vi32_as_f32(vi32 a) { return _mm512_castsi512_ps(a); }
 LB_INLINE vi32 vf32_as_i32(vf32 a) { return _mm512_castps_si512(a); }
 LB_INLINE vf32 vi32_to_f32(vi32 a) { return _mm512_cvtepi32_ps(a); }

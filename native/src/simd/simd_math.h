@@ -9,15 +9,17 @@
 #define LB_EXP_LOWEST (-87.0f)
 #define LB_EXP_HIGHEST 88.7228394f
 
-/* 2^f for |f| <= 1/2: the best polynomial of degree 6 with 1 at 0, error 1.6e-8. */
-LB_INLINE vf32 vf32_exp2_fraction(vf32 f) {
+/* (2^f - 1) / f for |f| <= 1/2, of the best polynomial of degree 6 for 2^f with 1 at 0, error 1.6e-8. */
+LB_INLINE vf32 vf32_exp2_slope(vf32 f) {
   vf32 p = vf32_fma(f, vf32_set1(1.5353362e-4f), vf32_set1(1.3398875e-3f));
   p = vf32_fma(p, f, vf32_set1(9.61843692e-3f));
   p = vf32_fma(p, f, vf32_set1(5.55033237e-2f));
   p = vf32_fma(p, f, vf32_set1(0.240226477f));
-  p = vf32_fma(p, f, vf32_set1(0.693147182f));
-  return vf32_fma(p, f, vf32_set1(1.0f));
+  return vf32_fma(p, f, vf32_set1(0.693147182f));
 }
+
+/* 2^f for |f| <= 1/2. */
+LB_INLINE vf32 vf32_exp2_fraction(vf32 f) { return vf32_fma(vf32_exp2_slope(f), f, vf32_set1(1.0f)); }
 
 /* exp of values within [LB_EXP_LOWEST, 88]: 2^(n + f), n into the exponent bits. Error below 2 ulp. */
 LB_INLINE vf32 vf32_exp_bounded(vf32 x) {

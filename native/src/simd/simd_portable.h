@@ -7,16 +7,18 @@
  *
  * - load, store: any alignment. load_n and store_n touch the first n lanes only, 0 <= n <= LB_W; load_n puts `fill` into
  *   the others.
+ * - stream stores to a multiple of the vector's size, past the caches; stream_end comes before others may read that.
  * - fma(a, b, c) = a b + c and fnma(a, b, c) = c - a b, rounded once where the processor can.
  *   LB_FUSED tells whether it can.
  * - max(a, b) is a where a > b, else b: b where one of them is NaN. min likewise. Lane reductions of NaN are undefined.
- * - lt, le, eq are false for NaN; nan tells where a is NaN. blend(m, no, yes) selects by lane.
+ * - lt, le, eq are false for NaN; nan tells where a is NaN. blend(m, no, yes) selects by lane; keep(m, a) is a or 0.
  * - mul_wide gives both halves of the unsigned products. transpose4 exchanges, in each group of four lanes, lane i of vector j
  *   with lane j of vector i.
  * - round and vf32_to_i32: to nearest, ties to even. vf32_to_i32 is defined within the range of int32_t only.
  * - sum adds lane i and lane i + n / 2, and so on in halves; sum4 does so for four vectors, to the same bits.
  * - columns4 reads the first four columns of LB_W rows; out[c] holds column c.
  * - vf64_low, vf64_high widen half of the lanes; vf32_narrow puts two halves together.
+ * - vi32_lookup(index, table) is table[index mod LB_W], in the tiers with 16 lanes: LB_LOOKUP is 1.
  * - vi32_store_bytes(_n) stores the low byte of each lane.
  */
 #ifndef LB_SIMD_H
@@ -27,6 +29,7 @@
 
 #include "../arch.h"
 
+#define LB_LOOKUP 0
 #define LB_TIER_SUFFIX portable
 #define LB_W 8
 #define LB_WD (LB_W / 2)
@@ -81,6 +84,8 @@ LB_INLINE vf32 vf32_set1(float a) { LB_LANES(vf32, LB_W, a); }
 LB_INLINE vf32 vf32_zero(void) { LB_LANES(vf32, LB_W, 0.0f); }
 LB_INLINE vf32 vf32_load(const float *p) { LB_LANES(vf32, LB_W, p[i]); }
 LB_INLINE void vf32_store(float *p, vf32 a) { memcpy(p, a.v, sizeof a.v); }
+LB_INLINE void vf32_stream(float *p, vf32 a) { memcpy(p, a.v, sizeof a.v); }
+LB_INLINE void vf32_stream_end(void) {}
 LB_INLINE vf32 vf32_load_n(const float *p, int64_t n, vf32 fill) {
   for (int64_t i = 0; i < n; i++) {
     fill.v[i] = p[i];
@@ -109,6 +114,7 @@ LB_INLINE vm32 vf32_le(vf32 a, vf32 b) { LB_LANES(vm32, LB_W, -(a.v[i] <= b.v[i]
 LB_INLINE vm32 vf32_eq(vf32 a, vf32 b) { LB_LANES(vm32, LB_W, -(a.v[i] == b.v[i])); }
 LB_INLINE vm32 vf32_nan(vf32 a) { LB_LANES(vm32, LB_W, -(a.v[i] != a.v[i])); }
 LB_INLINE vf32 vf32_blend(vm32 m, vf32 no, vf32 yes) { LB_LANES(vf32, LB_W, m.v[i] ? yes.v[i] : no.v[i]); }
+LB_INLINE vf32 vf32_keep(vm32 m, vf32 a) { LB_LANES(vf32, LB_W, m.v[i] ? a.v[i] : 0); }
 LB_INLINE vm32 vm32_and(vm32 a, vm32 b) { LB_LANES(vm32, LB_W, a.v[i] & b.v[i]); }
 LB_INLINE vm32 vm32_or(vm32 a, vm32 b) { LB_LANES(vm32, LB_W, a.v[i] | b.v[i]); }
 LB_INLINE vm32 vm32_not(vm32 a) { LB_LANES(vm32, LB_W, ~a.v[i]); }

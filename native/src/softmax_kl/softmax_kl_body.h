@@ -3,64 +3,87 @@
  * softmax_kl. D = sum f(p, q), p = softmax(u / Tt), q = softmax(z / T); dz = (h - q sum h) / T with h = q df/dq; forward:
  * dz = (q - p) / T. Modes and options: limbeck.h.
  *
- * z, u, gz, gu f32 [rows, cols], any row stride, 4-byte aligned; gz may be z, gu may be u. Removed columns are replaced in
- * copies of the rows, -infinity by a floor where both rows have it or only the teacher's matters. Rows with NaN, infinities
- * otherwise placed, or factors far from 1, temperatures outside 1e-3 to 1e6: in double, kl_exact_row.
+ * z, u, gz, gu f32 [rows, cols], any row stride, 4-byte aligned; gz may be z, gu may be u. Rows under a soft cap are copies,
+ * as are those with removed columns, which are replaced, and with -infinity, replaced by a floor where both rows have it or
+ * only the teacher's matters. NaN, infinities otherwise placed, factors far from 1, temperatures outside 1e-3 to 1e6,
+ * squares under a soft cap: in double, kl_exact_row. Top-k teachers: their columns in double, softmax_kl_top_k.c.
  * exp to 2 ulp, sums in float lanes within blocks of KL_BLOCK, blocks in double, terms of one sign with a series for |x|
  * below KL_NEAR.
  * A call does rows [from, to) on the calling thread; the bits of a row depend on that row alone.
- * Forward: 2 exps and about 50 flops an element; 8 bytes read, 4 written. The exponentials of a row stay in scratch, 8
- * bytes an element, and loss and gradient come from them and the logits, while the next row is fetched. The other modes:
+ * Forward: 2 exps and about 45 flops an element; 8 bytes read, 4 written. The exponentials of a row stay in scratch, 8
+ * bytes an element, and loss and gradient come from them and the logits, which have not left the caches. The other modes:
  * two passes over the exponentials; with a mixture 2 exps more. Tails in masked vectors.
  */
 #include <string.h>
 
 #include "softmax_kl_loops.h"
 
-/* Of a row, where things are, and what the passes find. */
+/* Where things are, and what the passes find of a row. */
 typedef struct {
   const kl_call *c;
   int64_t r;
   float *gz;
   float *gu;
-  const float *next_z; /* of the next row, or of this one again */
-  const float *next_u;
+  double coefficient; /* of the divergence in the loss */
+  double by;          /* and in the gradients */
   kl_side z;
   kl_side u;
   kl_side one; /* the student at temperature 1 */
   float *copy_z;
   float *copy_u;
+  float *slope_z; /* of the soft cap */
+  float *slope_u;
+  float *room; /* for the gradients of a block that go past the caches, else null */
+  double *parts; /* of the columns of a top-k teacher, which has neither u nor copy_u */
 } kl_row;
 
-static void kl_place(kl_row *row, const kl_call *c, int64_t r, int64_t to) {
+/* Places what a call has once. */
+static void kl_place(kl_row *row, const kl_call *c) {
   float *scratch = c->scratch;
   int64_t line = kl_line(c->cols);
-  int64_t tops = kl_line(kl_blocks(c->cols));
+  int64_t blocks = kl_line(kl_blocks(c->cols));
   row->c = c;
+  row->parts = c->scratch;
+  row->u.e = scratch;
+  row->copy_u = scratch + line;
+  row->z.e = scratch + 2 * line;
+  row->one.e = scratch + 3 * line;
+  row->copy_z = scratch + 4 * line;
+  row->slope_z = scratch + 5 * line;
+  row->slope_u = scratch + 6 * line;
+  row->z.tops = scratch + KL_LINES * line;
+  row->u.tops = row->z.tops + blocks;
+  row->one.tops = row->u.tops + blocks;
+  row->z.inverse = (float)(1 / c->temperature);
+  row->u.inverse = (float)(1 / c->teacher_temperature);
+  row->one.inverse = 1;
+  /* What is read again stays in the caches. Where there is no soft cap there are no slopes either. */
+  int again = c->soft_cap != 0 || (c->labels && c->hard_weight != 0) || c->gz == c->z;
+  row->room = c->stream && !again ? row->slope_z : 0;
+}
+
+static void kl_begin(kl_row *row, int64_t r) {
+  const kl_call *c = row->c;
   row->r = r;
   row->gz = c->gz ? c->gz + r * c->gz_stride : 0;
   row->gu = c->gu ? c->gu + r * c->gu_stride : 0;
   row->z.x = c->z + r * c->z_stride;
-  row->u.x = c->u + r * c->u_stride;
-  row->next_z = row->z.x + (r + 1 < to ? c->z_stride : 0);
-  row->next_u = row->u.x + (r + 1 < to ? c->u_stride : 0);
-  row->z.e = scratch;
-  row->u.e = scratch + line;
-  row->one.e = scratch + 2 * line;
-  row->copy_z = scratch + 3 * line;
-  row->copy_u = scratch + 4 * line;
-  row->z.tops = scratch + 5 * line;
-  row->u.tops = row->z.tops + tops;
-  row->one.tops = row->u.tops + tops;
-  row->z.inverse = (float)(1 / c->temperature);
-  row->u.inverse = (float)(1 / c->teacher_temperature);
-  row->one.inverse = 1;
+  row->u.x = c->u ? c->u + r * c->u_stride : 0;
+  row->coefficient = c->soft_weight * c->scale * (c->row_weight ? c->row_weight[r] : 1);
+  row->by = row->coefficient * c->factor;
 }
 
-/* Copies a row with the floor in place of what the mask removes, whose content is not used. */
-static void kl_stage(const float *from, const uint8_t *mask, float *to, int64_t cols) {
-  for (int64_t i = 0; i < cols; i++) {
-    to[i] = mask[i] ? from[i] : KL_FLOOR;
+/* Goes on with a copy: under the soft cap, and the floor in place of what the mask removes, whose content is not used. */
+static void kl_stage(const kl_call *c, kl_side *s, float *copy, float *slope) {
+  if (c->soft_cap != 0) {
+    kl_cap(s->x, copy, slope, c->cols, (float)c->soft_cap);
+    s->x = copy;
+  }
+  if (c->column_mask) {
+    for (int64_t i = 0; i < c->cols; i++) {
+      copy[i] = c->column_mask[i] ? s->x[i] : KL_FLOOR;
+    }
+    s->x = copy;
   }
 }
 
@@ -76,6 +99,10 @@ static int kl_one_pass(const kl_call *c) {
  */
 static int kl_raise(kl_row *row) {
   const kl_call *c = row->c;
+  /* Under a soft cap there are no infinities, and the rows lie in the copies. */
+  if (c->soft_cap != 0) {
+    return 0;
+  }
   int teacher_may = kl_one_pass(c) || c->mode == LB_SOFTMAX_KL_TOTAL_VARIATION;
   for (int64_t i = 0; i < c->cols; i++) {
     float z = row->z.x[i];
@@ -114,22 +141,39 @@ static kl_block kl_block_of(const kl_row *row, int64_t b, double factor) {
   return block;
 }
 
-/* Returns the forward divergence and writes by (q - p) where by is not 0. */
-static double kl_forward(kl_row *row, double by) {
-  double loss = 0;
-  float *g = by == 0 ? 0 : row->gz;
+/* The teacher's sum of p log p over a block, but for its log sum. */
+static double kl_negentropy(const kl_side *u, int64_t b, int64_t cols) {
+  int64_t at = b * KL_BLOCK;
+  float dot = kl_dot(u->x + at, u->e + at, lb_min(KL_BLOCK, cols - at), u->top);
+  return (double)dot * kl_scale(u, b, u->inverse);
+}
+
+/* The forward divergence or cross-entropy of a block; writes by (q - p) where by is not 0. */
+static double kl_forward_block(kl_row *row, int64_t b, double by) {
+  float *g = by == 0 || !row->gz ? 0 : row->gz + b * KL_BLOCK;
   /* The factor goes into the scales; without a gradient there is none. */
   double fold = g ? by : 1;
-  for (int64_t b = 0; b < kl_blocks(row->c->cols); b++) {
-    kl_block block = kl_block_of(row, b, fold);
-    int64_t at = b * KL_BLOCK;
-    if (block.shift == 0 && block.change == 0) {
-      loss += kl_forward_near(&block, g ? g + at : 0, row->next_z + at, row->next_u + at);
-    } else {
-      loss += kl_forward_far(&block, g ? g + at : 0);
-    }
+  kl_block block = kl_block_of(row, b, fold);
+  double loss;
+  if (block.shift != 0 || block.change != 0) {
+    loss = kl_forward_far(&block, g) / fold;
+  } else if (g && row->room && (uintptr_t)g % sizeof(vf32) != 0) {
+    loss = kl_forward_near(&block, row->room, 0) / fold;
+    kl_stream(row->room, g, block.n);
+  } else {
+    loss = kl_forward_near(&block, g, row->room != 0) / fold;
   }
-  return loss / fold;
+  return row->c->mode == LB_SOFTMAX_KL_SOFT_CE ? loss - kl_negentropy(&row->u, b, row->c->cols) : loss;
+}
+
+static double kl_forward(kl_row *row, double by) {
+  int64_t blocks = kl_blocks(row->c->cols);
+  double loss = row->c->mode == LB_SOFTMAX_KL_SOFT_CE ? row->u.log_sum : 0;
+  for (int64_t i = 0; i < blocks; i++) {
+    /* Of a long row the caches still hold the last blocks. */
+    loss += kl_forward_block(row, blocks > KL_LONG ? blocks - 1 - i : i, by);
+  }
+  return loss;
 }
 
 static void kl_pass(const kl_weights *k, const kl_block *b, kl_sums *sums, float *gz, float *gu, float by_z, float by_u) {
@@ -206,16 +250,6 @@ static double kl_both(kl_row *row, double by) {
   return sums.loss;
 }
 
-static double kl_entropy(const kl_side *s, int64_t cols) {
-  double mean = 0;
-  for (int64_t b = 0; b < kl_blocks(cols); b++) {
-    int64_t at = b * KL_BLOCK;
-    float dot = kl_dot(s->x + at, s->e + at, lb_min(KL_BLOCK, cols - at), s->top);
-    mean += (double)dot * kl_scale(s, b, s->inverse);
-  }
-  return s->log_sum - mean;
-}
-
 /* The cross-entropy of the student at temperature 1 and the label. */
 static double kl_cross_entropy(const kl_row *row, const kl_side *one) {
   const kl_call *c = row->c;
@@ -245,7 +279,7 @@ static void kl_hard_gradient(kl_row *row, const kl_side *one) {
   *g = (float)(*g - by * (1 - c->label_smoothing));
 }
 
-/* Whether temperatures and factors are those that the loops in float are good for. */
+/* Whether options and factors are those that the loops in float are good for. */
 static int kl_ordinary(const kl_call *c, double by) {
   double largest = kl_one_pass(c) ? 1e12 : 1e30;
   double size = fabs(by / (c->mode == LB_SOFTMAX_KL_LOGIT_MSE ? 1 : c->temperature));
@@ -259,36 +293,126 @@ static void kl_clear(float *g, int64_t cols) {
   }
 }
 
+static void kl_end(const kl_row *row, double loss, double entropy) {
+  const kl_call *c = row->c;
+  if (c->row_loss) {
+    c->row_loss[row->r] = c->soft_weight * loss + c->hard_weight * entropy;
+  }
+  c->losses[row->r] = row->coefficient * loss + c->hard_weight * entropy;
+}
+
+/*
+ * The divergence from a top-k teacher; returns 0 and has written nothing where float does not bear it. The columns K have
+ * no exponentials from here on.
+ */
+static int kl_sparse(kl_row *row, kl_top_k *t) {
+  const kl_call *c = row->c;
+  const int64_t *ids = c->ids + row->r * c->ids_stride;
+  int own = c->teacher == LB_TOP_K_BOTH_RENORM;
+  double off = 0;
+  if (own) {
+    kl_top_k_own_softmax(c, row->r, row->z.x, t);
+  } else {
+    t->top = row->z.top;
+    t->inverse = row->z.inverse;
+    t->log_sum = row->z.log_sum;
+    for (int64_t j = 0; j < c->k; j++) {
+      row->z.e[ids[j]] = 0;
+    }
+    for (int64_t b = 0; b < kl_blocks(c->cols) && c->teacher != LB_TOP_K_RAW; b++) {
+      float sum = kl_total(row->z.e + b * KL_BLOCK, lb_min(KL_BLOCK, c->cols - b * KL_BLOCK));
+      off += (double)sum * kl_scale(&row->z, b, 1);
+    }
+    /* Exponentials below exp(LB_EXP_LOWEST) are missing in the sum, and a tail's gradient is divided by it. */
+    if (c->teacher == LB_TOP_K_TAIL && c->kept > t->count && off < 1e-20) {
+      return 0;
+    }
+  }
+  kl_top_k_terms(c, row->r, row->z.x, off, row->parts, t);
+  if (!row->gz || row->by == 0) {
+    return 1;
+  }
+  kl_top_k_gradients(c, row->r, row->z.x, row->by, row->parts, t);
+  if (own) {
+    kl_clear(row->gz, c->cols);
+  }
+  for (int64_t b = 0; b < kl_blocks(c->cols) && !own; b++) {
+    int64_t at = b * KL_BLOCK;
+    kl_spread(row->z.e + at, row->gz + at, lb_min(KL_BLOCK, c->cols - at), kl_scale(&row->z, b, row->by * t->rest));
+  }
+  for (int64_t j = 0; j < c->k; j++) {
+    if (kl_unmasked(c, ids[j])) {
+      row->gz[ids[j]] = (float)row->parts[j];
+    }
+  }
+  return 1;
+}
+
+/* Finds the exponentials that a divergence needs, or returns 0. `raise`: whether -infinity may be replaced. */
+static int kl_exponentials(kl_row *row, int raise) {
+  const kl_call *c = row->c;
+  if (c->mode == LB_SOFTMAX_KL_LOGIT_MSE || c->teacher == LB_TOP_K_BOTH_RENORM) {
+    return 1;
+  }
+  if (c->teacher != KL_DENSE) {
+    return kl_scan(&row->z, c->cols);
+  }
+  return kl_scan_both(&row->u, &row->z, c->cols) || (raise && kl_raise(row) && kl_scan_both(&row->u, &row->z, c->cols));
+}
+
+/* The divergence of a row with its gradients, or 0 where float does not bear it; then nothing is written. */
+static int kl_soft(kl_row *row, kl_top_k *t, double *loss) {
+  const kl_call *c = row->c;
+  if (c->teacher != KL_DENSE) {
+    int done = kl_sparse(row, t);
+    *loss = t->loss;
+    return done;
+  }
+  if (c->mode == LB_SOFTMAX_KL_LOGIT_MSE) {
+    *loss = kl_squares(row->z.x, row->u.x, c->cols, 0, 0);
+    if (!isfinite(*loss)) {
+      return 0;
+    }
+    if (row->gz && row->by != 0) {
+      kl_squares(row->z.x, row->u.x, c->cols, row->gz, (float)(2 * row->by));
+    }
+  } else {
+    *loss = kl_one_pass(c) ? kl_forward(row, row->by / c->temperature) : kl_both(row, row->by);
+  }
+  return 1;
+}
+
+/* Whether float bears the soft cap. The difference of two logits near the cap would lose what their rounding takes. */
+static int kl_cap_ordinary(const kl_call *c) {
+  return c->soft_cap == 0 || (c->soft_cap >= 1e-6 && c->soft_cap <= 1e6 && c->mode != LB_SOFTMAX_KL_LOGIT_MSE);
+}
+
 /* Does a row, or returns 0 and has written nothing: then kl_exact_row must do it. */
 static int kl_run(kl_row *row) {
   const kl_call *c = row->c;
-  int64_t r = row->r;
-  double weight = c->row_weight ? c->row_weight[r] : 1;
-  int hard = kl_hard(c, r);
-  int soft = weight != 0 && c->soft_weight != 0 && c->kept > 0;
-  int squares = c->mode == LB_SOFTMAX_KL_LOGIT_MSE;
-  double coefficient = c->soft_weight * c->scale * weight;
-  double by = coefficient * c->factor;
-  if ((soft && !kl_ordinary(c, by)) || fabs(c->hard_weight * c->factor) > 1e30) {
+  int dense = c->teacher == KL_DENSE;
+  int hard = kl_hard(c, row->r);
+  kl_top_k t = {.mass = 0};
+  int soft = (!c->row_weight || c->row_weight[row->r] != 0) && c->soft_weight != 0 &&
+             (dense ? c->kept > 0 : kl_top_k_begin(c, row->r, &t));
+  if ((soft && !kl_ordinary(c, row->by)) || fabs(c->hard_weight * c->factor) > 1e30 ||
+      !kl_cap_ordinary(c)) {
     return 0;
   }
-  if (c->column_mask && (soft || hard)) {
-    kl_stage(row->z.x, c->column_mask, row->copy_z, c->cols);
-    row->z.x = row->copy_z;
-    if (soft) {
-      kl_stage(row->u.x, c->column_mask, row->copy_u, c->cols);
-      row->u.x = row->copy_u;
-    }
+  if (soft || hard) {
+    kl_stage(c, &row->z, row->copy_z, row->slope_z);
   }
-  if (soft && !squares && !(kl_scan(&row->u, c->cols) && kl_scan(&row->z, c->cols)) &&
-      (hard || !kl_raise(row) || !kl_scan(&row->u, c->cols) || !kl_scan(&row->z, c->cols))) {
+  if (soft && dense) {
+    kl_stage(c, &row->u, row->copy_u, row->slope_u);
+  }
+  if (soft && !kl_exponentials(row, !hard)) {
     return 0;
   }
   const kl_side *one = &row->one;
   double entropy = 0;
   if (hard) {
     row->one.x = row->z.x;
-    if (soft && !squares && c->temperature == 1) {
+    if (soft && dense && c->mode != LB_SOFTMAX_KL_LOGIT_MSE && c->temperature == 1) {
       one = &row->z;
     } else if (!kl_scan(&row->one, c->cols)) {
       return 0;
@@ -296,41 +420,37 @@ static int kl_run(kl_row *row) {
     entropy = kl_cross_entropy(row, one);
   }
   double loss = 0;
-  if (soft && squares) {
-    loss = kl_squares(row->z.x, row->u.x, c->cols, 0, 0);
-    if (!isfinite(loss)) {
-      return 0;
-    }
-    if (row->gz && by != 0) {
-      kl_squares(row->z.x, row->u.x, c->cols, row->gz, (float)(2 * by));
-    }
-  } else if (soft && kl_one_pass(c)) {
-    loss = (c->mode == LB_SOFTMAX_KL_SOFT_CE ? kl_entropy(&row->u, c->cols) : 0);
-    loss += kl_forward(row, by / c->temperature);
-  } else if (soft) {
-    loss = kl_both(row, by);
+  if (soft && !kl_soft(row, &t, &loss)) {
+    return 0;
   }
-  if (!soft || by == 0) {
+  if (!soft || row->by == 0) {
     kl_clear(row->gz, c->cols);
     kl_clear(row->gu, c->cols);
   }
   if (hard && row->gz && c->factor != 0) {
     kl_hard_gradient(row, one);
   }
-  if (c->row_loss) {
-    c->row_loss[r] = c->soft_weight * loss + c->hard_weight * entropy;
+  if (c->soft_cap != 0 && row->gz && (soft || hard)) {
+    kl_steepen(row->gz, row->slope_z, c->cols);
   }
-  c->losses[r] = (soft ? coefficient * loss : 0) + c->hard_weight * entropy;
+  if (c->soft_cap != 0 && row->gu && soft) {
+    kl_steepen(row->gu, row->slope_u, c->cols);
+  }
+  kl_end(row, loss, entropy);
   return 1;
 }
 
 int32_t LB_TIER(lb_softmax_kl)(const kl_call *c, int64_t from, int64_t to) {
+  kl_row row;
+  kl_place(&row, c);
   for (int64_t r = from; r < to; r++) {
-    kl_row row;
-    kl_place(&row, c, r, to);
+    kl_begin(&row, r);
     if (!kl_run(&row)) {
       kl_exact_row(c, r);
     }
+  }
+  if (row.room) {
+    vf32_stream_end();
   }
   return LB_OK;
 }

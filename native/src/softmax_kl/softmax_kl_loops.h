@@ -17,6 +17,10 @@
 
 #define KL_NEAR 0.3f
 
+/* Floats that scans read ahead of their place, and gradients: three pages, and one. */
+#define KL_AHEAD 3072
+#define KL_AHEAD_WRITE 1024
+
 /* (exp(x) - 1 - x) / x^2 = 1/2 + x/6 + ...: the best polynomial of degree 4 for |x| < KL_NEAR, 6e-8. */
 #define KL_SERIES_3 1.66666180e-1f
 #define KL_SERIES_4 4.16667201e-2f
@@ -50,13 +54,50 @@ typedef struct {
   float offset;
 } kl_block;
 
+/* Vectors that a loop takes at a time. */
+#define KL_WIDE 4
+
+#if LB_LOOKUP
+/* The bits of 2^(i / 16) less i << 19, what the shifted integer adds to the fraction. */
+static const int32_t KL_SIXTEENTHS[16] = {0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3,
+                                          0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
+                                          0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c,
+                                          0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d};
+
+/*
+ * 2^(t binary), 0 where t is below lowest; any t but NaN and infinities. 2^((n + f) / 16), |f| <= 1/2: n by a table, f by a
+ * series of three terms, 1e-8. Fewer operations than the polynomial alone.
+ */
+LB_INLINE vf32 kl_exp(vf32 t, vf32 binary, vf32 lowest) {
+  vf32 sixteenths = vf32_mul(binary, vf32_set1(16.0f));
+  vf32 n = vf32_fma(t, sixteenths, vf32_set1(LB_ROUND));
+  vf32 f = vf32_fma(t, sixteenths, vf32_sub(vf32_set1(LB_ROUND), n));
+  vi32 bits = vf32_as_i32(n);
+  vf32 scale = vi32_as_f32(vi32_add(vi32_lookup(bits, vi32_load(KL_SIXTEENTHS)), vi32_shl(bits, 19)));
+  vf32 p = vf32_fma(f, vf32_set1(1.35505e-5f), vf32_set1(9.38385e-4f));
+  p = vf32_fma(p, f, vf32_set1(4.33216989e-2f));
+  return vf32_keep(vf32_le(lowest, t), vf32_fma(vf32_mul(f, scale), p, scale));
+}
+#else
 /* 2^(t binary), 0 where t is below lowest; any t but NaN and infinities. */
 LB_INLINE vf32 kl_exp(vf32 t, vf32 binary, vf32 lowest) {
   vf32 n = vf32_fma(t, binary, vf32_set1(LB_ROUND));
   vf32 f = vf32_fma(t, binary, vf32_sub(vf32_set1(LB_ROUND), n));
   vf32 p = vf32_exp2_fraction(f);
-  vf32 e = vi32_as_f32(vi32_add(vf32_as_i32(p), vi32_shl(vf32_as_i32(n), 23)));
-  return vf32_blend(vf32_lt(t, lowest), e, vf32_zero());
+  return vf32_keep(vf32_le(lowest, t), vi32_as_f32(vi32_add(vf32_as_i32(p), vi32_shl(vf32_as_i32(n), 23))));
+}
+#endif
+
+LB_INLINE vf32 kl_load(const float *x, int64_t n) {
+  return n == LB_W ? vf32_load(x) : vf32_load_n(x, n, vf32_set1(KL_FLOOR));
+}
+
+LB_INLINE void kl_store(float *x, vf32 v, int64_t n) {
+  if (n == LB_W) {
+    vf32_store(x, v);
+  } else {
+    vf32_store_n(x, v, n);
+  }
 }
 
 static float kl_max(const float *x, int64_t n) {
@@ -73,77 +114,119 @@ static float kl_max(const float *x, int64_t n) {
   return vf32_max_lane(vf32_max(m0, m1));
 }
 
-/*
- * Stores exp((x - top) inverse) and returns the sum. `total`, the sum of x - top, is not finite where an x is not;
- * `highest` is the largest x - top if there is no NaN.
- */
-static float kl_exps(const float *x, float *e, int64_t n, float top, float inverse, float *highest, float *total) {
-  vf32 shift = vf32_set1(top);
-  vf32 binary = vf32_set1(inverse * LB_LOG2E_HIGH);
-  vf32 lowest = vf32_set1(LB_EXP_LOWEST / inverse);
-  vf32 max = vf32_set1(-INFINITY);
-  vf32 s0 = vf32_zero();
-  vf32 s1 = s0;
-  vf32 all = s0;
-  int64_t i = 0;
-  for (; i + 2 * LB_W <= n; i += 2 * LB_W) {
-    vf32 t0 = vf32_sub(vf32_load(x + i), shift);
-    vf32 t1 = vf32_sub(vf32_load(x + i + LB_W), shift);
-    max = vf32_max(max, vf32_max(t0, t1));
-    all = vf32_add(all, vf32_add(t0, t1));
-    vf32 e0 = kl_exp(t0, binary, lowest);
-    vf32 e1 = kl_exp(t1, binary, lowest);
-    vf32_store(e + i, e0);
-    vf32_store(e + i + LB_W, e1);
-    s0 = vf32_add(s0, e0);
-    s1 = vf32_add(s1, e1);
+/* The scan of a block in progress. */
+typedef struct {
+  const float *x;
+  float *e;
+  vf32 shift;
+  vf32 binary;
+  vf32 lowest;
+  vf32 sum;
+  vf32 all; /* the sum of x - top: not finite where an x is not */
+  vi32 max; /* the largest x - top where that is above 0, as bits: those compare like integers, which have more units */
+} kl_lanes;
+
+LB_INLINE kl_lanes kl_lanes_of(const kl_side *s, int64_t b) {
+  kl_lanes l = {s->x + b * KL_BLOCK,
+                s->e + b * KL_BLOCK,
+                vf32_set1(s->top),
+                vf32_set1(s->inverse * LB_LOG2E_HIGH),
+                vf32_set1(LB_EXP_LOWEST / s->inverse),
+                vf32_zero(),
+                vf32_zero(),
+                vi32_set1(0)};
+  return l;
+}
+
+/* Scans n elements at i, at most a vector. */
+LB_INLINE void kl_step(kl_lanes *l, int64_t i, int64_t n) {
+  vf32 t = vf32_sub(kl_load(l->x + i, n), l->shift);
+  vf32 v = kl_exp(t, l->binary, l->lowest);
+  l->max = vi32_max(l->max, vf32_as_i32(t));
+  l->all = vf32_add(l->all, t);
+  l->sum = vf32_add(l->sum, v);
+  vf32_store(l->e + i, v);
+}
+
+LB_INLINE float kl_highest(const kl_lanes *l) { return vf32_max_lane(vi32_as_f32(l->max)); }
+
+/* Ends a block, or begins it again with another top if there is a logit too far above; returns 0 for NaN or infinities. */
+static int kl_scan_close(kl_side *s, int64_t b, int64_t n, float sum, float highest, float all) {
+  if (highest * s->inverse > KL_ABOVE) {
+    float higher = kl_max(s->x + b * KL_BLOCK, n);
+    s->sum *= exp(((double)s->top - higher) * s->inverse);
+    s->top = higher;
+    kl_lanes l = kl_lanes_of(s, b);
+    for (int64_t i = 0; i < n; i += LB_W) {
+      kl_step(&l, i, lb_min(LB_W, n - i));
+    }
+    sum = vf32_sum(l.sum);
+    all = vf32_sum(l.all);
   }
-  for (; i < n; i += LB_W) {
-    vf32 t = vf32_sub(vf32_load_n(x + i, lb_min(LB_W, n - i), vf32_set1(KL_FLOOR)), shift);
-    vf32 e0 = kl_exp(t, binary, lowest);
-    max = vf32_max(max, t);
-    all = vf32_add(all, t);
-    vf32_store(e + i, e0);
-    s0 = vf32_add(s0, e0);
-  }
-  *highest = vf32_max_lane(max);
-  *total = vf32_sum(all);
-  return vf32_sum(vf32_add(s0, s1));
+  s->sum += sum;
+  s->tops[b] = s->top;
+  return isfinite(all);
+}
+
+/* The first elements tell well enough what a row is relative to. */
+static void kl_scan_begin(kl_side *s, int64_t cols) {
+  s->top = kl_max(s->x, lb_min(cols, 8 * KL_PAD));
+  s->sum = 0;
+}
+
+/* Ends a scan; returns 0 where a row has nothing above KL_FLOOR. */
+static int kl_scan_end(kl_side *s) {
+  s->log_sum = log(s->sum);
+  return s->top > KL_FLOOR;
 }
 
 /*
- * Fills e, tops, top and the sums in one reading: a block is relative to the top of those before it unless it exceeds that
- * by far. Returns 0 where the row has NaN or infinities, or nothing above KL_FLOOR.
+ * Fills e, tops, top and the sums of a row in one reading. A block is relative to the top of those before it unless it
+ * exceeds that by far. Returns 0 where the row has NaN or infinities, or nothing above KL_FLOOR.
  */
 static int kl_scan(kl_side *s, int64_t cols) {
-  float top = 0;
-  double sum = 0;
-  for (int64_t b = 0; b * KL_BLOCK < cols; b++) {
-    const float *x = s->x + b * KL_BLOCK;
-    float *e = s->e + b * KL_BLOCK;
+  kl_scan_begin(s, cols);
+  for (int64_t b = 0; b < kl_blocks(cols); b++) {
     int64_t n = lb_min(KL_BLOCK, cols - b * KL_BLOCK);
-    float highest;
-    float total;
-    if (b == 0) {
-      top = kl_max(x, n);
+    kl_lanes l = kl_lanes_of(s, b);
+    for (int64_t i = 0; i < n; i += LB_W) {
+      kl_step(&l, i, lb_min(LB_W, n - i));
     }
-    float part = kl_exps(x, e, n, top, s->inverse, &highest, &total);
-    if (highest * s->inverse > KL_ABOVE) {
-      float higher = kl_max(x, n);
-      sum *= exp(((double)top - higher) * s->inverse);
-      top = higher;
-      part = kl_exps(x, e, n, top, s->inverse, &highest, &total);
-    }
-    if (!isfinite(total)) {
+    if (!kl_scan_close(s, b, n, vf32_sum(l.sum), kl_highest(&l), vf32_sum(l.all))) {
       return 0;
     }
-    sum += part;
-    s->tops[b] = top;
   }
-  s->top = top;
-  s->sum = sum;
-  s->log_sum = log(sum);
-  return top > KL_FLOOR;
+  return kl_scan_end(s);
+}
+
+/*
+ * The same of two rows, as one loop: two streams that memory delivers while the units work. Taken block by block in turns,
+ * or without reading ahead by pages, they arrive late, and the times of memory and units add up.
+ */
+static int kl_scan_both(kl_side *s, kl_side *t, int64_t cols) {
+  kl_scan_begin(s, cols);
+  kl_scan_begin(t, cols);
+  for (int64_t b = 0; b < kl_blocks(cols); b++) {
+    int64_t n = lb_min(KL_BLOCK, cols - b * KL_BLOCK);
+    kl_lanes ls = kl_lanes_of(s, b);
+    kl_lanes lt = kl_lanes_of(t, b);
+    int64_t i = 0;
+    for (; i + LB_W <= n; i += LB_W) {
+      LB_PREFETCH(ls.x + i + KL_AHEAD);
+      LB_PREFETCH(lt.x + i + KL_AHEAD);
+      kl_step(&ls, i, LB_W);
+      kl_step(&lt, i, LB_W);
+    }
+    if (i < n) {
+      kl_step(&ls, i, n - i);
+      kl_step(&lt, i, n - i);
+    }
+    if (!kl_scan_close(s, b, n, vf32_sum(ls.sum), kl_highest(&ls), vf32_sum(ls.all)) ||
+        !kl_scan_close(t, b, n, vf32_sum(lt.sum), kl_highest(&lt), vf32_sum(lt.all))) {
+      return 0;
+    }
+  }
+  return kl_scan_end(s) && kl_scan_end(t);
 }
 
 /* What turns the exponentials of a block into probabilities times a factor. */
@@ -156,18 +239,6 @@ LB_INLINE float kl_scale(const kl_side *s, int64_t block, double factor) {
 LB_INLINE vf32 kl_ratio(vf32 z, vf32 u, const kl_block *b) {
   vf32 rest = vf32_fma(vf32_sub(u, vf32_set1(b->top_u)), vf32_set1(b->change), vf32_set1(-b->offset));
   return vf32_fma(vf32_sub(vf32_sub(z, vf32_set1(b->shift)), u), vf32_set1(b->inverse), rest);
-}
-
-LB_INLINE vf32 kl_load(const float *x, int64_t n) {
-  return n == LB_W ? vf32_load(x) : vf32_load_n(x, n, vf32_set1(KL_FLOOR));
-}
-
-LB_INLINE void kl_store(float *x, vf32 v, int64_t n) {
-  if (n == LB_W) {
-    vf32_store(x, v);
-  } else {
-    vf32_store_n(x, v, n);
-  }
 }
 
 /*
@@ -188,32 +259,40 @@ LB_INLINE vf32 kl_forward_lanes(vf32 y, vf32 ez, vf32 eu, vf32 scale_q, vf32 min
   return vf32_blend(near, d, vf32_add(px, small));
 }
 
-/* The same of a block, one temperature and tops close together; returns the loss. g may be null or over z. */
-static float kl_forward_near(const kl_block *b, float *g, const float *next_z, const float *next_u) {
+/*
+ * The same of a block, one temperature and tops close together; returns the loss. g may be null or over z; to go past the
+ * caches it must be aligned.
+ */
+static float kl_forward_near(const kl_block *b, float *g, int past) {
   vf32 inverse = vf32_set1(b->inverse);
   vf32 offset = vf32_set1(b->offset);
   vf32 q = vf32_set1(b->scale_q);
   vf32 p = vf32_set1(-b->scale_p);
-  vf32 loss = vf32_zero();
+  vf32 loss[KL_WIDE] = {vf32_zero(), vf32_zero(), vf32_zero(), vf32_zero()};
   int64_t i = 0;
-  for (; i + LB_W <= b->n; i += LB_W) {
-    LB_PREFETCH_FAR(next_z + i);
-    LB_PREFETCH_FAR(next_u + i);
-    vf32 y = vf32_fma(vf32_sub(vf32_load(b->u + i), vf32_load(b->z + i)), inverse, offset);
-    vf32 d = kl_forward_lanes(y, vf32_load(b->ez + i), vf32_load(b->eu + i), q, p, &loss);
-    if (g) {
-      vf32_store(g + i, d);
+  for (; i + KL_WIDE * LB_W <= b->n; i += KL_WIDE * LB_W) {
+    LB_UNROLL
+    for (int k = 0; k < KL_WIDE; k++) {
+      int64_t at = i + k * LB_W;
+      vf32 y = vf32_fma(vf32_sub(vf32_load(b->u + at), vf32_load(b->z + at)), inverse, offset);
+      vf32 d = kl_forward_lanes(y, vf32_load(b->ez + at), vf32_load(b->eu + at), q, p, &loss[k]);
+      if (g && past) {
+        vf32_stream(g + at, d);
+      } else if (g) {
+        LB_PREFETCH_WRITE(g + at + KL_AHEAD_WRITE);
+        vf32_store(g + at, d);
+      }
     }
   }
-  if (i < b->n) {
-    vf32 u = kl_load(b->u + i, b->n - i);
-    vf32 y = vf32_fma(vf32_sub(u, kl_load(b->z + i, b->n - i)), inverse, offset);
-    vf32 d = kl_forward_lanes(y, vf32_load(b->ez + i), vf32_load(b->eu + i), q, p, &loss);
+  for (; i < b->n; i += LB_W) {
+    int64_t n = lb_min(LB_W, b->n - i);
+    vf32 y = vf32_fma(vf32_sub(kl_load(b->u + i, n), kl_load(b->z + i, n)), inverse, offset);
+    vf32 d = kl_forward_lanes(y, vf32_load(b->ez + i), vf32_load(b->eu + i), q, p, &loss[0]);
     if (g) {
-      vf32_store_n(g + i, d, b->n - i);
+      kl_store(g + i, d, n);
     }
   }
-  return vf32_sum(loss);
+  return vf32_sum(vf32_add(vf32_add(loss[0], loss[1]), vf32_add(loss[2], loss[3])));
 }
 
 /* The same for two temperatures or tops far apart. */
@@ -304,7 +383,9 @@ LB_INLINE kl_parts kl_mixed(const kl_weights *k, vf32 p, vf32 q, vf32 x, vf32 se
   r.loss = vf32_fma(vf32_set1(k->student), student, r.loss);
   vf32 ratios = vf32_fma(p, vf32_set1(k->ratio_p), vf32_mul(q, vf32_set1(k->ratio_q)));
   ratios = vf32_div(ratios, vf32_max(vf32_set1(1.17549435e-38f), m));
-  r.h = vf32_mul(q, vf32_sub(vf32_mul(x_y, vf32_set1(k->student)), ratios));
+  /* A multiple of q adds nothing; this one leaves h = 0 where p = q. */
+  ratios = vf32_sub(vf32_set1(k->ratio_p + k->ratio_q), ratios);
+  r.h = vf32_mul(q, vf32_fma(x_y, vf32_set1(k->student), ratios));
   r.k = vf32_mul(vf32_mul(p, y), vf32_set1(-k->teacher));
   return r;
 }
@@ -373,6 +454,74 @@ LB_INLINE void kl_two_sided(kl_family family, const kl_weights *k, const kl_bloc
     sums->loss += vf32_sum(total.loss);
     sums->h += vf32_sum(total.h);
     sums->k += vf32_sum(total.k);
+  }
+}
+
+/* Copies past the caches. */
+static void kl_stream(const float *from, float *to, int64_t n) {
+  int64_t i = 0;
+  for (; i < n && (uintptr_t)(to + i) % sizeof(vf32) != 0; i++) {
+    to[i] = from[i];
+  }
+  for (; i + LB_W <= n; i += LB_W) {
+    vf32_stream(to + i, vf32_load(from + i));
+  }
+  for (; i < n; i++) {
+    to[i] = from[i];
+  }
+}
+
+/* Sums exponentials. */
+static float kl_total(const float *e, int64_t n) {
+  vf32 s = vf32_zero();
+  for (int64_t i = 0; i < n; i += LB_W) {
+    vf32 v = vf32_load(e + i);
+    s = vf32_add(s, n - i < LB_W ? vf32_blend(vm32_first(n - i), vf32_zero(), v) : v);
+  }
+  return vf32_sum(s);
+}
+
+/* g = e scale */
+static void kl_spread(const float *e, float *g, int64_t n, float scale) {
+  for (int64_t i = 0; i < n; i += LB_W) {
+    LB_PREFETCH_WRITE(g + i + KL_AHEAD_WRITE);
+    kl_store(g + i, vf32_mul(vf32_load(e + i), vf32_set1(scale)), lb_min(LB_W, n - i));
+  }
+}
+
+/*
+ * The soft cap: to = cap tanh(x / cap), and its slope. With e = exp(-2 |x| / cap) and m = e - 1, found without a subtraction
+ * of close numbers, tanh is -m / (2 + m) and the slope 4 e / (2 + m)^2: both keep their digits near 0 and far out.
+ */
+static void kl_cap(const float *x, float *to, float *slope, int64_t cols, float cap) {
+  vf32 sign = vf32_set1(-1);
+  vf32 inverse = vf32_set1(1 / cap);
+  vf32 one = vf32_set1(1);
+  vf32 binary = vf32_set1(-2 * LB_LOG2E_HIGH);
+  for (int64_t i = 0; i < cols; i += LB_W) {
+    int64_t n = lb_min(LB_W, cols - i);
+    vf32 v = n == LB_W ? vf32_load(x + i) : vf32_load_n(x + i, n, vf32_zero());
+    /* From here on tanh is 1. min gives its second argument for NaN: the slope is always finite. */
+    vf32 t = vf32_min(vf32_mul(vf32_abs(v), inverse), vf32_set1(40));
+    vf32 round = vf32_fma(t, binary, vf32_set1(LB_ROUND));
+    vf32 f = vf32_fma(t, binary, vf32_sub(vf32_set1(LB_ROUND), round));
+    vf32 scale = vi32_as_f32(vi32_add(vf32_as_i32(one), vi32_shl(vf32_as_i32(round), 23)));
+    vf32 p = vf32_mul(f, vf32_exp2_slope(f));
+    vf32 m = vf32_fma(scale, p, vf32_sub(scale, one));
+    vf32 e = vf32_fma(scale, p, scale);
+    vf32 r = vf32_div(one, vf32_add(vf32_set1(2), m));
+    vf32 y = vf32_mul(vf32_mul(m, r), vf32_set1(cap));
+    y = vf32_blend(vf32_lt(v, vf32_zero()), vf32_mul(y, sign), y);
+    kl_store(to + i, vf32_blend(vf32_nan(v), y, v), n);
+    kl_store(slope + i, vf32_mul(vf32_mul(vf32_set1(4), e), vf32_mul(r, r)), n);
+  }
+}
+
+/* g = g slope */
+static void kl_steepen(float *g, const float *slope, int64_t cols) {
+  for (int64_t i = 0; i < cols; i += LB_W) {
+    int64_t n = lb_min(LB_W, cols - i);
+    kl_store(g + i, vf32_mul(kl_load(g + i, n), kl_load(slope + i, n)), n);
   }
 }
 

@@ -30,6 +30,7 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
                       kernel.spec.temperature(),
                       kernel.spec.teacherTemperature(),
                       kernel.weight,
+                      kernel.spec.softCap(),
                       kernel.spec.softWeight(),
                       kernel.spec.scale(),
                       kernel.spec.hardWeight(),
@@ -47,6 +48,7 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
                       Native.stride(a.gradStudent()),
                       Native.optional(a.gradTeacher()),
                       Native.stride(a.gradTeacher()),
+                      kernel.stream,
                       Native.optional(a.rowLoss()),
                       kernel.losses,
                       scratch.reserve(kernel.scratchBytes),
@@ -56,13 +58,61 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
         }
       };
 
+  private static final LibraryCall<NativeSoftmaxKl, Arguments> TOP_K_ROWS =
+      new LibraryCall<>("lb_softmax_kl_top_k") {
+        @Override
+        int call(NativeSoftmaxKl kernel, Arguments a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_softmax_kl_top_k$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      kernel.teacher,
+                      kernel.mode,
+                      kernel.spec.temperature(),
+                      kernel.weight,
+                      kernel.spec.softCap(),
+                      kernel.spec.softWeight(),
+                      kernel.spec.scale(),
+                      kernel.spec.hardWeight(),
+                      kernel.spec.labelSmoothing(),
+                      kernel.factor,
+                      Native.pointer(a.student()),
+                      a.student().rowStride(),
+                      Native.pointer(a.topIds()),
+                      a.topIds().rowStride(),
+                      Native.pointer(a.topProbabilities()),
+                      a.topProbabilities().rowStride(),
+                      a.topIds().cols(),
+                      Native.optional(a.rowWeight()),
+                      Native.optional(a.columnMask()),
+                      Native.optional(a.labels()),
+                      kernel.spec.ignoreIndex(),
+                      Native.optional(a.gradStudent()),
+                      Native.stride(a.gradStudent()),
+                      kernel.stream,
+                      Native.optional(a.rowLoss()),
+                      kernel.losses,
+                      scratch.reserve(kernel.scratchBytes),
+                      from,
+                      to,
+                      a.student().cols());
+        }
+      };
+
+  // The third cache level of a common server core complex: gradients beyond it are not found there
+  // by whoever reads them.
+  private static final long CACHED_BYTES = 32L << 20;
+
   private final int tier;
   private final Spec spec;
   private final int mode;
+  private final int teacher;
   private final double weight;
 
   // Of the call in progress.
   private double factor;
+  private int stream;
   private long scratchBytes;
   private MemorySegment losses;
 
@@ -70,16 +120,11 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
     this.tier = tier.bits();
     this.spec = spec;
     this.mode = mode(spec.mode());
+    this.teacher = teacher(spec.teacher());
     this.weight = weight(spec);
   }
 
   static Support<Arguments> support(Tier tier, Spec spec) {
-    if (spec.teacher() != Teacher.DENSE) {
-      return new Support.No<>("has no kernel for top-k teachers");
-    }
-    if (spec.softCap() != 0) {
-      return new Support.No<>("has no soft cap of logits");
-    }
     return new Support.Yes<>(new NativeSoftmaxKl(tier, spec));
   }
 
@@ -94,6 +139,17 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
       case SOFT_CE -> LimbeckH.LB_SOFTMAX_KL_SOFT_CE();
       case TOTAL_VARIATION -> LimbeckH.LB_SOFTMAX_KL_TOTAL_VARIATION();
       case LOGIT_MSE -> LimbeckH.LB_SOFTMAX_KL_LOGIT_MSE();
+    };
+  }
+
+  /** Returns the constant of a top-k teacher. */
+  private static int teacher(Teacher teacher) {
+    return switch (teacher) {
+      case DENSE -> 0;
+      case TOP_K_RAW -> LimbeckH.LB_TOP_K_RAW();
+      case TOP_K_RENORM -> LimbeckH.LB_TOP_K_RENORM();
+      case TOP_K_TAIL -> LimbeckH.LB_TOP_K_TAIL();
+      case TOP_K_BOTH_RENORM -> LimbeckH.LB_TOP_K_BOTH_RENORM();
     };
   }
 
@@ -112,7 +168,13 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
     factor = spec.normaliser().factor(rows, a.rowWeight());
     scratchBytes = LimbeckH.lb_softmax_kl_scratch(a.student().cols());
     losses = pool.shared().reserve(rows * Double.BYTES);
-    pool.forRange(rows, rowsPerChunk(rows, a.student().cols()), this, a, ROWS);
+    stream = rows * a.student().cols() > CACHED_BYTES / Float.BYTES ? 1 : 0;
+    pool.forRange(
+        rows,
+        rowsPerChunk(rows, a.student().cols()),
+        this,
+        a,
+        spec.teacher() == Teacher.DENSE ? ROWS : TOP_K_ROWS);
     if (a.loss() != null) {
       double sum = Native.sum(losses, 0, rows);
       a.loss().setDouble(0, 0, factor == 0 ? 0 : sum * factor);
@@ -120,7 +182,7 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
     losses = null;
   }
 
-  /** Of long rows several: while one is worked on, the library fetches the next of the chunk. */
+  /** Of long rows several: at the end of one, the library fetches the next of the chunk. */
   private static long rowsPerChunk(long rows, long cols) {
     return Math.max(Native.rowsPerChunk(cols), Math.min(8, rows / 64));
   }

@@ -23,10 +23,10 @@ public class LimbeckH extends LimbeckH$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int LB_ABI = (int)1L;
+    private static final int LB_ABI = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define LB_ABI 1
+     * #define LB_ABI 2
      * }
      */
     public static int LB_ABI() {
@@ -346,6 +346,42 @@ public class LimbeckH extends LimbeckH$shared {
      */
     public static int LB_SOFTMAX_KL_LOGIT_MSE() {
         return LB_SOFTMAX_KL_LOGIT_MSE;
+    }
+    private static final int LB_TOP_K_RAW = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_TOP_K_RAW 1
+     * }
+     */
+    public static int LB_TOP_K_RAW() {
+        return LB_TOP_K_RAW;
+    }
+    private static final int LB_TOP_K_RENORM = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_TOP_K_RENORM 2
+     * }
+     */
+    public static int LB_TOP_K_RENORM() {
+        return LB_TOP_K_RENORM;
+    }
+    private static final int LB_TOP_K_TAIL = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_TOP_K_TAIL 3
+     * }
+     */
+    public static int LB_TOP_K_TAIL() {
+        return LB_TOP_K_TAIL;
+    }
+    private static final int LB_TOP_K_BOTH_RENORM = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_TOP_K_BOTH_RENORM 4
+     * }
+     */
+    public static int LB_TOP_K_BOTH_RENORM() {
+        return LB_TOP_K_BOTH_RENORM;
     }
 
     private static class lb_abi {
@@ -3561,6 +3597,7 @@ public class LimbeckH extends LimbeckH$shared {
             LimbeckH.C_DOUBLE,
             LimbeckH.C_DOUBLE,
             LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
@@ -3573,6 +3610,7 @@ public class LimbeckH extends LimbeckH$shared {
             LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
+            LimbeckH.C_INT,
             LimbeckH.C_POINTER,
             LimbeckH.C_POINTER,
             LimbeckH.C_POINTER,
@@ -3589,7 +3627,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static FunctionDescriptor lb_softmax_kl$descriptor() {
@@ -3599,7 +3637,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static MethodHandle lb_softmax_kl$handle() {
@@ -3609,7 +3647,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static MemorySegment lb_softmax_kl$address() {
@@ -3618,16 +3656,106 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
-    public static int lb_softmax_kl(int tier, int mode, double temperature, double teacher_temperature, double w, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, MemorySegment z, long z_stride, MemorySegment u, long u_stride, MemorySegment row_weight, MemorySegment column_mask, MemorySegment labels, long ignore_index, MemorySegment gz, long gz_stride, MemorySegment gu, long gu_stride, MemorySegment row_loss, MemorySegment losses, MemorySegment scratch, long from, long to, long cols) {
+    public static int lb_softmax_kl(int tier, int mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, MemorySegment z, long z_stride, MemorySegment u, long u_stride, MemorySegment row_weight, MemorySegment column_mask, MemorySegment labels, long ignore_index, MemorySegment gz, long gz_stride, MemorySegment gu, long gu_stride, int stream, MemorySegment row_loss, MemorySegment losses, MemorySegment scratch, long from, long to, long cols) {
         var mh$ = lb_softmax_kl.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_softmax_kl", tier, mode, temperature, teacher_temperature, w, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, u, u_stride, row_weight, column_mask, labels, ignore_index, gz, gz_stride, gu, gu_stride, row_loss, losses, scratch, from, to, cols);
+                traceDowncall("lb_softmax_kl", tier, mode, temperature, teacher_temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, u, u_stride, row_weight, column_mask, labels, ignore_index, gz, gz_stride, gu, gu_stride, stream, row_loss, losses, scratch, from, to, cols);
             }
-            return (int)mh$.invokeExact(tier, mode, temperature, teacher_temperature, w, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, u, u_stride, row_weight, column_mask, labels, ignore_index, gz, gz_stride, gu, gu_stride, row_loss, losses, scratch, from, to, cols);
+            return (int)mh$.invokeExact(tier, mode, temperature, teacher_temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, u, u_stride, row_weight, column_mask, labels, ignore_index, gz, gz_stride, gu, gu_stride, stream, row_loss, losses, scratch, from, to, cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_softmax_kl_top_k {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_softmax_kl_top_k");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_softmax_kl_top_k$descriptor() {
+        return lb_softmax_kl_top_k.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_softmax_kl_top_k$handle() {
+        return lb_softmax_kl_top_k.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_softmax_kl_top_k$address() {
+        return lb_softmax_kl_top_k.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static int lb_softmax_kl_top_k(int tier, int teacher, int mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, MemorySegment z, long z_stride, MemorySegment ids, long ids_stride, MemorySegment p, long p_stride, long k, MemorySegment row_weight, MemorySegment column_mask, MemorySegment labels, long ignore_index, MemorySegment gz, long gz_stride, int stream, MemorySegment row_loss, MemorySegment losses, MemorySegment scratch, long from, long to, long cols) {
+        var mh$ = lb_softmax_kl_top_k.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_softmax_kl_top_k", tier, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, stream, row_loss, losses, scratch, from, to, cols);
+            }
+            return (int)mh$.invokeExact(tier, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, stream, row_loss, losses, scratch, from, to, cols);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
