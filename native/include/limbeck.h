@@ -63,6 +63,57 @@ LB_API int32_t lb_abi(void);
 /* Returns the best tier of this processor and operating system: a level, and the bits of features. */
 LB_API int32_t lb_best_tier(void);
 
+/*
+ * attention, of the examples and heads [from, to), where example * heads + head is the index of one. For each:
+ *
+ *   weights            A = scale Q K^T; P = softmax of the rows of A over the entries that are not masked
+ *   context            C = P V
+ *   context_backward   dP = dC V^T, dV = P^T dC
+ *   weights_backward   dA = P (dP - row sum of dP P) + gscores; dQ = scale dA K, dK = scale dA^T Q
+ *
+ * query, context and their gradients f32 [batch queries, heads width], key, value and their gradients f32 [batch keys,
+ * heads width], heads side by side; scores A, maps P and gmaps f32 [batch heads queries, keys]; each with its row stride.
+ * gmaps is dP, written by context_backward and overwritten with dA by weights_backward; gscores likewise, or null. scratch:
+ * lb_attention_scratch bytes.
+ *
+ * Masked are the keys from lengths[example] on, those after the query if `causal` is not 0, and the entries where mask
+ * [batch queries, keys] is 0; lengths and mask may be null. There A = masked_score and P = 0; a row without a real key has
+ * P = 0. NaN or +infinity in a row of A makes its P NaN where it is not masked. Keys from the length on are not read by
+ * weights. Products as lb_gemm_f32, P as lb_softmax_forward, P (dP - ...) as lb_softmax_backward.
+ *
+ * LB_BAD_SIZE: from < 0, to < from, width < 0, another size below 1, or a length below 0 or above keys.
+ */
+
+/* Returns the bytes of scratch that a call takes. */
+LB_API int64_t lb_attention_scratch(int32_t tier, int64_t queries, int64_t keys, int64_t width);
+
+LB_API int32_t lb_attention_weights(int32_t tier, float scale, int32_t causal, float masked_score,
+                                    const float *LB_RESTRICT query, int64_t query_stride, const float *LB_RESTRICT key,
+                                    int64_t key_stride, const int32_t *LB_RESTRICT lengths, const uint8_t *LB_RESTRICT mask,
+                                    int64_t mask_stride, float *LB_RESTRICT scores, int64_t scores_stride,
+                                    float *LB_RESTRICT maps, int64_t maps_stride, int64_t from, int64_t to, int64_t heads,
+                                    int64_t queries, int64_t keys, int64_t width, void *LB_RESTRICT scratch);
+
+LB_API int32_t lb_attention_context(int32_t tier, const float *LB_RESTRICT maps, int64_t maps_stride,
+                                    const float *LB_RESTRICT value, int64_t value_stride, float *LB_RESTRICT context,
+                                    int64_t context_stride, int64_t from, int64_t to, int64_t heads, int64_t queries,
+                                    int64_t keys, int64_t width, void *LB_RESTRICT scratch);
+
+LB_API int32_t lb_attention_context_backward(int32_t tier, const float *LB_RESTRICT maps, int64_t maps_stride,
+                                             const float *LB_RESTRICT value, int64_t value_stride,
+                                             const float *LB_RESTRICT gcontext, int64_t gcontext_stride,
+                                             float *LB_RESTRICT gmaps, int64_t gmaps_stride, float *LB_RESTRICT gvalue,
+                                             int64_t gvalue_stride, int64_t from, int64_t to, int64_t heads,
+                                             int64_t queries, int64_t keys, int64_t width, void *LB_RESTRICT scratch);
+
+LB_API int32_t lb_attention_weights_backward(int32_t tier, float scale, const float *LB_RESTRICT query, int64_t query_stride,
+                                             const float *LB_RESTRICT key, int64_t key_stride,
+                                             const float *LB_RESTRICT maps, int64_t maps_stride, float *LB_RESTRICT gmaps,
+                                             int64_t gmaps_stride, const float *LB_RESTRICT gscores, int64_t gscores_stride,
+                                             float *LB_RESTRICT gquery, int64_t gquery_stride, float *LB_RESTRICT gkey,
+                                             int64_t gkey_stride, int64_t from, int64_t to, int64_t heads, int64_t queries,
+                                             int64_t keys, int64_t width, void *LB_RESTRICT scratch);
+
 /* Options of products, to be added; at most one of the last three. */
 #define LB_GEMM_TRANS_A 1 /* A is stored as [k, m] */
 #define LB_GEMM_TRANS_B 2 /* B is stored as [n, k] */

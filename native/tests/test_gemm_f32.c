@@ -79,7 +79,8 @@ static void shapes(int32_t tier) {
   static const int64_t SHAPES[][3] = {
       {1, 1, 1},    {1, 40, 17},  {4, 33, 70},  {5, 33, 70},   {8, 50, 19},  {9, 50, 19},     {40, 1, 33},   {40, 4, 31},
       {40, 5, 31},  {33, 8, 50},  {13, 31, 3},  {12, 32, 256}, {13, 33, 257}, {25, 65, 300},  {24, 64, 0},   {3, 1100, 9},
-      {1100, 3, 9}, {7, 1030, 6}, {193, 18, 40}, {11, 390, 21}, {2, 2, 515},  {14, 100, 2}};
+      {1100, 3, 9}, {7, 1030, 6}, {193, 18, 40}, {11, 390, 21}, {2, 2, 515},  {14, 100, 2},
+      {64, 75, 530}, {100, 40, 30}, {47, 200, 20}, {3, 20, 2100},  {20, 33, 1100}, {50, 11, 40},   {1040, 10, 530}};
   static const int32_t EPILOGUES[] = {0, LB_GEMM_BIAS, LB_GEMM_BIAS_GELU, LB_GEMM_BIAS_RELU};
   for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
     for (int trans = 0; trans < 4; trans++) {
@@ -92,31 +93,48 @@ static void shapes(int32_t tier) {
   }
 }
 
-/* A split must not change a bit. */
-static void splits(int32_t tier) {
-  enum { M = 61, N = 70, K = 300 };
-  static float a[M * K], b[K * N], one[M * N], many[M * N];
+/* A split must not change a bit, whatever kind of product the shape asks for. */
+static void split(int32_t tier, int32_t options, int64_t m, int64_t n) {
+  enum { LARGEST = 70, K = 1100 };
+  static float a[LARGEST * K], b[K * LARGEST], one[LARGEST * LARGEST], many[LARGEST * LARGEST];
   void *scratch = aligned_alloc(64, (size_t)(lb_gemm_f32_scratch(tier, K) + 63) / 64 * 64);
-  check_fill(a, M * K, -1, 1, 7);
-  check_fill(b, K * N, -1, 1, 8);
-  lb_gemm_f32(tier, 0, M, N, K, 1, a, K, b, N, 0, one, N, NULL, 0, M, 0, N, scratch);
-  for (int64_t i = 0; i < M; i += 7) {
-    for (int64_t j = 0; j < N; j += 9) {
-      int64_t i1 = i + 7 < M ? i + 7 : M;
-      int64_t j1 = j + 9 < N ? j + 9 : N;
-      lb_gemm_f32(tier, 0, M, N, K, 1, a, K, b, N, 0, many, N, NULL, i, i1, j, j1, scratch);
+  int64_t lda = options & LB_GEMM_TRANS_A ? m : K;
+  int64_t ldb = options & LB_GEMM_TRANS_B ? K : n;
+  check_fill(a, m * K, -1, 1, 7);
+  check_fill(b, K * n, -1, 1, 8);
+  lb_gemm_f32(tier, options, m, n, K, 1, a, lda, b, ldb, 0, one, n, NULL, 0, m, 0, n, scratch);
+  for (int64_t i = 0; i < m; i += 17) {
+    for (int64_t j = 0; j < n; j += 19) {
+      int64_t i1 = i + 17 < m ? i + 17 : m;
+      int64_t j1 = j + 19 < n ? j + 19 : n;
+      lb_gemm_f32(tier, options, m, n, K, 1, a, lda, b, ldb, 0, many, n, NULL, i, i1, j, j1, scratch);
     }
   }
-  CHECK(memcmp(one, many, sizeof one) == 0, "blocks of 7 x 9 differ from the whole");
-  CHECK(lb_gemm_f32(tier, 0, M, N, -1, 1, a, K, b, N, 0, many, N, NULL, 0, M, 0, N, scratch) == LB_BAD_SIZE, "k = -1");
-  CHECK(lb_gemm_f32(tier, 0, M, N, K, 1, a, K, b, N, 0, many, N, NULL, 0, M + 1, 0, N, scratch) == LB_BAD_SIZE, "a row too many");
+  CHECK(memcmp(one, many, (size_t)(m * n) * sizeof(float)) == 0, "%ld x %ld, options %d: blocks of 17 x 19 differ from the whole",
+        (long)m, (long)n, options);
   free(scratch);
+}
+
+static void splits(int32_t tier) {
+  static const int64_t SHAPES[][2] = {{61, 70}, {30, 70}, {70, 10}, {2, 70}, {7, 70}, {70, 3}};
+  for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
+    for (int32_t trans = 0; trans < 4; trans++) {
+      split(tier, trans, SHAPES[i][0], SHAPES[i][1]);
+    }
+  }
+}
+
+static void bad_sizes(int32_t tier) {
+  float x[4] = {0};
+  CHECK(lb_gemm_f32(tier, 0, 1, 1, -1, 1, x, 1, x + 1, 1, 0, x + 2, 1, NULL, 0, 1, 0, 1, x + 3) == LB_BAD_SIZE, "k = -1");
+  CHECK(lb_gemm_f32(tier, 0, 1, 1, 1, 1, x, 1, x + 1, 1, 0, x + 2, 1, NULL, 0, 2, 0, 1, x + 3) == LB_BAD_SIZE, "a row too many");
 }
 
 int main(void) {
   for (int t = 0; t < check_tiers(); t++) {
     shapes(check_tier(t));
     splits(check_tier(t));
+    bad_sizes(check_tier(t));
   }
   return check_done("gemm_f32");
 }

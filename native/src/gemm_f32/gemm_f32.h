@@ -4,22 +4,29 @@
 
 #include "../arch.h"
 
-/* The length of the partial sums: a panel of op(B) of that length fills two thirds of the first cache level. */
-#define GEMM_DEPTH 256
-/* Columns whose panels are packed at a time. */
-#define GEMM_WIDTH 384
-/* Rows of op(A) that are copied at a time, a multiple of the rows of a tile in every tier. */
-#define GEMM_HEIGHT 192
-/* The distance of copied rows: not a power of two, so that the rows of a tile do not share cache sets. */
-#define GEMM_PITCH (GEMM_DEPTH + 16)
+/* The longest partial sums. */
+#define GEMM_DEPTH 512
+/* Elements of packed panels: three quarters of a second cache level of 1 MiB. */
+#define GEMM_PANELS 196608
+/* Rows of a transposed A that are fetched at a time: whole tiles in every tier, and whole cache lines. */
+#define GEMM_FETCHED 48
+/* Rows of tiles up to which B is read where it lies each time. */
+#define GEMM_DIRECT_TILES 4
+/* Rows of the highest tile of all tiers. */
+#define GEMM_HIGHEST 12
+/* Elements of a cache line. */
+#define GEMM_CACHE_LINE 16
 
-/* The distance of packed panels: their rows are written side by side, and must not share cache sets. */
-#define GEMM_PANEL(depth, width) (((depth) + 1) * (width))
-
-/* Up to these many rows or columns of C a product is not packed: as dot products, as sums of multiples of rows. */
-#define GEMM_DOT_LINES 8
+/* Products of at most these many rows, where op(B) is transposed, are dot products; fewer, where A has to be copied. */
+#define GEMM_DOT_LINES 32
+#define GEMM_DOT_COPIED 8
+/* Products of at most these many rows, or columns where op(A) is transposed, are sums of multiples of rows. */
 #define GEMM_SUM_LINES 4
-/* The distance of copied lines, again without shared cache sets. */
+/* Products of a transposed A of at most these many columns are done transposed. */
+#define GEMM_TILE_LINES 12
+/* The longest partial sums of dot products with a line. */
+#define GEMM_DOT_DEPTH 4096
+/* The distance of copied lines: rows do not share cache sets. */
 #define GEMM_LINE(k) ((k) + 16)
 /* Elements of a line of C that are summed at a time. */
 #define GEMM_STRIP 1024
@@ -40,21 +47,30 @@ typedef struct {
 } GemmF32;
 
 /* How a product with few rows or columns is done; see gemm_f32_thin.h. */
-enum { GEMM_TILES, GEMM_ROW_SUMS, GEMM_ROW_DOTS, GEMM_COLUMN_DOTS, GEMM_COLUMN_SUMS };
+enum { GEMM_TILES, GEMM_ROW_DOTS, GEMM_COLUMN_DOTS, GEMM_ROW_SUMS, GEMM_COLUMN_SUMS, GEMM_COLUMN_TILES };
 
 LB_INLINE int gemm_kind(const GemmF32 *g) {
   int trans_a = (g->options & LB_GEMM_TRANS_A) != 0;
   int trans_b = (g->options & LB_GEMM_TRANS_B) != 0;
-  if (trans_b && g->m <= GEMM_DOT_LINES) {
+  if (trans_b && g->m <= (trans_a ? GEMM_DOT_COPIED : GEMM_DOT_LINES)) {
     return GEMM_ROW_DOTS;
   }
-  if (!trans_a && g->n <= GEMM_DOT_LINES) {
+  if (!trans_a && g->n <= GEMM_DOT_COPIED) {
     return GEMM_COLUMN_DOTS;
   }
   if (!trans_b && g->m <= GEMM_SUM_LINES) {
     return GEMM_ROW_SUMS;
   }
-  return trans_a && g->n <= GEMM_SUM_LINES ? GEMM_COLUMN_SUMS : GEMM_TILES;
+  if (trans_a && g->n <= GEMM_TILE_LINES) {
+    return g->n <= GEMM_SUM_LINES ? GEMM_COLUMN_SUMS : GEMM_COLUMN_TILES;
+  }
+  return GEMM_TILES;
+}
+
+/* Returns the length of equal parts of at most `most`, a multiple of `step` but for the last. */
+LB_INLINE int64_t gemm_equal(int64_t length, int64_t most, int64_t step) {
+  int64_t parts = lb_max(1, (length + most - 1) / most);
+  return (length + parts * step - 1) / (parts * step) * step;
 }
 
 LB_DECLARE(lb_gemm_f32, (const GemmF32 *g, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to));

@@ -111,6 +111,16 @@ LB_INLINE float vf32_sum(vf32 a) {
   q = _mm_add_ps(q, _mm_movehl_ps(q, q));
   return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
 }
+LB_INLINE void vf32_sum4(const vf32 a[4], float *out) {
+  vf32 h[2];
+  for (int i = 0; i < 2; i++) {
+    h[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0x44), _mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0xee));
+  }
+  vf32 q = _mm512_add_ps(_mm512_shuffle_f32x4(h[0], h[1], 0x88), _mm512_shuffle_f32x4(h[0], h[1], 0xdd));
+  q = _mm512_add_ps(q, _mm512_permute_ps(q, 0x4e));
+  q = _mm512_add_ps(q, _mm512_permute_ps(q, 0xb1));
+  _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, q)));
+}
 LB_INLINE double vf64_sum(vf64 a) {
   __m256d h = _mm256_add_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd(a, 1));
   __m128d q = _mm_add_pd(_mm256_castpd256_pd128(h), _mm256_extractf128_pd(h, 1));

@@ -14,7 +14,7 @@
  * - mul_wide gives both halves of the unsigned products. transpose4 exchanges, in each group of four lanes, lane i of vector j
  *   with lane j of vector i.
  * - round and vf32_to_i32: to nearest, ties to even. vf32_to_i32 is defined within the range of int32_t only.
- * - sum adds lane i and lane i + n / 2, and so on in halves.
+ * - sum adds lane i and lane i + n / 2, and so on in halves; sum4 does so for four vectors, to the same bits.
  * - columns4 reads the first four columns of LB_W rows; out[c] holds column c.
  * - vf64_low, vf64_high widen half of the lanes; vf32_narrow puts two halves together.
  * - vi32_store_bytes(_n) stores the low byte of each lane.
@@ -197,6 +197,11 @@ LB_INLINE float vf32_sum(vf32 a) {
     }
   }
   return a.v[0];
+}
+LB_INLINE void vf32_sum4(const vf32 a[4], float *out) {
+  for (int i = 0; i < 4; i++) {
+    out[i] = vf32_sum(a[i]);
+  }
 }
 LB_INLINE double vf64_sum(vf64 a) {
   for (int half = LB_WD / 2; half > 0; half /= 2) {

@@ -9,6 +9,7 @@ import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.AdamW;
+import org.limbeck.kernels.op.Attention;
 import org.limbeck.kernels.op.AttentionKl;
 import org.limbeck.kernels.op.BertAdam;
 import org.limbeck.kernels.op.Dropout;
@@ -35,6 +36,10 @@ final class NativeBackend implements Backend {
   NativeBackend(Tier tier) {
     this.tier = tier;
     kernels.add(AdamW.OP, spec -> new NativeAdamW(tier, spec));
+    kernels.add(Attention.WEIGHTS, spec -> NativeAttention.weights(tier, spec));
+    kernels.add(Attention.CONTEXT, spec -> NativeAttention.context(tier, spec));
+    kernels.add(Attention.CONTEXT_BACKWARD, spec -> NativeAttention.contextBackward(tier, spec));
+    kernels.add(Attention.WEIGHTS_BACKWARD, spec -> NativeAttention.weightsBackward(tier, spec));
     kernels.addIf(AttentionKl.OP, spec -> NativeAttentionKl.support(tier, spec));
     kernels.add(BertAdam.OP, spec -> new NativeBertAdam(tier, spec));
     kernels.add(Dropout.FORWARD, spec -> NativeDropout.forward(tier, spec));

@@ -11,14 +11,12 @@ import org.limbeck.natives.bindings.LimbeckH;
 
 /**
  * gemm_f32 in C: {@code native/src/gemm_f32}. Threads share blocks of C; each packs what a block
- * needs, so there are no more blocks than balance asks for. Blocks change no bit of a result.
+ * needs, so there are no more blocks than balance asks for, on one thread only one. Blocks change
+ * no bit of a result.
  */
 final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
-  /** The most columns of a block: the C code packs as many at a time. */
+  /** Columns of a block where there are several: about as many as the C code packs at a time. */
   private static final long COLS = 384;
-
-  /** The most rows of a block, over which the packed columns are used. */
-  private static final long ROWS = 1536;
 
   /** Blocks with as many rows or columns are not cut further: packing would weigh. */
   private static final long SMALLEST = 192;
@@ -29,8 +27,10 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
   /** About how many flops pay for handing a chunk to a thread. */
   private static final double CHUNK_FLOPS = 1 << 21;
 
-  /** Blocks begin at multiples of this many rows or columns: of all heights and widths of tiles. */
-  private static final long STEP = 96;
+  /** Blocks begin at multiples of this many rows or columns, of the heights and widths of tiles. */
+  private static final long ROW_STEP = 48;
+
+  private static final long COL_STEP = 32;
 
   /** Products with at most as many rows or columns read the other operand once, unpacked. */
   private static final long FEW = 8;
@@ -131,19 +131,21 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
     pool.forRange(args.batch().count() * blocksOfMatrix, together, this, args, BLOCKS);
   }
 
-  /** Chooses blocks that are large, and where there are several threads enough for all. */
+  /** Chooses whole matrices, or where there are too few for several threads large blocks. */
   private void cut(long m, long n, long matrices, int threads) {
-    rowsOfBlock = part(m, ROWS);
-    colsOfBlock = part(n, COLS);
+    rowsOfBlock = m;
+    colsOfBlock = n;
     long enough = threads == 1 ? 1 : BLOCKS_OF_THREAD * threads;
-    // Columns first: rows that are copied twice cost less than columns that are packed twice.
-    if (matrices * Math.ceilDiv(m, rowsOfBlock) * Math.ceilDiv(n, colsOfBlock) < enough) {
-      colsOfBlock = part(n, SMALLEST);
+    if (matrices >= enough) {
+      return;
+    }
+    // Columns first: what blocks of the same rows both read is not packed, and costs less.
+    colsOfBlock = part(n, COLS, COL_STEP);
+    if (matrices * Math.ceilDiv(n, colsOfBlock) * Math.ceilDiv(m, SMALLEST) < enough) {
+      colsOfBlock = part(n, SMALLEST, COL_STEP);
     }
     long wanted = Math.ceilDiv(enough, matrices * Math.ceilDiv(n, colsOfBlock));
-    if (Math.ceilDiv(m, rowsOfBlock) < wanted) {
-      rowsOfBlock = part(m, Math.max(SMALLEST, Math.ceilDiv(m, wanted)));
-    }
+    rowsOfBlock = part(m, Math.max(SMALLEST, Math.ceilDiv(m, wanted)), ROW_STEP);
   }
 
   /** Returns how many of the elements of a line make a chunk, in whole cache lines. */
@@ -151,10 +153,10 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
     return Math.min(length, Native.roundUp((long) Math.ceil(enough), 256));
   }
 
-  /** Returns the length of equal parts of at most a limit, in whole steps. */
-  private static long part(long length, long limit) {
+  /** Returns the length of equal parts of about a limit at most, in whole steps. */
+  private static long part(long length, long limit, long step) {
     long parts = Math.ceilDiv(length, limit);
-    return Math.min(length, Native.roundUp(Math.ceilDiv(length, parts), STEP));
+    return Math.min(length, Native.roundUp(Math.ceilDiv(length, parts), step));
   }
 
   private static MemorySegment pointer(Matrix m, long elements) {

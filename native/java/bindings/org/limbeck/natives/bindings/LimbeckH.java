@@ -464,6 +464,382 @@ public class LimbeckH extends LimbeckH$shared {
         }
     }
 
+    private static class lb_attention_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_LONG,
+            LimbeckH.C_INT,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_attention_scratch");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t lb_attention_scratch(int32_t tier, int64_t queries, int64_t keys, int64_t width)
+     * }
+     */
+    public static FunctionDescriptor lb_attention_scratch$descriptor() {
+        return lb_attention_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t lb_attention_scratch(int32_t tier, int64_t queries, int64_t keys, int64_t width)
+     * }
+     */
+    public static MethodHandle lb_attention_scratch$handle() {
+        return lb_attention_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t lb_attention_scratch(int32_t tier, int64_t queries, int64_t keys, int64_t width)
+     * }
+     */
+    public static MemorySegment lb_attention_scratch$address() {
+        return lb_attention_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t lb_attention_scratch(int32_t tier, int64_t queries, int64_t keys, int64_t width)
+     * }
+     */
+    public static long lb_attention_scratch(int tier, long queries, long keys, long width) {
+        var mh$ = lb_attention_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_attention_scratch", tier, queries, keys, width);
+            }
+            return (long)mh$.invokeExact(tier, queries, keys, width);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_attention_weights {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_attention_weights");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_weights(int32_t tier, float scale, int32_t causal, float masked_score, const float *restrict query, int64_t query_stride, const float *restrict key, int64_t key_stride, const int32_t *restrict lengths, const uint8_t *restrict mask, int64_t mask_stride, float *restrict scores, int64_t scores_stride, float *restrict maps, int64_t maps_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static FunctionDescriptor lb_attention_weights$descriptor() {
+        return lb_attention_weights.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_weights(int32_t tier, float scale, int32_t causal, float masked_score, const float *restrict query, int64_t query_stride, const float *restrict key, int64_t key_stride, const int32_t *restrict lengths, const uint8_t *restrict mask, int64_t mask_stride, float *restrict scores, int64_t scores_stride, float *restrict maps, int64_t maps_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static MethodHandle lb_attention_weights$handle() {
+        return lb_attention_weights.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_weights(int32_t tier, float scale, int32_t causal, float masked_score, const float *restrict query, int64_t query_stride, const float *restrict key, int64_t key_stride, const int32_t *restrict lengths, const uint8_t *restrict mask, int64_t mask_stride, float *restrict scores, int64_t scores_stride, float *restrict maps, int64_t maps_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static MemorySegment lb_attention_weights$address() {
+        return lb_attention_weights.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_attention_weights(int32_t tier, float scale, int32_t causal, float masked_score, const float *restrict query, int64_t query_stride, const float *restrict key, int64_t key_stride, const int32_t *restrict lengths, const uint8_t *restrict mask, int64_t mask_stride, float *restrict scores, int64_t scores_stride, float *restrict maps, int64_t maps_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static int lb_attention_weights(int tier, float scale, int causal, float masked_score, MemorySegment query, long query_stride, MemorySegment key, long key_stride, MemorySegment lengths, MemorySegment mask, long mask_stride, MemorySegment scores, long scores_stride, MemorySegment maps, long maps_stride, long from, long to, long heads, long queries, long keys, long width, MemorySegment scratch) {
+        var mh$ = lb_attention_weights.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_attention_weights", tier, scale, causal, masked_score, query, query_stride, key, key_stride, lengths, mask, mask_stride, scores, scores_stride, maps, maps_stride, from, to, heads, queries, keys, width, scratch);
+            }
+            return (int)mh$.invokeExact(tier, scale, causal, masked_score, query, query_stride, key, key_stride, lengths, mask, mask_stride, scores, scores_stride, maps, maps_stride, from, to, heads, queries, keys, width, scratch);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_attention_context {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_attention_context");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_context(int32_t tier, const float *restrict maps, int64_t maps_stride, const float *restrict value, int64_t value_stride, float *restrict context, int64_t context_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static FunctionDescriptor lb_attention_context$descriptor() {
+        return lb_attention_context.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_context(int32_t tier, const float *restrict maps, int64_t maps_stride, const float *restrict value, int64_t value_stride, float *restrict context, int64_t context_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static MethodHandle lb_attention_context$handle() {
+        return lb_attention_context.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_context(int32_t tier, const float *restrict maps, int64_t maps_stride, const float *restrict value, int64_t value_stride, float *restrict context, int64_t context_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static MemorySegment lb_attention_context$address() {
+        return lb_attention_context.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_attention_context(int32_t tier, const float *restrict maps, int64_t maps_stride, const float *restrict value, int64_t value_stride, float *restrict context, int64_t context_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static int lb_attention_context(int tier, MemorySegment maps, long maps_stride, MemorySegment value, long value_stride, MemorySegment context, long context_stride, long from, long to, long heads, long queries, long keys, long width, MemorySegment scratch) {
+        var mh$ = lb_attention_context.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_attention_context", tier, maps, maps_stride, value, value_stride, context, context_stride, from, to, heads, queries, keys, width, scratch);
+            }
+            return (int)mh$.invokeExact(tier, maps, maps_stride, value, value_stride, context, context_stride, from, to, heads, queries, keys, width, scratch);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_attention_context_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_attention_context_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_context_backward(int32_t tier, const float *restrict maps, int64_t maps_stride, const float *restrict value, int64_t value_stride, const float *restrict gcontext, int64_t gcontext_stride, float *restrict gmaps, int64_t gmaps_stride, float *restrict gvalue, int64_t gvalue_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static FunctionDescriptor lb_attention_context_backward$descriptor() {
+        return lb_attention_context_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_context_backward(int32_t tier, const float *restrict maps, int64_t maps_stride, const float *restrict value, int64_t value_stride, const float *restrict gcontext, int64_t gcontext_stride, float *restrict gmaps, int64_t gmaps_stride, float *restrict gvalue, int64_t gvalue_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static MethodHandle lb_attention_context_backward$handle() {
+        return lb_attention_context_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_context_backward(int32_t tier, const float *restrict maps, int64_t maps_stride, const float *restrict value, int64_t value_stride, const float *restrict gcontext, int64_t gcontext_stride, float *restrict gmaps, int64_t gmaps_stride, float *restrict gvalue, int64_t gvalue_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static MemorySegment lb_attention_context_backward$address() {
+        return lb_attention_context_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_attention_context_backward(int32_t tier, const float *restrict maps, int64_t maps_stride, const float *restrict value, int64_t value_stride, const float *restrict gcontext, int64_t gcontext_stride, float *restrict gmaps, int64_t gmaps_stride, float *restrict gvalue, int64_t gvalue_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static int lb_attention_context_backward(int tier, MemorySegment maps, long maps_stride, MemorySegment value, long value_stride, MemorySegment gcontext, long gcontext_stride, MemorySegment gmaps, long gmaps_stride, MemorySegment gvalue, long gvalue_stride, long from, long to, long heads, long queries, long keys, long width, MemorySegment scratch) {
+        var mh$ = lb_attention_context_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_attention_context_backward", tier, maps, maps_stride, value, value_stride, gcontext, gcontext_stride, gmaps, gmaps_stride, gvalue, gvalue_stride, from, to, heads, queries, keys, width, scratch);
+            }
+            return (int)mh$.invokeExact(tier, maps, maps_stride, value, value_stride, gcontext, gcontext_stride, gmaps, gmaps_stride, gvalue, gvalue_stride, from, to, heads, queries, keys, width, scratch);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_attention_weights_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_attention_weights_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_weights_backward(int32_t tier, float scale, const float *restrict query, int64_t query_stride, const float *restrict key, int64_t key_stride, const float *restrict maps, int64_t maps_stride, float *restrict gmaps, int64_t gmaps_stride, const float *restrict gscores, int64_t gscores_stride, float *restrict gquery, int64_t gquery_stride, float *restrict gkey, int64_t gkey_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static FunctionDescriptor lb_attention_weights_backward$descriptor() {
+        return lb_attention_weights_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_weights_backward(int32_t tier, float scale, const float *restrict query, int64_t query_stride, const float *restrict key, int64_t key_stride, const float *restrict maps, int64_t maps_stride, float *restrict gmaps, int64_t gmaps_stride, const float *restrict gscores, int64_t gscores_stride, float *restrict gquery, int64_t gquery_stride, float *restrict gkey, int64_t gkey_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static MethodHandle lb_attention_weights_backward$handle() {
+        return lb_attention_weights_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_weights_backward(int32_t tier, float scale, const float *restrict query, int64_t query_stride, const float *restrict key, int64_t key_stride, const float *restrict maps, int64_t maps_stride, float *restrict gmaps, int64_t gmaps_stride, const float *restrict gscores, int64_t gscores_stride, float *restrict gquery, int64_t gquery_stride, float *restrict gkey, int64_t gkey_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static MemorySegment lb_attention_weights_backward$address() {
+        return lb_attention_weights_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_attention_weights_backward(int32_t tier, float scale, const float *restrict query, int64_t query_stride, const float *restrict key, int64_t key_stride, const float *restrict maps, int64_t maps_stride, float *restrict gmaps, int64_t gmaps_stride, const float *restrict gscores, int64_t gscores_stride, float *restrict gquery, int64_t gquery_stride, float *restrict gkey, int64_t gkey_stride, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int64_t width, void *restrict scratch)
+     * }
+     */
+    public static int lb_attention_weights_backward(int tier, float scale, MemorySegment query, long query_stride, MemorySegment key, long key_stride, MemorySegment maps, long maps_stride, MemorySegment gmaps, long gmaps_stride, MemorySegment gscores, long gscores_stride, MemorySegment gquery, long gquery_stride, MemorySegment gkey, long gkey_stride, long from, long to, long heads, long queries, long keys, long width, MemorySegment scratch) {
+        var mh$ = lb_attention_weights_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_attention_weights_backward", tier, scale, query, query_stride, key, key_stride, maps, maps_stride, gmaps, gmaps_stride, gscores, gscores_stride, gquery, gquery_stride, gkey, gkey_stride, from, to, heads, queries, keys, width, scratch);
+            }
+            return (int)mh$.invokeExact(tier, scale, query, query_stride, key, key_stride, maps, maps_stride, gmaps, gmaps_stride, gscores, gscores_stride, gquery, gquery_stride, gkey, gkey_stride, from, to, heads, queries, keys, width, scratch);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class lb_gemm_f32_scratch {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LimbeckH.C_LONG,

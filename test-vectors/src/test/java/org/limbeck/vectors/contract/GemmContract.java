@@ -63,24 +63,10 @@ abstract class GemmContract extends KernelContract {
   @ParameterizedTest
   @EnumSource(Placement.class)
   void agreesWithTheFormulaInEveryLayout(Placement placement) {
-    long[][] shapes = {
-      {1, 1, 1},
-      {1, 40, 9},
-      {2, 3, 300},
-      {4, 33, 18},
-      {5, 4, 19},
-      {8, 70, 6},
-      {9, 31, 5},
-      {12, 32, 7},
-      {13, 33, 258},
-      {24, 64, 4},
-      {27, 65, 3},
-      {125, 18, 10}
-    };
     for (boolean transA : BOTH) {
       for (boolean transB : BOTH) {
         Spec spec = Spec.of(transA, transB);
-        for (long[] s : shapes) {
+        for (long[] s : ProductShapes.LAYOUTS) {
           compare(placement, spec, s[0], s[1], s[2]);
           compare(placement, spec.withAlpha(-0.5f).withBeta(0.75f), s[0], s[1], s[2]);
         }
@@ -219,13 +205,11 @@ abstract class GemmContract extends KernelContract {
   @ParameterizedTest
   @ValueSource(ints = {2, 3})
   void threadsDoNotChangeABit(int threads) {
-    long[][] shapes = {{263, 801, 300}, {3, 2500, 70}, {7, 3000, 40}, {3000, 3, 60}};
     for (boolean transA : BOTH) {
       for (boolean transB : BOTH) {
-        for (long[] s : shapes) {
-          long scale = isReference() ? 8 : 1;
-          long m = Math.max(1, s[0] / scale);
-          long n = Math.max(1, s[1] / scale);
+        for (long[] s : ProductShapes.split(isReference())) {
+          long m = s[0];
+          long n = s[1];
           try (Tensors t = Tensors.aligned(SEED)) {
             Matrix a = normal(t, transA ? s[2] : m, transA ? m : s[2]);
             Matrix b = normal(t, transB ? n : s[2], transB ? s[2] : n);

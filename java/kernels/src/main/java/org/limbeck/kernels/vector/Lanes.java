@@ -47,6 +47,16 @@ final class Lanes {
     return bytes & -BYTES;
   }
 
+  /** Returns an element. */
+  static float get(MemorySegment segment, long offset) {
+    return segment.get(ValueLayout.JAVA_FLOAT, offset);
+  }
+
+  /** Stores an element. */
+  static void set(MemorySegment segment, long offset, float value) {
+    segment.set(ValueLayout.JAVA_FLOAT, offset, value);
+  }
+
   /**
    * Returns the sum of the floats of a vector that was stored in scratch, added in halves: lane i
    * and lane i + n / 2, and so on. {@code reduceLanes} leaves the order open, and interpreter and

@@ -4,6 +4,7 @@ package org.limbeck.kernels.vector;
 import static org.limbeck.kernels.vector.Lanes.BYTES;
 import static org.limbeck.kernels.vector.Lanes.F32;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
+import static org.limbeck.kernels.vector.Lanes.set;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -499,9 +500,5 @@ final class VectorAttentionKl implements Kernel<Arguments> {
       FloatVector kept = q.max(clamp).blend(0f, p.compare(VectorOperators.LE, clamp));
       p.mul(keptMass).sub(kept).mul(gradFactor).intoMemorySegment(gs, go + i, ORDER);
     }
-  }
-
-  private static void set(MemorySegment segment, long offset, float value) {
-    segment.set(ValueLayout.JAVA_FLOAT, offset, value);
   }
 }

@@ -5,6 +5,7 @@ import static org.limbeck.kernels.vector.Lanes.F32_HALF;
 import static org.limbeck.kernels.vector.Lanes.F64;
 import static org.limbeck.kernels.vector.Lanes.HALF_BYTES;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
+import static org.limbeck.kernels.vector.Lanes.get;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -156,9 +157,5 @@ final class VectorCosine extends VectorRowLoss {
       double g = get(ss, so + i) * a + get(ts, to + i) * b;
       gs.set(ValueLayout.JAVA_FLOAT, go + i, (float) g);
     }
-  }
-
-  private static float get(MemorySegment segment, long offset) {
-    return segment.get(ValueLayout.JAVA_FLOAT, offset);
   }
 }

@@ -4,6 +4,7 @@ package org.limbeck.kernels.vector;
 import static org.limbeck.kernels.vector.Lanes.BYTES;
 import static org.limbeck.kernels.vector.Lanes.F32;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
+import static org.limbeck.kernels.vector.Lanes.get;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -206,9 +207,5 @@ final class VectorLayerNorm implements Kernel<LayerNorm.Forward> {
       float y = Math.fma(xhat, get(gammas, gammaOffset + i), get(betas, betaOffset + i));
       ys.set(ValueLayout.JAVA_FLOAT, yo + i, y);
     }
-  }
-
-  private static float get(MemorySegment segment, long offset) {
-    return segment.get(ValueLayout.JAVA_FLOAT, offset);
   }
 }

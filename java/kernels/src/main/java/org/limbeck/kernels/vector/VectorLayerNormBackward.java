@@ -4,9 +4,10 @@ package org.limbeck.kernels.vector;
 import static org.limbeck.kernels.vector.Lanes.BYTES;
 import static org.limbeck.kernels.vector.Lanes.F32;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
+import static org.limbeck.kernels.vector.Lanes.get;
+import static org.limbeck.kernels.vector.Lanes.set;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Kernel;
@@ -232,13 +233,5 @@ final class VectorLayerNormBackward implements Kernel<LayerNorm.Backward> {
     for (; i < bytes; i += Float.BYTES) {
       set(to, toOffset + i, get(to, toOffset + i) + get(from, fromOffset + i));
     }
-  }
-
-  private static float get(MemorySegment segment, long offset) {
-    return segment.get(ValueLayout.JAVA_FLOAT, offset);
-  }
-
-  private static void set(MemorySegment segment, long offset, float value) {
-    segment.set(ValueLayout.JAVA_FLOAT, offset, value);
   }
 }

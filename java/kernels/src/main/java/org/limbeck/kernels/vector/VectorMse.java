@@ -7,6 +7,7 @@ import static org.limbeck.kernels.vector.Lanes.F32_HALF;
 import static org.limbeck.kernels.vector.Lanes.F64;
 import static org.limbeck.kernels.vector.Lanes.HALF_BYTES;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
+import static org.limbeck.kernels.vector.Lanes.get;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -127,9 +128,5 @@ final class VectorMse extends VectorRowLoss {
 
   private static float floored(float x, float floor) {
     return x <= floor ? 0 : x;
-  }
-
-  private static float get(MemorySegment segment, long offset) {
-    return segment.get(ValueLayout.JAVA_FLOAT, offset);
   }
 }

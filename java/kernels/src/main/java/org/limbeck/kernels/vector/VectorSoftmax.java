@@ -4,9 +4,10 @@ package org.limbeck.kernels.vector;
 import static org.limbeck.kernels.vector.Lanes.BYTES;
 import static org.limbeck.kernels.vector.Lanes.F32;
 import static org.limbeck.kernels.vector.Lanes.ORDER;
+import static org.limbeck.kernels.vector.Lanes.get;
+import static org.limbeck.kernels.vector.Lanes.set;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import org.limbeck.kernels.memory.Matrix;
@@ -188,13 +189,5 @@ final class VectorSoftmax {
     for (; i < bytes; i += Float.BYTES) {
       set(xs, xo + i, get(ys, yo + i) * (get(gs, go + i) - dot));
     }
-  }
-
-  private static float get(MemorySegment segment, long offset) {
-    return segment.get(ValueLayout.JAVA_FLOAT, offset);
-  }
-
-  private static void set(MemorySegment segment, long offset, float value) {
-    segment.set(ValueLayout.JAVA_FLOAT, offset, value);
   }
 }
