@@ -30,7 +30,7 @@ LB_PLAIN_LOOPS
 #define I8_ROWS 12
 #define I8_FEW 5
 #define I8_FEW_VECTORS 4
-#define I8_SINGLE 8
+#define I8_SINGLE 4
 #else
 #define I8_ROWS 4
 #define I8_FEW 0
@@ -42,8 +42,8 @@ LB_PLAIN_LOOPS
 /* Turning W does not pay for so few rows of q. */
 #define I8_SINGLE_ROWS 2
 
-/* How far ahead the streams of weights of a single row are fetched, in bytes. */
-#define I8_AHEAD 2048
+/* How far ahead weights of a single row are fetched at least, in bytes. */
+#define I8_AHEAD 8192
 
 /* Bytes of a panel: it stays in the first cache level. */
 #define I8_PANEL (1 << 15)
@@ -288,8 +288,11 @@ LB_INLINE void ternary_store4(const Ternary *t, int64_t i, int64_t j, int64_t co
   }
 }
 
-/* The sums of codes of I8_SINGLE rows of W with one row of q. */
-LB_INLINE void ternary_single(const uint8_t *const w[], int64_t blocks, const char *q, vi32 out[]) {
+/*
+ * The sums of codes of I8_SINGLE rows of W with one row of q. What begins at `ahead` is fetched in the order in which it lies in
+ * memory.
+ */
+LB_INLINE void ternary_single(const uint8_t *const w[], int64_t blocks, const char *q, const uint8_t *ahead, vi32 out[]) {
   vi32 first = vi32_set1(0x03030303);
   vi32 second = vi32_set1(0x0c0c0c0c);
   /* Of the planes 0 and 2, and of 1 and 3, which count four times. */
@@ -319,7 +322,7 @@ LB_INLINE void ternary_single(const uint8_t *const w[], int64_t blocks, const ch
     }
     LB_UNROLL
     for (int r = 0; r < I8_SINGLE; r++) {
-      LB_PREFETCH_FAR(w[r] + b + I8_AHEAD);
+      LB_PREFETCH(ahead + I8_SINGLE * b + r * TERNARY_BYTES);
     }
   }
   LB_UNROLL
@@ -328,42 +331,27 @@ LB_INLINE void ternary_single(const uint8_t *const w[], int64_t blocks, const ch
   }
 }
 
-/*
- * Few rows of y. W is read as I8_SINGLE streams that are far from each other, each without a gap: so hardware fetches them as
- * fast as memory gives them. After the first row of y they come from the cache.
- */
+/* Few rows of y. After the first of them W comes from the cache. */
 LB_NOINLINE void ternary_single_rows(const Ternary *t, int64_t from, int64_t to, int64_t col_from, int64_t col_to) {
   int64_t blocks = ternary_blocks(t->k);
   int64_t bytes = blocks * TERNARY_BYTES;
-  const uint8_t *w[I8_SINGLE];
-  vi32 sums[4][I8_SINGLE];
-  /* Columns of a stream. */
-  int64_t stream = (col_to - col_from) / (4 * I8_SINGLE) * 4;
-  for (int64_t j = col_from; j < col_from + stream; j += 4) {
+  /* As far as the rows that are read next, or further. */
+  int64_t ahead = lb_max(I8_AHEAD, I8_SINGLE * bytes);
+  for (int64_t j = col_from; j < col_to; j += 4) {
     for (int64_t i = from; i < to; i++) {
       const char *q = t->quantized + i * ternary_row(t->k) + TERNARY_HEAD;
-      for (int c = 0; c < 4; c++) {
+      vi32 sums[4];
+      LB_UNROLL
+      for (int c = 0; c < 4; c += I8_SINGLE) {
+        const uint8_t *w[I8_SINGLE];
+        LB_UNROLL
         for (int r = 0; r < I8_SINGLE; r++) {
-          w[r] = t->weights + (j + c + r * stream) * bytes;
+          /* Past the last column: that one again. */
+          w[r] = t->weights + lb_min(j + c + r, col_to - 1) * bytes;
         }
-        ternary_single(w, blocks, q, sums[c]);
+        ternary_single(w, blocks, q, w[0] + ahead, sums + c);
       }
-      for (int r = 0; r < I8_SINGLE; r++) {
-        ternary_store4(t, i, j + r * stream, 4, vi32_sum4(sums[0][r], sums[1][r], sums[2][r], sums[3][r]));
-      }
-    }
-  }
-  /* The rest, fewer than four columns a stream. */
-  for (int64_t j = col_from + I8_SINGLE * stream; j < col_to; j += I8_SINGLE) {
-    for (int r = 0; r < I8_SINGLE; r++) {
-      w[r] = t->weights + lb_min(j + r, col_to - 1) * bytes;
-    }
-    for (int64_t i = from; i < to; i++) {
-      ternary_single(w, blocks, t->quantized + i * ternary_row(t->k) + TERNARY_HEAD, sums[0]);
-      for (int r = 0; r < I8_SINGLE && j + r < col_to; r += 4) {
-        const vi32 *four = sums[0] + r;
-        ternary_store4(t, i, j + r, col_to - j - r, vi32_sum4(four[0], four[1], four[2], four[3]));
-      }
+      ternary_store4(t, i, j, col_to - j, vi32_sum4(sums[0], sums[1], sums[2], sums[3]));
     }
   }
 }
