@@ -186,8 +186,9 @@ static void gemm_block_direct(const GemmF32 *g, const GemmBlock *k, int64_t from
 
 /* The product as tiles. */
 static void gemm_tiles(const GemmF32 *g, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to) {
-  int direct = !(g->options & LB_GEMM_TRANS_B) && row_to - row_from <= GEMM_DIRECT_TILES * LB_MR;
-  int64_t depth = gemm_equal(g->k, GEMM_DEPTH, 8);
+  int direct = !(g->options & LB_GEMM_TRANS_B) && row_to - row_from <= GEMM_DIRECT_ROWS;
+  int deep = !(g->options & LB_GEMM_TRANS_A) && g->m > GEMM_DIRECT_ROWS;
+  int64_t depth = gemm_equal(g->k, deep ? GEMM_DEPTH : GEMM_SHORT_DEPTH, 8);
   int64_t width = gemm_equal(col_to - col_from, GEMM_PANELS / lb_max(depth, 1) / 32 * 32, LB_NR);
   for (int64_t j = col_from; j < col_to; j += width) {
     GemmBlock k = {j, lb_min(width, col_to - j), 0, 0, g->scratch};
