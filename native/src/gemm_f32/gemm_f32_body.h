@@ -11,11 +11,12 @@
  * 2 m n k flops; reads m k + k n (+ m n) and writes m n floats, and the packed operand once more from the caches.
  *
  * Blocks after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008): packed panels of op(B)
- * fill most of the second cache level while rows of op(A) pass through the first. The processor computes a tile from
- * the second level as fast as from the first, so what matters is what is done beside the tiles. A is read where it lies;
- * while some rows of it are multiplied, the next ones are fetched; a transposed A is copied by the first tile that reads it. B is packed by the first row of tiles while it
- * multiplies, at the cost of its stores only; a transposed B beforehand. Tails: panels are filled up with zeros, tiles
- * have as many rows as there are, stores are masked.
+ * fill most of the second cache level while rows of op(A) pass through the first. The processor computes a tile from the
+ * second level as fast as from the first, so what matters is what is done beside the tiles. A is read where it lies; while
+ * some rows of it are multiplied, the next ones are fetched; the first tile that reads a transposed A copies it for those
+ * beside it. B is packed by the first row of tiles while it multiplies, at the cost of its stores only; a transposed B
+ * beforehand; for few rows B is not packed at all. Tails: panels are filled up with zeros, tiles have as many rows as there
+ * are, stores are masked.
  */
 #include <string.h>
 
@@ -163,8 +164,8 @@ static void gemm_block_direct(const GemmF32 *g, const GemmBlock *k, int64_t from
   for (int64_t i = from; i < to;) {
     const GemmHeight *h = gemm_height(to - i);
     int64_t direct = k->cols / h->direct_cols * h->direct_cols;
-    GemmTile t = {k->depth, gemm_a(g, k, i), g->lda, g->b + k->p * g->ldb + k->j, g->ldb, h->direct_cols, NULL, NULL, g->alpha,
-                  k->p == 0 ? g->beta : 1.0f, g->c + i * g->ldc + k->j, g->ldc, &nothing, h->direct_cols};
+    GemmTile t = {k->depth, gemm_a(g, k, i), g->lda, g->b + k->p * g->ldb + k->j, g->ldb, h->direct_cols, NULL, NULL,
+                  g->alpha, k->p == 0 ? g->beta : 1.0f, g->c + i * g->ldc + k->j, g->ldc, &nothing, h->direct_cols};
     for (int64_t q = 0; q < direct; q += h->direct_cols) {
       h->direct[by_k](&t);
       t.b += h->direct_cols;
