@@ -225,8 +225,8 @@ static void gemm_finish_line(const GemmF32 *g, const float *sums, int64_t count,
 }
 
 /* Sums a strip of dot products: `lines` lines of `all` and rows [0, count) of the large operand. */
-static void gemm_dot_strip(int64_t lines, int64_t all, int64_t k, const float *x, int64_t across, const float *rows, int64_t stride,
-                           int64_t count, float *sums) {
+static void gemm_dot_strip(int64_t lines, int64_t all, int64_t k, const float *x, int64_t across, const float *rows,
+                           int64_t stride, int64_t count, float *sums) {
   int64_t group = gemm_equal(lines, GEMM_DOT_GROUP, 1);
   int64_t depth = gemm_equal(k, GEMM_DOT_DEPTH / lb_min(all, 4), LB_W);
   int64_t p = 0;

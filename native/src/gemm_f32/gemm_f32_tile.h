@@ -28,8 +28,8 @@
 #define GEMM_PACE 16
 
 /*
- * Rows of B by which a tile fetches ahead where B is not packed: enough to wait for memory, and no more than the second cache
- * level keeps of rows that lie a power of two apart.
+ * Rows of B by which a tile fetches ahead where B is not packed: enough to wait for memory, and no more than the second
+ * cache level keeps of rows that lie a power of two apart.
  */
 #define GEMM_ROWS_AHEAD 96
 
