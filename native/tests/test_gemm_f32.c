@@ -110,13 +110,13 @@ static void split(int32_t tier, int32_t options, int64_t m, int64_t n) {
       lb_gemm_f32(tier, options, m, n, K, 1, a, lda, b, ldb, 0, many, n, NULL, i, i1, j, j1, scratch);
     }
   }
-  CHECK(memcmp(one, many, (size_t)(m * n) * sizeof(float)) == 0, "%ld x %ld, options %d: blocks of 17 x 19 differ from the whole",
-        (long)m, (long)n, options);
+  CHECK(memcmp(one, many, (size_t)(m * n) * sizeof(float)) == 0,
+        "%ld x %ld, options %d: blocks of 17 x 19 differ from the whole", (long)m, (long)n, options);
   free(scratch);
 }
 
 static void splits(int32_t tier) {
-  static const int64_t SHAPES[][2] = {{61, 70}, {30, 70}, {70, 10}, {2, 70}, {7, 70}, {70, 3}};
+  static const int64_t SHAPES[][2] = {{61, 70}, {30, 70}, {18, 70}, {70, 10}, {2, 70}, {7, 70}, {70, 3}};
   for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
     for (int32_t trans = 0; trans < 4; trans++) {
       split(tier, trans, SHAPES[i][0], SHAPES[i][1]);
@@ -127,7 +127,8 @@ static void splits(int32_t tier) {
 static void bad_sizes(int32_t tier) {
   float x[4] = {0};
   CHECK(lb_gemm_f32(tier, 0, 1, 1, -1, 1, x, 1, x + 1, 1, 0, x + 2, 1, NULL, 0, 1, 0, 1, x + 3) == LB_BAD_SIZE, "k = -1");
-  CHECK(lb_gemm_f32(tier, 0, 1, 1, 1, 1, x, 1, x + 1, 1, 0, x + 2, 1, NULL, 0, 2, 0, 1, x + 3) == LB_BAD_SIZE, "a row too many");
+  CHECK(lb_gemm_f32(tier, 0, 1, 1, 1, 1, x, 1, x + 1, 1, 0, x + 2, 1, NULL, 0, 2, 0, 1, x + 3) == LB_BAD_SIZE,
+        "a row too many");
 }
 
 int main(void) {

@@ -4,14 +4,15 @@
 
 #include "../arch.h"
 
-/* The longest partial sums. */
-#define GEMM_DEPTH 512
+/* The longest partial sums; and where a transposed A is copied tile by tile, or few rows read B where it lies. */
+#define GEMM_DEPTH 768
+#define GEMM_SHORT_DEPTH 512
 /* Elements of packed panels: three quarters of a second cache level of 1 MiB. */
 #define GEMM_PANELS 196608
 /* Rows of a transposed A that are fetched at a time: whole tiles in every tier, and whole cache lines. */
 #define GEMM_FETCHED 48
-/* Rows of tiles up to which B is read where it lies each time. */
-#define GEMM_DIRECT_TILES 4
+/* Rows up to which B is read where it lies each time. */
+#define GEMM_DIRECT_ROWS 48
 /* Rows of the highest tile of all tiers. */
 #define GEMM_HIGHEST 12
 /* Elements of a cache line. */

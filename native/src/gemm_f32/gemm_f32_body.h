@@ -11,11 +11,12 @@
  * 2 m n k flops; reads m k + k n (+ m n) and writes m n floats, and the packed operand once more from the caches.
  *
  * Blocks after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008): packed panels of op(B)
- * fill most of the second cache level while rows of op(A) pass through the first. The processor computes a tile from
- * the second level as fast as from the first, so what matters is what is done beside the tiles. A is read where it lies;
- * while some rows of it are multiplied, the next ones are fetched; a transposed A is copied by the first tile that reads it. B is packed by the first row of tiles while it
- * multiplies, at the cost of its stores only; a transposed B beforehand. Tails: panels are filled up with zeros, tiles
- * have as many rows as there are, stores are masked.
+ * fill most of the second cache level while rows of op(A) pass through the first. The processor computes a tile from the
+ * second level as fast as from the first, so what matters is what is done beside the tiles. A is read where it lies; while
+ * some rows of it are multiplied, the next ones are fetched; the first tile that reads a transposed A copies it for those
+ * beside it. B is packed by the first row of tiles while it multiplies, at the cost of its stores only; a transposed B
+ * beforehand; for few rows B is not packed at all. Tails: panels are filled up with zeros, tiles have as many rows as there
+ * are, stores are masked.
  */
 #include <string.h>
 
@@ -163,8 +164,8 @@ static void gemm_block_direct(const GemmF32 *g, const GemmBlock *k, int64_t from
   for (int64_t i = from; i < to;) {
     const GemmHeight *h = gemm_height(to - i);
     int64_t direct = k->cols / h->direct_cols * h->direct_cols;
-    GemmTile t = {k->depth, gemm_a(g, k, i), g->lda, g->b + k->p * g->ldb + k->j, g->ldb, h->direct_cols, NULL, NULL, g->alpha,
-                  k->p == 0 ? g->beta : 1.0f, g->c + i * g->ldc + k->j, g->ldc, &nothing, h->direct_cols};
+    GemmTile t = {k->depth, gemm_a(g, k, i), g->lda, g->b + k->p * g->ldb + k->j, g->ldb, h->direct_cols, NULL, NULL,
+                  g->alpha, k->p == 0 ? g->beta : 1.0f, g->c + i * g->ldc + k->j, g->ldc, &nothing, h->direct_cols};
     for (int64_t q = 0; q < direct; q += h->direct_cols) {
       h->direct[by_k](&t);
       t.b += h->direct_cols;
@@ -186,8 +187,9 @@ static void gemm_block_direct(const GemmF32 *g, const GemmBlock *k, int64_t from
 
 /* The product as tiles. */
 static void gemm_tiles(const GemmF32 *g, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to) {
-  int direct = !(g->options & LB_GEMM_TRANS_B) && row_to - row_from <= GEMM_DIRECT_TILES * LB_MR;
-  int64_t depth = gemm_equal(g->k, GEMM_DEPTH, 8);
+  int direct = !(g->options & LB_GEMM_TRANS_B) && row_to - row_from <= GEMM_DIRECT_ROWS;
+  int deep = !(g->options & LB_GEMM_TRANS_A) && g->m > GEMM_DIRECT_ROWS;
+  int64_t depth = gemm_equal(g->k, deep ? GEMM_DEPTH : GEMM_SHORT_DEPTH, 8);
   int64_t width = gemm_equal(col_to - col_from, GEMM_PANELS / lb_max(depth, 1) / 32 * 32, LB_NR);
   for (int64_t j = col_from; j < col_to; j += width) {
     GemmBlock k = {j, lb_min(width, col_to - j), 0, 0, g->scratch};

@@ -224,11 +224,11 @@ static void gemm_finish_line(const GemmF32 *g, const float *sums, int64_t count,
   }
 }
 
-/* Sums a strip of dot products: `lines` lines and rows [0, count) of the large operand. */
-static void gemm_dot_strip(int64_t lines, int64_t k, const float *x, int64_t across, const float *rows, int64_t stride,
-                           int64_t count, float *sums) {
+/* Sums a strip of dot products: `lines` lines of `all` and rows [0, count) of the large operand. */
+static void gemm_dot_strip(int64_t lines, int64_t all, int64_t k, const float *x, int64_t across, const float *rows,
+                           int64_t stride, int64_t count, float *sums) {
   int64_t group = gemm_equal(lines, GEMM_DOT_GROUP, 1);
-  int64_t depth = gemm_equal(k, GEMM_DOT_DEPTH / lb_min(lines, 4), LB_W);
+  int64_t depth = gemm_equal(k, GEMM_DOT_DEPTH / lb_min(all, 4), LB_W);
   int64_t p = 0;
   do {
     GemmDots d = {x + p, across, rows + p, stride, lb_min(depth, k - p), sums, p == 0};
@@ -282,7 +282,7 @@ static void gemm_thin(const GemmF32 *g, int64_t row_from, int64_t row_to, int64_
   for (int64_t i = from; i < to; i += GEMM_STRIP) {
     int64_t count = lb_min(GEMM_STRIP, to - i);
     if (dots) {
-      gemm_dot_strip(lines, g->k, x, across, large + i * stride, stride, count, sums);
+      gemm_dot_strip(lines, few_rows ? g->m : g->n, g->k, x, across, large + i * stride, stride, count, sums);
     } else if (kind == GEMM_COLUMN_TILES) {
       gemm_tile_strip(g, line_from, lines, i, count, sums, rest);
     } else {

@@ -27,8 +27,10 @@
 /* Products between which a tile fetches something for later: at once, that would hold up what is needed now. */
 #define GEMM_PACE 16
 
-/* Rows of B that are fetched before they are read, where they are not packed: no more than cache sets hold of rows whose
-   distance is a power of two. */
+/*
+ * Rows of B by which a tile fetches ahead where B is not packed: enough to wait for memory, and no more than the second
+ * cache level keeps of rows that lie a power of two apart.
+ */
 #define GEMM_ROWS_AHEAD 96
 
 /* A part of A that is read soon: rows of whole cache lines, some lines of which are fetched at a time. */
@@ -102,8 +104,8 @@ LB_INLINE void gemm_tile_end(const int R, const int V, const GemmTile *t, vf32 a
 }
 
 /*
- * A tile. R, V, by_k, where and copying are constants after inlining; by_k: the rows of op(A) are adjacent; copying: they are
- * copied for the tiles that follow.
+ * A tile. R, V, by_k, where and copying are constants after inlining; by_k: the rows of op(A) are adjacent; copying: they
+ * are copied for the tiles that follow.
  */
 LB_INLINE void gemm_tile(const int R, const int V, const int by_k, const int where, const int copying, const GemmTile *t) {
   vf32 acc[LB_MR][LB_NV_4];

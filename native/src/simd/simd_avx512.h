@@ -119,7 +119,8 @@ LB_INLINE float vf32_sum(vf32 a) {
 LB_INLINE void vf32_sum4(const vf32 a[4], float *out) {
   vf32 h[2];
   for (int i = 0; i < 2; i++) {
-    h[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0x44), _mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0xee));
+    h[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0x44),
+                         _mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0xee));
   }
   vf32 q = _mm512_add_ps(_mm512_shuffle_f32x4(h[0], h[1], 0x88), _mm512_shuffle_f32x4(h[0], h[1], 0xdd));
   q = _mm512_add_ps(q, _mm512_permute_ps(q, 0x4e));

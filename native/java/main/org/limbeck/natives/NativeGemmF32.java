@@ -18,11 +18,17 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
   /** Columns of a block where there are several: about as many as the C code packs at a time. */
   private static final long COLS = 384;
 
-  /** Blocks with as many rows or columns are not cut further: packing would weigh. */
+  /** Fewest rows of a block, over which packing and reading what is packed anew weigh little. */
+  private static final long ROWS = 384;
+
+  /** Fewest rows and columns of a block where threads would have none otherwise. */
   private static final long SMALLEST = 192;
 
   /** Blocks that each thread should have, so that none waits long for the others. */
   private static final long BLOCKS_OF_THREAD = 4;
+
+  /** Blocks that each thread should have even if they are small. */
+  private static final long FEWEST_OF_THREAD = 2;
 
   /** About how many flops pay for handing a chunk to a thread. */
   private static final double CHUNK_FLOPS = 1 << 21;
@@ -121,7 +127,7 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
       colsOfBlock = n;
       rowsOfBlock = chunk(m, CHUNK_FLOPS / depth / n);
     } else {
-      cut(m, n, args.batch().count(), pool.threads());
+      choose(m, n, args.batch().count(), pool.threads());
     }
     blocksDown = Math.ceilDiv(m, rowsOfBlock);
     blocksOfMatrix = blocksDown * Math.ceilDiv(n, colsOfBlock);
@@ -132,20 +138,25 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
   }
 
   /** Chooses whole matrices, or where there are too few for several threads large blocks. */
-  private void cut(long m, long n, long matrices, int threads) {
+  private void choose(long m, long n, long matrices, int threads) {
     rowsOfBlock = m;
     colsOfBlock = n;
     long enough = threads == 1 ? 1 : BLOCKS_OF_THREAD * threads;
     if (matrices >= enough) {
       return;
     }
-    // Columns first: what blocks of the same rows both read is not packed, and costs less.
-    colsOfBlock = part(n, COLS, COL_STEP);
-    if (matrices * Math.ceilDiv(n, colsOfBlock) * Math.ceilDiv(m, SMALLEST) < enough) {
-      colsOfBlock = part(n, SMALLEST, COL_STEP);
+    cut(m, n, Math.ceilDiv(enough, matrices), COLS, ROWS);
+    long fewest = Math.ceilDiv(FEWEST_OF_THREAD * threads, matrices);
+    if (Math.ceilDiv(m, rowsOfBlock) * Math.ceilDiv(n, colsOfBlock) < fewest) {
+      cut(m, n, fewest, SMALLEST, SMALLEST);
     }
-    long wanted = Math.ceilDiv(enough, matrices * Math.ceilDiv(n, colsOfBlock));
-    rowsOfBlock = part(m, Math.max(SMALLEST, Math.ceilDiv(m, wanted)), ROW_STEP);
+  }
+
+  private void cut(long m, long n, long blocks, long cols, long fewestRows) {
+    colsOfBlock = part(n, cols, COL_STEP);
+    // Columns first: of two blocks of the same columns both pack them.
+    long down = Math.ceilDiv(blocks, Math.ceilDiv(n, colsOfBlock));
+    rowsOfBlock = part(m, Math.max(fewestRows, Math.ceilDiv(m, down)), ROW_STEP);
   }
 
   /** Returns how many of the elements of a line make a chunk, in whole cache lines. */
