@@ -51,7 +51,6 @@ extern "C" {
 /* Status codes. */
 #define LB_OK 0
 #define LB_BAD_SIZE 1 /* a size is negative, or a range is not inside its matrix */
-#define LB_BAD_OPTION 2 /* an option has no such value */
 #define LB_BAD_OPTION 2 /* an option has a value that the function does not know */
 
 /* The forms of gelu. */
@@ -64,7 +63,7 @@ LB_API int32_t lb_abi(void);
 /* Returns the best tier of this processor and operating system: a level, and the bits of features. */
 LB_API int32_t lb_best_tier(void);
 
-/* Options of lb_gemm_f32, to be added; at most one of the last three. */
+/* Options of products, to be added; at most one of the last three. */
 #define LB_GEMM_TRANS_A 1 /* A is stored as [k, m] */
 #define LB_GEMM_TRANS_B 2 /* B is stored as [n, k] */
 #define LB_GEMM_BIAS 4
@@ -198,6 +197,66 @@ LB_API int32_t lb_adam_squares(int32_t tier, const float *LB_RESTRICT g, int64_t
                                int64_t from, int64_t to, int64_t cols);
 
 /*
+ * attention_kl from scores: the divergence of the student's attention maps from the teacher's, and its gradient by the
+ * student's scores, of the rows [from, to).
+ *
+ * A row is (example, head, query) of a softmax over keys. Real are the keys below the example's length, up to the query where
+ * causal is not 0, and not 0 in the mask; where lengths are given and queries = keys, also only the queries below the length.
+ * With p and q the softmax of student and teacher scores / temperature over the real keys, and n the number of real queries of
+ * the example: losses[row] = sum q log(q / p), gradient factor (p - q) / (temperature n). With clamp > 0 the logarithms are of
+ * max(p, clamp) and max(q, clamp), and the gradient is factor (p M - max(q, clamp) u) / (temperature n), u = 1 where p > clamp,
+ * M = sum max(q, clamp) u. Scores that are not real are not used; their gradient is 0, as is the loss of a row without any.
+ *
+ * student, teacher f32 [rows, keys], row strides student_stride, teacher_stride, rows = batch heads queries in that order;
+ * lengths i32 [batch], each within [0, keys], or null; mask u8 [batch queries, keys], row stride mask_stride, or null; grad
+ * f32 [rows, keys], row stride grad_stride, written, may be student with the same stride, or null; losses f64 [rows], written,
+ * or null; scratch: f32 [4, keys], keys rounded up to a multiple of 16. The temperature within 1e-30 to 1e30, clamp 0 or within
+ * 1e-36 to 1.
+ *
+ * NaN or +infinity, or nothing but -infinity, among the real scores of student or teacher makes the row's loss and the gradient
+ * of its real scores NaN. LB_BAD_SIZE: from < 0, to < from, keys < 0, heads < 1 or queries < 1.
+ */
+LB_API int32_t lb_attention_kl(int32_t tier, const float *student, int64_t student_stride, const float *LB_RESTRICT teacher,
+                               int64_t teacher_stride, const int32_t *LB_RESTRICT lengths, const uint8_t *LB_RESTRICT mask,
+                               int64_t mask_stride, float *grad, int64_t grad_stride, double *LB_RESTRICT losses,
+                               float *LB_RESTRICT scratch, int64_t from, int64_t to, int64_t heads, int64_t queries,
+                               int64_t keys, int32_t causal, double temperature, double clamp, double factor);
+
+/*
+ * dropout: y = residual + keep scale x of the rows [from, to). Element i = row cols + col is kept if word i mod 4 of
+ * Philox4x32-10 with counter (i / 4, stream) and key seed is at least the threshold. The backward function is this one,
+ * without a residual, of the gradient.
+ *
+ * x, residual, y f32 [rows, cols], row strides x_stride, residual_stride, y_stride; residual may be null; y is written and may
+ * be x or residual with the same stride. A dropped element is exactly 0, or the residual, also where x is NaN. The same bits at
+ * every tier. LB_BAD_SIZE: from < 0, to < from or cols < 0.
+ */
+LB_API int32_t lb_dropout(int32_t tier, const float *x, int64_t x_stride, const float *residual, int64_t residual_stride,
+                          float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols, int64_t seed, int64_t stream,
+                          uint32_t threshold, float scale);
+
+/*
+ * embedding: y_i = scale table[ids_i] of the positions [from, to).
+ *
+ * table f32 [vocab, cols], row stride table_stride; ids i64 [positions], each within [0, vocab); y f32 [positions, cols], row
+ * stride y_stride, written. The same bits at every tier. LB_BAD_SIZE: from < 0, to < from or cols < 0.
+ */
+LB_API int32_t lb_embedding_forward(int32_t tier, const float *LB_RESTRICT table, int64_t table_stride,
+                                    const int64_t *LB_RESTRICT ids, float *LB_RESTRICT y, int64_t y_stride, int64_t from,
+                                    int64_t to, int64_t cols, float scale);
+
+/*
+ * embedding, backward: gtable[ids_i] += scale gy_i of the columns [from, to), for all positions in ascending order; nothing
+ * where ids_i is padding.
+ *
+ * ids i64 [count], each within [0, vocab); gy f32 [count, cols], row stride gy_stride; gtable f32 [vocab, cols], row stride
+ * gtable_stride, added to. The same bits at every tier. LB_BAD_SIZE: from < 0, to < from or count < 0.
+ */
+LB_API int32_t lb_embedding_backward(int32_t tier, const int64_t *LB_RESTRICT ids, int64_t count, const float *LB_RESTRICT gy,
+                                     int64_t gy_stride, float *LB_RESTRICT gtable, int64_t gtable_stride, int64_t from,
+                                     int64_t to, float scale, int64_t padding);
+
+/*
  * gelu: y = x P(x), P(x) = (1 + erf(x / sqrt 2)) / 2, of the rows [from, to); in the form LB_GELU_TANH
  * y = x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
  *
@@ -261,13 +320,6 @@ LB_API int32_t lb_layer_norm_parameters(int32_t tier, const float *LB_RESTRICT s
  */
 #define LB_GEMM_ROWS 12
 #define LB_GEMM_COLS 32
-
-/* Options of products, to be added; at most one of the last three. */
-#define LB_GEMM_TRANS_A 1 /* A is stored as [k, m] */
-#define LB_GEMM_TRANS_B 2 /* B is stored as [n, k] */
-#define LB_GEMM_BIAS 4
-#define LB_GEMM_BIAS_GELU 8 /* the erf form */
-#define LB_GEMM_BIAS_RELU 16
 
 /* Returns how many elements of a sum of lb_gemm_bf16 a packed word holds. */
 LB_API int64_t lb_gemm_bf16_per_word(int32_t tier);
@@ -333,6 +385,16 @@ LB_API int32_t lb_gemm_i8(int32_t tier, const void *LB_RESTRICT packed_a, const 
                           int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k);
 
 /*
+ * For benchmarks: what a core does at most of the dot products that gemm_i8 or gemm_bf16 of a tier consist of, on registers
+ * alone, `rounds` times all of them. All factors are 1, so that the sum written to *sum is the number of products; operations are
+ * twice that. LB_BAD_SIZE: rounds < 0 or above LB_CEILING_ROUNDS. LB_BAD_OPTION: tier LB_TIER_PORTABLE, whose instructions are
+ * the compiler's choice.
+ */
+#define LB_CEILING_ROUNDS 4194304
+LB_API int32_t lb_ceiling_i8(int32_t tier, int64_t rounds, double *LB_RESTRICT sum);
+LB_API int32_t lb_ceiling_bf16(int32_t tier, int64_t rounds, double *LB_RESTRICT sum);
+
+/*
  * gemm_ternary: y = x W^T scale + bias, the rows [from, to) and columns [col_from, col_to) of y.
  *
  * x f32 [rows, k], row stride x_stride. weights: W [cols, k] of -1, 0 and 1 in the layout planes64-v1: the code w + 1 of column
@@ -372,6 +434,37 @@ LB_API int32_t lb_gemm_ternary_i8(int32_t tier, const void *LB_RESTRICT quantize
  */
 LB_API int32_t lb_gemm_ternary_quantize(int32_t tier, const float *LB_RESTRICT x, int64_t x_stride,
                                         void *LB_RESTRICT quantized, int64_t from, int64_t to, int64_t k);
+
+/*
+ * mse: losses[row] = sum_j (f(s_j) - f(t_j))^2 / cols, f(x) = 0 at or below the floor and x above it, of the rows [from, to);
+ * the gradient is 2 factor weight (f(s_j) - f(t_j)) / cols above the floor, 0 at or below it.
+ *
+ * student, teacher f32 [rows, cols], row strides student_stride, teacher_stride; weights f32 [rows], or null for 1; a row of
+ * weight 0 is not read, its loss and gradient are 0; grad f32 [rows, cols], row stride grad_stride, written, may be student
+ * with the same stride, or null; losses f64 [rows], written. A floor of NaN means none. Differences in f32, sums in f64.
+ * LB_BAD_SIZE: from < 0, to < from or cols < 0.
+ */
+LB_API int32_t lb_mse(int32_t tier, const float *student, int64_t student_stride, const float *LB_RESTRICT teacher,
+                      int64_t teacher_stride, const float *LB_RESTRICT weights, float *grad, int64_t grad_stride,
+                      double *LB_RESTRICT losses, int64_t from, int64_t to, int64_t cols, float floor, double factor);
+
+/*
+ * relu: y = max(x, 0) of the rows [from, to). -0 gives +0, NaN NaN.
+ *
+ * x f32 [rows, cols], row stride x_stride; y f32 [rows, cols], row stride y_stride, written; y may be x with the same stride.
+ * Exact. LB_BAD_SIZE: from < 0, to < from or cols < 0.
+ */
+LB_API int32_t lb_relu_forward(int32_t tier, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from,
+                               int64_t to, int64_t cols);
+
+/*
+ * relu, backward: gx = gy where x is above 0, and 0 elsewhere, of the rows [from, to).
+ *
+ * x, gy, gx f32 [rows, cols], row strides x_stride, gy_stride, gx_stride; gx is written and may be gy with the same stride.
+ * LB_BAD_SIZE: from < 0, to < from or cols < 0.
+ */
+LB_API int32_t lb_relu_backward(int32_t tier, const float *LB_RESTRICT x, int64_t x_stride, const float *gy, int64_t gy_stride,
+                                float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols);
 
 /*
  * softmax: y_j = exp(x_j - max x) / sum_k exp(x_k - max x) of the rows [from, to).
@@ -470,8 +563,26 @@ LB_API int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, 
                                    double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride,
                                    const float *p, int64_t p_stride, int64_t k, const float *row_weight,
                                    const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz,
-                                   int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch,
-                                   int64_t from, int64_t to, int64_t cols);
+                                   int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from,
+                                   int64_t to, int64_t cols);
+
+/*
+ * tanh: the hyperbolic tangent of the rows [from, to). +-infinity gives +-1, NaN NaN, -0 -0.
+ *
+ * x f32 [rows, cols], row stride x_stride; y f32 [rows, cols], row stride y_stride, written; y may be x with the same stride.
+ * Within 1e-6 relative. LB_BAD_SIZE: from < 0, to < from or cols < 0.
+ */
+LB_API int32_t lb_tanh_forward(int32_t tier, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from,
+                               int64_t to, int64_t cols);
+
+/*
+ * tanh, backward, from the outputs: gx = gy (1 - y^2) of the rows [from, to).
+ *
+ * y, gy, gx f32 [rows, cols], row strides y_stride, gy_stride, gx_stride; gx is written and may be gy with the same stride.
+ * LB_BAD_SIZE: from < 0, to < from or cols < 0.
+ */
+LB_API int32_t lb_tanh_backward(int32_t tier, const float *LB_RESTRICT y, int64_t y_stride, const float *gy, int64_t gy_stride,
+                                float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols);
 
 #ifdef __cplusplus
 }

@@ -18,7 +18,7 @@ mp.dps = 50
 ROOT = Path(__file__).resolve().parent.parent
 GENERATOR = "mpmath, 50 digits, rounded once to binary64"
 
-_FORMATS = {"F32": "f", "F64": "d", "I8": "b", "U8": "B", "I32": "i", "I64": "q"}
+_FORMATS = {"F32": "f", "F64": "d", "BF16": "H", "I8": "b", "U8": "B", "I32": "i", "I64": "q"}
 
 
 def f32(value):
@@ -178,11 +178,12 @@ class VectorFile:
         folder.mkdir(exist_ok=True)
         payload = self.name + ".safetensors"
         header, data = {}, b""
-        for name, tensor in self.tensors.items():
+        # The format allows no gap between tensors; widest elements first keeps each on its alignment all the same.
+        for name, tensor in sorted(self.tensors.items(), key=lambda item: -struct.calcsize("<" + _FORMATS[item[1].dtype])):
             content = tensor.bytes()
             header[name] = {"dtype": tensor.dtype, "shape": tensor.shape,
                             "data_offsets": [len(data), len(data) + len(content)]}
-            data += content + b"\0" * (-len(content) % 8)
+            data += content
         encoded = json.dumps(header, separators=(",", ":")).encode()
         encoded += b" " * (-len(encoded) % 8)
         (folder / payload).write_bytes(struct.pack("<Q", len(encoded)) + encoded + data)

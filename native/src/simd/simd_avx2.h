@@ -81,6 +81,22 @@ LB_INLINE void vi32_store_bytes_n(void *p, vi32 a, int64_t n) {
 LB_INLINE vi32 vi32_add(vi32 a, vi32 b) { return _mm256_add_epi32(a, b); }
 LB_INLINE vi32 vi32_sub(vi32 a, vi32 b) { return _mm256_sub_epi32(a, b); }
 LB_INLINE vi32 vi32_mul(vi32 a, vi32 b) { return _mm256_mullo_epi32(a, b); }
+LB_INLINE void vi32_mul_wide(vi32 a, vi32 b, vi32 *low, vi32 *high) {
+  vi32 even = _mm256_mul_epu32(a, b);
+  vi32 odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
+  *low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
+  *high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+}
+LB_INLINE void vi32_transpose4(vi32 r[4]) {
+  vi32 a = _mm256_unpacklo_epi32(r[0], r[1]);
+  vi32 b = _mm256_unpackhi_epi32(r[0], r[1]);
+  vi32 c = _mm256_unpacklo_epi32(r[2], r[3]);
+  vi32 d = _mm256_unpackhi_epi32(r[2], r[3]);
+  r[0] = _mm256_unpacklo_epi64(a, c);
+  r[1] = _mm256_unpackhi_epi64(a, c);
+  r[2] = _mm256_unpacklo_epi64(b, d);
+  r[3] = _mm256_unpackhi_epi64(b, d);
+}
 LB_INLINE vi32 vi32_min(vi32 a, vi32 b) { return _mm256_min_epi32(a, b); }
 LB_INLINE vi32 vi32_max(vi32 a, vi32 b) { return _mm256_max_epi32(a, b); }
 LB_INLINE vi32 vi32_and(vi32 a, vi32 b) { return _mm256_and_si256(a, b); }

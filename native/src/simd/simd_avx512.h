@@ -63,6 +63,22 @@ LB_INLINE void vi32_store_bytes_n(void *p, vi32 a, int64_t n) { _mm512_mask_cvte
 LB_INLINE vi32 vi32_add(vi32 a, vi32 b) { return _mm512_add_epi32(a, b); }
 LB_INLINE vi32 vi32_sub(vi32 a, vi32 b) { return _mm512_sub_epi32(a, b); }
 LB_INLINE vi32 vi32_mul(vi32 a, vi32 b) { return _mm512_mullo_epi32(a, b); }
+LB_INLINE void vi32_mul_wide(vi32 a, vi32 b, vi32 *low, vi32 *high) {
+  vi32 even = _mm512_mul_epu32(a, b);
+  vi32 odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
+  *low = _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+  *high = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+}
+LB_INLINE void vi32_transpose4(vi32 r[4]) {
+  vi32 a = _mm512_unpacklo_epi32(r[0], r[1]);
+  vi32 b = _mm512_unpackhi_epi32(r[0], r[1]);
+  vi32 c = _mm512_unpacklo_epi32(r[2], r[3]);
+  vi32 d = _mm512_unpackhi_epi32(r[2], r[3]);
+  r[0] = _mm512_unpacklo_epi64(a, c);
+  r[1] = _mm512_unpackhi_epi64(a, c);
+  r[2] = _mm512_unpacklo_epi64(b, d);
+  r[3] = _mm512_unpackhi_epi64(b, d);
+}
 LB_INLINE vi32 vi32_min(vi32 a, vi32 b) { return _mm512_min_epi32(a, b); }
 LB_INLINE vi32 vi32_max(vi32 a, vi32 b) { return _mm512_max_epi32(a, b); }
 LB_INLINE vi32 vi32_and(vi32 a, vi32 b) { return _mm512_and_si512(a, b); }

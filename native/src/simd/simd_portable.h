@@ -12,6 +12,8 @@
  *   LB_FUSED tells whether it can.
  * - max(a, b) is a where a > b, else b: b where one of them is NaN. min likewise. Lane reductions of NaN are undefined.
  * - lt, le, eq are false for NaN; nan tells where a is NaN. blend(m, no, yes) selects by lane; keep(m, a) is a or 0.
+ * - mul_wide gives both halves of the unsigned products. transpose4 exchanges, in each group of four lanes, lane i of vector j
+ *   with lane j of vector i.
  * - round and vf32_to_i32: to nearest, ties to even. vf32_to_i32 is defined within the range of int32_t only.
  * - sum adds lane i and lane i + n / 2, and so on in halves.
  * - columns4 reads the first four columns of LB_W rows; out[c] holds column c.
@@ -149,6 +151,21 @@ LB_INLINE void vi32_store_bytes(void *p, vi32 a) { vi32_store_bytes_n(p, a, LB_W
 LB_INLINE vi32 vi32_add(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, (int32_t)((uint32_t)a.v[i] + (uint32_t)b.v[i])); }
 LB_INLINE vi32 vi32_sub(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, (int32_t)((uint32_t)a.v[i] - (uint32_t)b.v[i])); }
 LB_INLINE vi32 vi32_mul(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, (int32_t)((uint32_t)a.v[i] * (uint32_t)b.v[i])); }
+LB_INLINE void vi32_mul_wide(vi32 a, vi32 b, vi32 *low, vi32 *high) {
+  for (int i = 0; i < LB_W; i++) {
+    uint64_t product = (uint64_t)(uint32_t)a.v[i] * (uint32_t)b.v[i];
+    low->v[i] = (int32_t)(uint32_t)product;
+    high->v[i] = (int32_t)(uint32_t)(product >> 32);
+  }
+}
+LB_INLINE void vi32_transpose4(vi32 r[4]) {
+  vi32 t[4] = {r[0], r[1], r[2], r[3]};
+  for (int k = 0; k < 4; k++) {
+    for (int i = 0; i < LB_W; i++) {
+      r[k].v[i] = t[i % 4].v[i / 4 * 4 + k];
+    }
+  }
+}
 LB_INLINE vi32 vi32_min(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, a.v[i] < b.v[i] ? a.v[i] : b.v[i]); }
 LB_INLINE vi32 vi32_max(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, a.v[i] > b.v[i] ? a.v[i] : b.v[i]); }
 LB_INLINE vi32 vi32_and(vi32 a, vi32 b) { LB_LANES(vi32, LB_W, a.v[i] & b.v[i]); }

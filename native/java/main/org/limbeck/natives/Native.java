@@ -2,18 +2,14 @@
 package org.limbeck.natives;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.limbeck.kernels.memory.Matrix;
-import org.limbeck.kernels.op.Op;
-import org.limbeck.natives.bindings.LimbeckH;
 
 /**
- * What kernels share: how a matrix becomes a pointer, chunks, status codes.
+ * What kernels share: how a matrix becomes a pointer, chunks, sums.
  *
  * <p>A pointer is a slice of the matrix's own segment, not an address: the call then holds the
  * arena, and closing it meanwhile on another thread is refused instead of pulling the memory away.
- *
- * <p>Kernels call through the bindings' method handles: a binding that the compiler has compiled by
- * itself may be too big to be inlined, and the slices would become objects.
  */
 final class Native {
   private static final long CHUNK_ELEMENTS = 1 << 15;
@@ -39,12 +35,13 @@ final class Native {
 
   /** Returns a pointer to element (0, 0) of a matrix, or the null pointer. */
   static MemorySegment optional(Matrix m) {
-    return optional(m, 0, 0);
+    // One slice on both ways: of two that meet, the compiler would make objects.
+    MemorySegment segment = m == null ? MemorySegment.NULL : m.segment();
+    return segment.asSlice(m == null ? 0 : m.offsetBytes());
   }
 
   /** Returns a pointer to an element, or the null pointer. */
   static MemorySegment optional(Matrix m, long row, long col) {
-    // One slice on both ways: of two that meet, the compiler would make objects.
     MemorySegment segment = m == null ? MemorySegment.NULL : m.segment();
     return segment.asSlice(m == null ? 0 : m.rowOffsetBytes(row) + col * m.type().bytes());
   }
@@ -62,27 +59,16 @@ final class Native {
     return Math.max(1, CHUNK_ELEMENTS / Math.max(1, cols));
   }
 
+  /** Returns the sum of doubles in memory, in their order. */
+  static double sum(MemorySegment doubles, long first, long count) {
+    double sum = 0;
+    for (long i = first; i < first + count; i++) {
+      sum += doubles.getAtIndex(ValueLayout.JAVA_DOUBLE, i);
+    }
+    return sum;
+  }
+
   static long roundUp(long value, long multiple) {
     return (value + multiple - 1) / multiple * multiple;
-  }
-
-  /**
-   * Checks what a function of the library returned.
-   *
-   * @throws IllegalStateException if it refused its arguments, which the contract allows
-   */
-  static void check(int status, Op<?, ?> op) {
-    if (status != LimbeckH.LB_OK()) {
-      throw new IllegalStateException(
-          op + ": the native kernel refused its arguments with status " + status);
-    }
-  }
-
-  /** Returns what a call through a method handle threw as what a kernel may throw. */
-  static RuntimeException unexpected(Throwable thrown) {
-    if (thrown instanceof Error error) {
-      throw error;
-    }
-    return thrown instanceof RuntimeException known ? known : new IllegalStateException(thrown);
   }
 }

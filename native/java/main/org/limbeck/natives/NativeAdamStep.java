@@ -2,10 +2,7 @@
 package org.limbeck.natives;
 
 import org.limbeck.kernels.memory.Workspace;
-import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.OptimizerStep;
-import org.limbeck.kernels.parallel.RangeBody;
-import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
 /**
@@ -13,10 +10,40 @@ import org.limbeck.natives.bindings.LimbeckH;
  * sets the numbers of a call, made in double and rounded once. Rows are split over threads.
  */
 final class NativeAdamStep {
-  private static final RangeBody<NativeAdamStep, OptimizerStep.Arguments> ROWS =
-      NativeAdamStep::rows;
+  /** The step of some rows. */
+  static final LibraryCall<NativeAdamStep, OptimizerStep.Arguments> ROWS =
+      new LibraryCall<>("lb_adam_step") {
+        @Override
+        int call(
+            NativeAdamStep kernel, OptimizerStep.Arguments a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_adam_step$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      Native.pointer(a.parameter()),
+                      a.parameter().rowStride(),
+                      Native.pointer(a.gradient()),
+                      a.gradient().rowStride(),
+                      Native.pointer(a.firstMoment()),
+                      a.firstMoment().rowStride(),
+                      Native.pointer(a.secondMoment()),
+                      a.secondMoment().rowStride(),
+                      from,
+                      to,
+                      a.parameter().cols(),
+                      kernel.beta1,
+                      kernel.rest1,
+                      kernel.beta2,
+                      kernel.rest2,
+                      kernel.epsilon,
+                      kernel.factor,
+                      kernel.decay,
+                      kernel.size,
+                      kernel.root);
+        }
+      };
 
-  private final Op<?, ?> op;
   private final int tier;
   private final float beta1;
   private final float rest1;
@@ -30,8 +57,7 @@ final class NativeAdamStep {
   private float size;
   private float root;
 
-  NativeAdamStep(Op<?, ?> op, Tier tier, double beta1, double beta2, double epsilon) {
-    this.op = op;
+  NativeAdamStep(Tier tier, double beta1, double beta2, double epsilon) {
     this.tier = tier.bits();
     this.beta1 = (float) beta1;
     this.rest1 = (float) (1 - beta1);
@@ -41,57 +67,17 @@ final class NativeAdamStep {
   }
 
   /**
-   * Updates the parameter and its moments.
+   * Sets the numbers of a call.
    *
    * @param gradientFactor what the gradient is multiplied by
    * @param weightDecay what the parameter is multiplied by
    * @param stepSize what the quotient of the moments is multiplied by
    * @param rootFactor what the root of the second moment is multiplied by
    */
-  void run(
-      OptimizerStep.Arguments a,
-      WorkerPool pool,
-      double gradientFactor,
-      double weightDecay,
-      double stepSize,
-      double rootFactor) {
+  void set(double gradientFactor, double weightDecay, double stepSize, double rootFactor) {
     factor = (float) gradientFactor;
     decay = (float) weightDecay;
     size = (float) stepSize;
     root = (float) rootFactor;
-    pool.forRange(a.parameter().rows(), Native.rowsPerChunk(a.parameter().cols()), this, a, ROWS);
-  }
-
-  private void rows(OptimizerStep.Arguments a, Workspace scratch, long from, long to) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_adam_step$handle()
-                  .invokeExact(
-                      tier,
-                      Native.pointer(a.parameter()),
-                      a.parameter().rowStride(),
-                      Native.pointer(a.gradient()),
-                      a.gradient().rowStride(),
-                      Native.pointer(a.firstMoment()),
-                      a.firstMoment().rowStride(),
-                      Native.pointer(a.secondMoment()),
-                      a.secondMoment().rowStride(),
-                      from,
-                      to,
-                      a.parameter().cols(),
-                      beta1,
-                      rest1,
-                      beta2,
-                      rest2,
-                      epsilon,
-                      factor,
-                      decay,
-                      size,
-                      root);
-      Native.check(status, op);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
   }
 }

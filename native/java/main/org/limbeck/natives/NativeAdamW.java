@@ -13,19 +13,23 @@ final class NativeAdamW implements Kernel<OptimizerStep.Arguments> {
 
   NativeAdamW(Tier tier, AdamW.Spec spec) {
     this.spec = spec;
-    this.step = new NativeAdamStep(AdamW.OP, tier, spec.beta1(), spec.beta2(), spec.epsilon());
+    this.step = new NativeAdamStep(tier, spec.beta1(), spec.beta2(), spec.epsilon());
   }
 
   @Override
   public void run(OptimizerStep.Arguments a, WorkerPool pool) {
     double firstCorrection = 1 - Math.pow(spec.beta1(), a.step());
     double secondCorrection = 1 - Math.pow(spec.beta2(), a.step());
-    step.run(
-        a,
-        pool,
+    step.set(
         1,
         1 - a.learningRate() * spec.weightDecay(),
         a.learningRate() / firstCorrection,
         1 / Math.sqrt(secondCorrection));
+    pool.forRange(
+        a.parameter().rows(),
+        Native.rowsPerChunk(a.parameter().cols()),
+        step,
+        a,
+        NativeAdamStep.ROWS);
   }
 }

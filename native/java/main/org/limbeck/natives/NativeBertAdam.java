@@ -2,12 +2,10 @@
 package org.limbeck.natives;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.BertAdam;
 import org.limbeck.kernels.op.Kernel;
 import org.limbeck.kernels.op.OptimizerStep;
-import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
@@ -18,8 +16,24 @@ import org.limbeck.natives.bindings.LimbeckH;
 final class NativeBertAdam implements Kernel<OptimizerStep.Arguments> {
   private static final double NORM_GUARD = 1e-6;
 
-  private static final RangeBody<NativeBertAdam, OptimizerStep.Arguments> SQUARES =
-      NativeBertAdam::squares;
+  private static final LibraryCall<NativeBertAdam, OptimizerStep.Arguments> SQUARES =
+      new LibraryCall<>("lb_adam_squares") {
+        @Override
+        int call(
+            NativeBertAdam kernel, OptimizerStep.Arguments a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_adam_squares$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      Native.pointer(a.gradient()),
+                      a.gradient().rowStride(),
+                      kernel.sums.asSlice(from / kernel.chunkRows * Double.BYTES),
+                      from,
+                      to,
+                      a.gradient().cols());
+        }
+      };
 
   private final int tier;
   private final BertAdam.Spec spec;
@@ -32,47 +46,22 @@ final class NativeBertAdam implements Kernel<OptimizerStep.Arguments> {
   NativeBertAdam(Tier tier, BertAdam.Spec spec) {
     this.tier = tier.bits();
     this.spec = spec;
-    this.step = new NativeAdamStep(BertAdam.OP, tier, spec.beta1(), spec.beta2(), spec.epsilon());
+    this.step = new NativeAdamStep(tier, spec.beta1(), spec.beta2(), spec.epsilon());
   }
 
   @Override
   public void run(OptimizerStep.Arguments a, WorkerPool pool) {
-    double factor =
-        Double.isInfinite(spec.maxNorm())
-            ? 1
-            : Math.min(1, spec.maxNorm() / (norm(a, pool) + NORM_GUARD));
-    step.run(a, pool, factor, 1 - a.learningRate() * spec.weightDecay(), a.learningRate(), 1);
-  }
-
-  private double norm(OptimizerStep.Arguments a, WorkerPool pool) {
-    long rows = a.gradient().rows();
-    chunkRows = Native.rowsPerChunk(a.gradient().cols());
-    long chunks = Math.ceilDiv(rows, chunkRows);
-    sums = pool.shared().reserve(chunks * Double.BYTES);
-    pool.forRange(rows, chunkRows, this, a, SQUARES);
-    double squares = 0;
-    for (long i = 0; i < chunks; i++) {
-      squares += sums.get(ValueLayout.JAVA_DOUBLE, i * Double.BYTES);
+    long rows = a.parameter().rows();
+    chunkRows = Native.rowsPerChunk(a.parameter().cols());
+    double factor = 1;
+    if (spec.maxNorm() < Double.POSITIVE_INFINITY) {
+      long chunks = Math.ceilDiv(rows, chunkRows);
+      sums = pool.shared().reserve(chunks * Double.BYTES);
+      pool.forRange(rows, chunkRows, this, a, SQUARES);
+      double norm = Math.sqrt(Native.sum(sums, 0, chunks));
+      factor = Math.min(1, spec.maxNorm() / (norm + NORM_GUARD));
     }
-    return Math.sqrt(squares);
-  }
-
-  private void squares(OptimizerStep.Arguments a, Workspace scratch, long from, long to) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_adam_squares$handle()
-                  .invokeExact(
-                      tier,
-                      Native.pointer(a.gradient()),
-                      a.gradient().rowStride(),
-                      sums.asSlice(from / chunkRows * Double.BYTES),
-                      from,
-                      to,
-                      a.gradient().cols());
-      Native.check(status, BertAdam.OP);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
+    step.set(factor, 1 - a.learningRate() * spec.weightDecay(), a.learningRate(), 1);
+    pool.forRange(rows, chunkRows, step, a, NativeAdamStep.ROWS);
   }
 }

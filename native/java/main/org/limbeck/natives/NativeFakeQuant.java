@@ -2,14 +2,12 @@
 package org.limbeck.natives;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.FakeQuant;
 import org.limbeck.kernels.op.FakeQuant.Scheme;
 import org.limbeck.kernels.op.FakeQuant.Ste;
 import org.limbeck.kernels.op.Kernel;
-import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
@@ -18,16 +16,159 @@ import org.limbeck.natives.bindings.LimbeckH;
  * ones in pieces: their statistics, what these add up to, then values and codes.
  */
 final class NativeFakeQuant {
-  private static final RangeBody<NativeFakeQuant, FakeQuant.Forward> GROUPS =
-      NativeFakeQuant::wholeGroups;
-  private static final RangeBody<NativeFakeQuant, FakeQuant.Forward> REDUCE =
-      NativeFakeQuant::reduceUnits;
-  private static final RangeBody<NativeFakeQuant, FakeQuant.Forward> APPLY =
-      NativeFakeQuant::applyUnits;
-  private static final RangeBody<NativeFakeQuant, FakeQuant.Backward> PASS =
-      NativeFakeQuant::passUnits;
-  private static final RangeBody<NativeFakeQuant, FakeQuant.Backward> STEP =
-      NativeFakeQuant::stepUnits;
+  private static final LibraryCall<NativeFakeQuant, FakeQuant.Forward> GROUPS =
+      new LibraryCall<>("lb_fake_quant_forward") {
+        @Override
+        int call(NativeFakeQuant kernel, FakeQuant.Forward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_fake_quant_forward$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      kernel.scheme,
+                      kernel.spec.bits(),
+                      kernel.spec.clip(),
+                      kernel.step,
+                      Native.pointer(a.x()),
+                      kernel.cut.stride(a.x()),
+                      Native.optional(a.y()),
+                      kernel.cut.stride(a.y()),
+                      Native.optional(a.codes()),
+                      kernel.cut.stride(a.codes()),
+                      Native.optional(a.scale()),
+                      Native.optional(a.zero()),
+                      from,
+                      to,
+                      kernel.cut.rows,
+                      kernel.cut.cols,
+                      kernel.cut.across);
+        }
+      };
+  private static final LibraryCall<NativeFakeQuant, FakeQuant.Forward> REDUCE =
+      new LibraryCall<>("lb_fake_quant_reduce") {
+        @Override
+        int call(NativeFakeQuant kernel, FakeQuant.Forward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_fake_quant_reduce$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      kernel.scheme,
+                      kernel.spec.clip(),
+                      (kernel.second ? kernel.partials : MemorySegment.NULL)
+                          .asSlice(kernel.second ? kernel.parametersAt : 0),
+                      Native.pointer(a.x()),
+                      kernel.cut.stride(a.x()),
+                      kernel.partials,
+                      from,
+                      to,
+                      kernel.cut.rows,
+                      kernel.cut.cols,
+                      kernel.cut.across);
+        }
+      };
+  private static final LibraryCall<NativeFakeQuant, FakeQuant.Forward> PARAMETERS =
+      new LibraryCall<>("lb_fake_quant_parameters") {
+        @Override
+        int call(NativeFakeQuant kernel, FakeQuant.Forward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_fake_quant_parameters$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      kernel.scheme,
+                      kernel.second ? 1 : 0,
+                      kernel.spec.bits(),
+                      kernel.spec.clip(),
+                      kernel.step,
+                      kernel.partials,
+                      kernel.partials.asSlice(kernel.parametersAt),
+                      Native.optional(a.scale()),
+                      Native.optional(a.zero()),
+                      from,
+                      to,
+                      kernel.cut.rows,
+                      kernel.cut.cols);
+        }
+      };
+  private static final LibraryCall<NativeFakeQuant, FakeQuant.Forward> APPLY =
+      new LibraryCall<>("lb_fake_quant_apply") {
+        @Override
+        int call(NativeFakeQuant kernel, FakeQuant.Forward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_fake_quant_apply$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      kernel.scheme,
+                      kernel.spec.bits(),
+                      kernel.spec.clip(),
+                      kernel.partials.asSlice(kernel.parametersAt),
+                      Native.pointer(a.x()),
+                      kernel.cut.stride(a.x()),
+                      Native.optional(a.y()),
+                      kernel.cut.stride(a.y()),
+                      Native.optional(a.codes()),
+                      kernel.cut.stride(a.codes()),
+                      from,
+                      to,
+                      kernel.cut.rows,
+                      kernel.cut.cols,
+                      kernel.cut.across);
+        }
+      };
+  private static final LibraryCall<NativeFakeQuant, FakeQuant.Backward> PASS =
+      new LibraryCall<>("lb_fake_quant_backward") {
+        @Override
+        int call(
+            NativeFakeQuant kernel, FakeQuant.Backward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_fake_quant_backward$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      kernel.spec.clip(),
+                      Native.optional(kernel.bounded),
+                      kernel.cut.stride(a.x()),
+                      Native.optional(kernel.bounds),
+                      Native.pointer(a.gradY()),
+                      kernel.cut.stride(a.gradY()),
+                      Native.pointer(a.gradX()),
+                      kernel.cut.stride(a.gradX()),
+                      from,
+                      to,
+                      kernel.cut.rows,
+                      kernel.cut.cols,
+                      kernel.cut.across);
+        }
+      };
+  private static final LibraryCall<NativeFakeQuant, FakeQuant.Backward> STEP =
+      new LibraryCall<>("lb_fake_quant_backward_step") {
+        @Override
+        int call(
+            NativeFakeQuant kernel, FakeQuant.Backward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_fake_quant_backward_step$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      kernel.spec.bits(),
+                      kernel.spec.ste() == Ste.PLAIN ? 1 : 0,
+                      kernel.step,
+                      Native.pointer(a.x()),
+                      kernel.cut.stride(a.x()),
+                      Native.pointer(a.gradY()),
+                      kernel.cut.stride(a.gradY()),
+                      Native.pointer(a.gradX()),
+                      kernel.cut.stride(a.gradX()),
+                      kernel.partials,
+                      from,
+                      to,
+                      kernel.cut.rows,
+                      kernel.cut.cols,
+                      kernel.cut.across);
+        }
+      };
 
   private final int tier;
   private final FakeQuant.Spec spec;
@@ -94,124 +235,16 @@ final class NativeFakeQuant {
     parametersAt = cut.units() * 2 * Double.BYTES;
     long parameterBytes = cut.groups * LimbeckH.LB_FAKE_QUANT_PARAMETERS() * Float.BYTES;
     partials = pool.shared().reserve(parametersAt + parameterBytes);
-    reduce(a, pool, false);
-    if (spec.scheme() == Scheme.TERNARY_TWN) {
-      reduce(a, pool, true);
+    int passes = spec.scheme() == Scheme.TERNARY_TWN ? 2 : 1;
+    for (int pass = 0; pass < passes; pass++) {
+      second = pass == 1;
+      pool.forRange(cut.units(), cut.unitsPerChunk(), this, a, REDUCE);
+      PARAMETERS.whole(this, a, cut.groups);
     }
     if (a.y() != null || a.codes() != null) {
       pool.forRange(cut.units(), cut.unitsPerChunk(), this, a, APPLY);
     }
     partials = null;
-  }
-
-  private void wholeGroups(FakeQuant.Forward a, Workspace scratch, long from, long to) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_fake_quant_forward$handle()
-                  .invokeExact(
-                      tier,
-                      scheme,
-                      spec.bits(),
-                      spec.clip(),
-                      step,
-                      Native.pointer(a.x()),
-                      cut.stride(a.x()),
-                      Native.optional(a.y()),
-                      cut.stride(a.y()),
-                      Native.optional(a.codes()),
-                      cut.stride(a.codes()),
-                      Native.optional(a.scale()),
-                      Native.optional(a.zero()),
-                      from,
-                      to,
-                      cut.rows,
-                      cut.cols,
-                      cut.across);
-      Native.check(status, FakeQuant.FORWARD);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
-  }
-
-  private void reduce(FakeQuant.Forward a, WorkerPool pool, boolean again) {
-    second = again;
-    pool.forRange(cut.units(), cut.unitsPerChunk(), this, a, REDUCE);
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_fake_quant_parameters$handle()
-                  .invokeExact(
-                      tier,
-                      scheme,
-                      again ? 1 : 0,
-                      spec.bits(),
-                      spec.clip(),
-                      step,
-                      partials,
-                      partials.asSlice(parametersAt),
-                      Native.optional(a.scale()),
-                      Native.optional(a.zero()),
-                      0L,
-                      cut.groups,
-                      cut.rows,
-                      cut.cols);
-      Native.check(status, FakeQuant.FORWARD);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
-  }
-
-  private void reduceUnits(FakeQuant.Forward a, Workspace scratch, long from, long to) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_fake_quant_reduce$handle()
-                  .invokeExact(
-                      tier,
-                      scheme,
-                      spec.clip(),
-                      (second ? partials : MemorySegment.NULL).asSlice(second ? parametersAt : 0),
-                      Native.pointer(a.x()),
-                      cut.stride(a.x()),
-                      partials,
-                      from,
-                      to,
-                      cut.rows,
-                      cut.cols,
-                      cut.across);
-      Native.check(status, FakeQuant.FORWARD);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
-  }
-
-  private void applyUnits(FakeQuant.Forward a, Workspace scratch, long from, long to) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_fake_quant_apply$handle()
-                  .invokeExact(
-                      tier,
-                      scheme,
-                      spec.bits(),
-                      spec.clip(),
-                      partials.asSlice(parametersAt),
-                      Native.pointer(a.x()),
-                      cut.stride(a.x()),
-                      Native.optional(a.y()),
-                      cut.stride(a.y()),
-                      Native.optional(a.codes()),
-                      cut.stride(a.codes()),
-                      from,
-                      to,
-                      cut.rows,
-                      cut.cols,
-                      cut.across);
-      Native.check(status, FakeQuant.FORWARD);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
   }
 
   private void run(FakeQuant.Backward a, WorkerPool pool) {
@@ -234,66 +267,9 @@ final class NativeFakeQuant {
     step = step(a.step());
     partials = pool.shared().reserve(cut.units() * Double.BYTES);
     pool.forRange(cut.units(), cut.unitsPerChunk(), this, a, STEP);
-    double sum = 0;
-    for (long unit = 0; unit < cut.units(); unit++) {
-      sum += partials.get(ValueLayout.JAVA_DOUBLE, unit * Double.BYTES);
-    }
+    double sum = Native.sum(partials, 0, cut.units());
     partials = null;
     double factor = 1 / Math.sqrt((double) a.x().elements() * qp);
     a.gradStep().setFloat(0, 0, (float) (a.gradStep().getFloat(0, 0) + factor * sum));
-  }
-
-  private void passUnits(FakeQuant.Backward a, Workspace scratch, long from, long to) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_fake_quant_backward$handle()
-                  .invokeExact(
-                      tier,
-                      spec.clip(),
-                      Native.optional(bounded),
-                      cut.stride(a.x()),
-                      Native.optional(bounds),
-                      Native.pointer(a.gradY()),
-                      cut.stride(a.gradY()),
-                      Native.pointer(a.gradX()),
-                      cut.stride(a.gradX()),
-                      from,
-                      to,
-                      cut.rows,
-                      cut.cols,
-                      cut.across);
-      Native.check(status, FakeQuant.BACKWARD);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
-  }
-
-  private void stepUnits(FakeQuant.Backward a, Workspace scratch, long from, long to) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_fake_quant_backward_step$handle()
-                  .invokeExact(
-                      tier,
-                      spec.bits(),
-                      spec.ste() == Ste.PLAIN ? 1 : 0,
-                      step,
-                      Native.pointer(a.x()),
-                      cut.stride(a.x()),
-                      Native.pointer(a.gradY()),
-                      cut.stride(a.gradY()),
-                      Native.pointer(a.gradX()),
-                      cut.stride(a.gradX()),
-                      partials,
-                      from,
-                      to,
-                      cut.rows,
-                      cut.cols,
-                      cut.across);
-      Native.check(status, FakeQuant.BACKWARD);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
   }
 }

@@ -5,15 +5,51 @@ import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.Elementwise;
 import org.limbeck.kernels.op.Gelu;
 import org.limbeck.kernels.op.Kernel;
-import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
 /** gelu in C: {@code native/src/gelu}. Rows are split over threads. */
 final class NativeGelu {
-  private static final RangeBody<NativeGelu, Elementwise.Forward> FORWARD = NativeGelu::forwardRows;
-  private static final RangeBody<NativeGelu, Elementwise.Backward> BACKWARD =
-      NativeGelu::backwardRows;
+  private static final LibraryCall<NativeGelu, Elementwise.Forward> FORWARD =
+      new LibraryCall<>("lb_gelu_forward") {
+        @Override
+        int call(NativeGelu kernel, Elementwise.Forward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_gelu_forward$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      kernel.form,
+                      Native.pointer(a.x()),
+                      a.x().rowStride(),
+                      Native.pointer(a.y()),
+                      a.y().rowStride(),
+                      from,
+                      to,
+                      a.x().cols());
+        }
+      };
+  private static final LibraryCall<NativeGelu, Elementwise.Backward> BACKWARD =
+      new LibraryCall<>("lb_gelu_backward") {
+        @Override
+        int call(NativeGelu kernel, Elementwise.Backward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_gelu_backward$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      kernel.form,
+                      Native.pointer(a.x()),
+                      a.x().rowStride(),
+                      Native.pointer(a.gradY()),
+                      a.gradY().rowStride(),
+                      Native.pointer(a.gradX()),
+                      a.gradX().rowStride(),
+                      from,
+                      to,
+                      a.x().cols());
+        }
+      };
 
   private final int tier;
   private final int form;
@@ -41,49 +77,5 @@ final class NativeGelu {
 
   private void run(Elementwise.Backward a, WorkerPool pool) {
     pool.forRange(a.x().rows(), Native.rowsPerChunk(a.x().cols()), this, a, BACKWARD);
-  }
-
-  private void forwardRows(Elementwise.Forward a, Workspace scratch, long from, long to) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_gelu_forward$handle()
-                  .invokeExact(
-                      tier,
-                      form,
-                      Native.pointer(a.x()),
-                      a.x().rowStride(),
-                      Native.pointer(a.y()),
-                      a.y().rowStride(),
-                      from,
-                      to,
-                      a.x().cols());
-      Native.check(status, Gelu.FORWARD);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
-  }
-
-  private void backwardRows(Elementwise.Backward a, Workspace scratch, long from, long to) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_gelu_backward$handle()
-                  .invokeExact(
-                      tier,
-                      form,
-                      Native.pointer(a.x()),
-                      a.x().rowStride(),
-                      Native.pointer(a.gradY()),
-                      a.gradY().rowStride(),
-                      Native.pointer(a.gradX()),
-                      a.gradX().rowStride(),
-                      from,
-                      to,
-                      a.x().cols());
-      Native.check(status, Gelu.BACKWARD);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
   }
 }

@@ -6,7 +6,6 @@ import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.Kernel;
-import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
@@ -36,7 +35,47 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
   /** Products with at most as many rows or columns read the other operand once, unpacked. */
   private static final long FEW = 8;
 
-  private static final RangeBody<NativeGemmF32, GemmF32.Arguments> BLOCKS = NativeGemmF32::blocks;
+  private static final LibraryCall<NativeGemmF32, GemmF32.Arguments> BLOCKS =
+      new LibraryCall<>("lb_gemm_f32") {
+        @Override
+        int call(
+            NativeGemmF32 kernel, GemmF32.Arguments args, Workspace workspace, long from, long to)
+            throws Throwable {
+          MemorySegment scratch = workspace.reserve(kernel.scratchBytes);
+          GemmF32.Batch batch = args.batch();
+          int status = LimbeckH.LB_OK();
+          for (long index = from; index < to; index++) {
+            long matrix = index / kernel.blocksOfMatrix;
+            long block = index % kernel.blocksOfMatrix;
+            long row = block % kernel.blocksDown * kernel.rowsOfBlock;
+            long col = block / kernel.blocksDown * kernel.colsOfBlock;
+            status |=
+                (int)
+                    LimbeckH.lb_gemm_f32$handle()
+                        .invokeExact(
+                            kernel.tier,
+                            kernel.options,
+                            args.m(),
+                            args.n(),
+                            args.k(kernel.spec),
+                            kernel.spec.alpha(),
+                            pointer(args.a(), batch.offsetA(matrix)),
+                            args.a().rowStride(),
+                            pointer(args.b(), batch.offsetB(matrix)),
+                            args.b().rowStride(),
+                            kernel.spec.beta(),
+                            pointer(args.c(), batch.offsetC(matrix)),
+                            args.c().rowStride(),
+                            Native.optional(args.bias()),
+                            row,
+                            Math.min(args.m(), row + kernel.rowsOfBlock),
+                            col,
+                            Math.min(args.n(), col + kernel.colsOfBlock),
+                            scratch);
+          }
+          return status;
+        }
+      };
 
   private final int tier;
   private final int options;
@@ -52,19 +91,21 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
   NativeGemmF32(Tier tier, GemmF32.Spec spec) {
     this.tier = tier.bits();
     this.spec = spec;
-    options =
-        (spec.transA() ? LimbeckH.LB_GEMM_TRANS_A() : 0)
-            | (spec.transB() ? LimbeckH.LB_GEMM_TRANS_B() : 0)
-            | epilogue(spec.epilogue());
+    this.options = options(spec);
   }
 
-  private static int epilogue(GemmF32.Epilogue epilogue) {
-    return switch (epilogue) {
-      case NONE -> 0;
-      case BIAS -> LimbeckH.LB_GEMM_BIAS();
-      case BIAS_GELU -> LimbeckH.LB_GEMM_BIAS_GELU();
-      case BIAS_RELU -> LimbeckH.LB_GEMM_BIAS_RELU();
-    };
+  /** Returns the options of a product with factors and results in floating point. */
+  static int options(GemmF32.Spec spec) {
+    int epilogue =
+        switch (spec.epilogue()) {
+          case NONE -> 0;
+          case BIAS -> LimbeckH.LB_GEMM_BIAS();
+          case BIAS_GELU -> LimbeckH.LB_GEMM_BIAS_GELU();
+          case BIAS_RELU -> LimbeckH.LB_GEMM_BIAS_RELU();
+        };
+    return epilogue
+        + (spec.transA() ? LimbeckH.LB_GEMM_TRANS_A() : 0)
+        + (spec.transB() ? LimbeckH.LB_GEMM_TRANS_B() : 0);
   }
 
   @Override
@@ -82,8 +123,8 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
     } else {
       cut(m, n, args.batch().count(), pool.threads());
     }
-    blocksDown = ceilDiv(m, rowsOfBlock);
-    blocksOfMatrix = blocksDown * ceilDiv(n, colsOfBlock);
+    blocksDown = Math.ceilDiv(m, rowsOfBlock);
+    blocksOfMatrix = blocksDown * Math.ceilDiv(n, colsOfBlock);
     scratchBytes = LimbeckH.lb_gemm_f32_scratch(tier, k);
     double blockFlops = depth * rowsOfBlock * colsOfBlock;
     long together = (long) Math.max(1, Math.ceil(CHUNK_FLOPS / blockFlops));
@@ -96,67 +137,24 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
     colsOfBlock = part(n, COLS);
     long enough = threads == 1 ? 1 : BLOCKS_OF_THREAD * threads;
     // Columns first: rows that are copied twice cost less than columns that are packed twice.
-    if (matrices * ceilDiv(m, rowsOfBlock) * ceilDiv(n, colsOfBlock) < enough) {
+    if (matrices * Math.ceilDiv(m, rowsOfBlock) * Math.ceilDiv(n, colsOfBlock) < enough) {
       colsOfBlock = part(n, SMALLEST);
     }
-    long wanted = ceilDiv(enough, matrices * ceilDiv(n, colsOfBlock));
-    if (ceilDiv(m, rowsOfBlock) < wanted) {
-      rowsOfBlock = part(m, Math.max(SMALLEST, ceilDiv(m, wanted)));
+    long wanted = Math.ceilDiv(enough, matrices * Math.ceilDiv(n, colsOfBlock));
+    if (Math.ceilDiv(m, rowsOfBlock) < wanted) {
+      rowsOfBlock = part(m, Math.max(SMALLEST, Math.ceilDiv(m, wanted)));
     }
   }
 
   /** Returns how many of the elements of a line make a chunk, in whole cache lines. */
   private static long chunk(long length, double enough) {
-    return Math.min(length, ceilDiv((long) Math.ceil(enough), 256) * 256);
+    return Math.min(length, Native.roundUp((long) Math.ceil(enough), 256));
   }
 
   /** Returns the length of equal parts of at most a limit, in whole steps. */
   private static long part(long length, long limit) {
-    long parts = ceilDiv(length, limit);
-    return Math.min(length, ceilDiv(ceilDiv(length, parts), STEP) * STEP);
-  }
-
-  private static long ceilDiv(long a, long b) {
-    return (a + b - 1) / b;
-  }
-
-  private void blocks(GemmF32.Arguments args, Workspace workspace, long from, long to) {
-    MemorySegment scratch = workspace.reserve(scratchBytes);
-    GemmF32.Batch batch = args.batch();
-    for (long index = from; index < to; index++) {
-      long matrix = index / blocksOfMatrix;
-      long block = index % blocksOfMatrix;
-      long row = block % blocksDown * rowsOfBlock;
-      long col = block / blocksDown * colsOfBlock;
-      try {
-        int status =
-            (int)
-                LimbeckH.lb_gemm_f32$handle()
-                    .invokeExact(
-                        tier,
-                        options,
-                        args.m(),
-                        args.n(),
-                        args.k(spec),
-                        spec.alpha(),
-                        pointer(args.a(), batch.offsetA(matrix)),
-                        args.a().rowStride(),
-                        pointer(args.b(), batch.offsetB(matrix)),
-                        args.b().rowStride(),
-                        spec.beta(),
-                        pointer(args.c(), batch.offsetC(matrix)),
-                        args.c().rowStride(),
-                        Native.optional(args.bias()),
-                        row,
-                        Math.min(args.m(), row + rowsOfBlock),
-                        col,
-                        Math.min(args.n(), col + colsOfBlock),
-                        scratch);
-        Native.check(status, GemmF32.OP);
-      } catch (Throwable e) {
-        throw Native.unexpected(e);
-      }
-    }
+    long parts = Math.ceilDiv(length, limit);
+    return Math.min(length, Native.roundUp(Math.ceilDiv(length, parts), STEP));
   }
 
   private static MemorySegment pointer(Matrix m, long elements) {

@@ -9,53 +9,45 @@ import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
 /** gemm_i8 in C: {@code native/src/gemm_i8}, split by {@link PackedGemm}. */
-final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Arguments> {
+final class NativeGemmI8 extends PackedGemm implements Kernel<Arguments> {
   private final int tier;
   private final boolean transB;
 
+  // Of the call in progress.
+  private Arguments args;
+
   NativeGemmI8(Tier tier, GemmI8.Spec spec) {
-    super(LimbeckH.lb_gemm_i8_per_word(tier.bits()));
+    super("lb_gemm_i8", LimbeckH.lb_gemm_i8_per_word(tier.bits()));
     this.tier = tier.bits();
     this.transB = spec.transB();
   }
 
   @Override
-  public void run(Arguments args, WorkerPool pool) {
-    shape(args.m(), args.n(), args.k());
-    product(args, pool, 0);
+  public void run(Arguments a, WorkerPool pool) {
+    args = a;
+    shape(a.m(), a.n(), a.k());
+    product(pool, 0);
+    args = null;
   }
 
   @Override
-  void packRows(
-      Arguments args,
-      long matrix,
-      long row,
-      long k,
-      long depth,
-      MemorySegment packed,
-      long first,
-      long end) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_gemm_i8_pack_a$handle()
-                  .invokeExact(
-                      tier,
-                      Native.pointer(args.a(), row, k),
-                      args.a().rowStride(),
-                      packed,
-                      first,
-                      end,
-                      depth);
-      Native.check(status, GemmI8.OP);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
+  int packRows(
+      long matrix, long row, long k, long depth, MemorySegment packed, long first, long end)
+      throws Throwable {
+    return (int)
+        LimbeckH.lb_gemm_i8_pack_a$handle()
+            .invokeExact(
+                tier,
+                Native.pointer(args.a(), row, k),
+                args.a().rowStride(),
+                packed,
+                first,
+                end,
+                depth);
   }
 
   @Override
-  void packCols(
-      Arguments args,
+  int packCols(
       long matrix,
       long col,
       long k,
@@ -63,29 +55,23 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
       MemorySegment packed,
       long offset,
       long first,
-      long end) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_gemm_i8_pack_b$handle()
-                  .invokeExact(
-                      tier,
-                      transB ? LimbeckH.LB_GEMM_TRANS_B() : 0,
-                      Native.pointer(args.b(), transB ? col : k, transB ? k : col),
-                      args.b().rowStride(),
-                      packed.asSlice(offset),
-                      first,
-                      end,
-                      depth);
-      Native.check(status, GemmI8.OP);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
+      long end)
+      throws Throwable {
+    return (int)
+        LimbeckH.lb_gemm_i8_pack_b$handle()
+            .invokeExact(
+                tier,
+                transB ? LimbeckH.LB_GEMM_TRANS_B() : 0,
+                Native.pointer(args.b(), transB ? col : k, transB ? k : col),
+                args.b().rowStride(),
+                packed.asSlice(offset),
+                first,
+                end,
+                depth);
   }
 
   @Override
-  void multiply(
-      Arguments args,
+  int multiply(
       long matrix,
       long row,
       long col,
@@ -97,30 +83,25 @@ final class NativeGemmI8 extends PackedGemm<Arguments> implements Kernel<Argumen
       long colTo,
       long kFrom,
       long kTo,
-      long k) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_gemm_i8$handle()
-                  .invokeExact(
-                      tier,
-                      packed,
-                      packed.asSlice(offset),
-                      Native.pointer(args.c(), row, col),
-                      args.c().rowStride(),
-                      Native.optional(args.rowScale(), 0, row),
-                      Native.optional(args.colScale(), 0, col),
-                      Native.optional(args.bias(), 0, col),
-                      from,
-                      to,
-                      colFrom,
-                      colTo,
-                      kFrom,
-                      kTo,
-                      k);
-      Native.check(status, GemmI8.OP);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
+      long k)
+      throws Throwable {
+    return (int)
+        LimbeckH.lb_gemm_i8$handle()
+            .invokeExact(
+                tier,
+                packed,
+                packed.asSlice(offset),
+                Native.pointer(args.c(), row, col),
+                args.c().rowStride(),
+                Native.optional(args.rowScale(), 0, row),
+                Native.optional(args.colScale(), 0, col),
+                Native.optional(args.bias(), 0, col),
+                from,
+                to,
+                colFrom,
+                colTo,
+                kFrom,
+                kTo,
+                k);
   }
 }

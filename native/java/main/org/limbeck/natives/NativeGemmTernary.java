@@ -8,7 +8,6 @@ import org.limbeck.kernels.op.GemmTernary.Activations;
 import org.limbeck.kernels.op.GemmTernary.Arguments;
 import org.limbeck.kernels.op.Kernel;
 import org.limbeck.kernels.packed.PackedTernary;
-import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
@@ -36,9 +35,90 @@ final class NativeGemmTernary implements Kernel<Arguments> {
 
   private static final long QUANTIZED_HEAD = 64;
 
-  private static final RangeBody<NativeGemmTernary, Arguments> QUANTIZE =
-      NativeGemmTernary::quantize;
-  private static final RangeBody<NativeGemmTernary, Arguments> BLOCKS = NativeGemmTernary::blocks;
+  private static final LibraryCall<NativeGemmTernary, Arguments> QUANTIZE =
+      new LibraryCall<>("lb_gemm_ternary_quantize") {
+        @Override
+        int call(NativeGemmTernary kernel, Arguments a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_gemm_ternary_quantize$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      Native.pointer(a.x(), kernel.slabFrom),
+                      a.x().rowStride(),
+                      kernel.quantized,
+                      from,
+                      to,
+                      a.k());
+        }
+      };
+  private static final LibraryCall<NativeGemmTernary, Arguments> FLOATS =
+      new LibraryCall<>("lb_gemm_ternary_f32") {
+        @Override
+        int call(NativeGemmTernary kernel, Arguments a, Workspace scratch, long from, long to)
+            throws Throwable {
+          int status = LimbeckH.LB_OK();
+          for (long index = from; index < to; index++) {
+            long row = index / kernel.colBlocks * kernel.blockRows;
+            long col = index % kernel.colBlocks * kernel.blockCols;
+            long rowEnd = Math.min(kernel.slabRows, row + kernel.blockRows);
+            long colEnd = Math.min(a.n(), col + kernel.blockCols);
+            status |=
+                (int)
+                    LimbeckH.lb_gemm_ternary_f32$handle()
+                        .invokeExact(
+                            kernel.tier,
+                            Native.pointer(a.x()),
+                            a.x().rowStride(),
+                            Native.pointer(a.weights().bytes()),
+                            Native.pointer(a.scale()),
+                            scaleStep(a),
+                            Native.optional(a.bias()),
+                            Native.pointer(a.y()),
+                            a.y().rowStride(),
+                            row,
+                            rowEnd,
+                            col,
+                            colEnd,
+                            a.k());
+          }
+          return status;
+        }
+      };
+  private static final LibraryCall<NativeGemmTernary, Arguments> INTEGERS =
+      new LibraryCall<>("lb_gemm_ternary_i8") {
+        @Override
+        int call(NativeGemmTernary kernel, Arguments a, Workspace scratch, long from, long to)
+            throws Throwable {
+          int status = LimbeckH.LB_OK();
+          for (long index = from; index < to; index++) {
+            long row = index / kernel.colBlocks * kernel.blockRows;
+            long col = index % kernel.colBlocks * kernel.blockCols;
+            long rowEnd = Math.min(kernel.slabRows, row + kernel.blockRows);
+            long colEnd = Math.min(a.n(), col + kernel.blockCols);
+            status |=
+                (int)
+                    LimbeckH.lb_gemm_ternary_i8$handle()
+                        .invokeExact(
+                            kernel.tier,
+                            kernel.quantized,
+                            Native.pointer(a.weights().bytes()),
+                            Native.pointer(a.scale()),
+                            scaleStep(a),
+                            Native.optional(a.bias()),
+                            Native.pointer(a.y(), kernel.slabFrom),
+                            a.y().rowStride(),
+                            Native.optional(a.acc(), kernel.slabFrom, 0),
+                            Native.stride(a.acc()),
+                            row,
+                            rowEnd,
+                            col,
+                            colEnd,
+                            a.k());
+          }
+          return status;
+        }
+      };
 
   private final int tier;
   private final boolean quantizes;
@@ -67,7 +147,7 @@ final class NativeGemmTernary implements Kernel<Arguments> {
         pool.forRange(slabRows, Native.rowsPerChunk(args.k()), this, args, QUANTIZE);
       }
       long rowBlocks = divide(args);
-      pool.forRange(rowBlocks * colBlocks, 1, this, args, BLOCKS);
+      pool.forRange(rowBlocks * colBlocks, 1, this, args, quantizes ? INTEGERS : FLOATS);
     }
   }
 
@@ -76,96 +156,16 @@ final class NativeGemmTernary implements Kernel<Arguments> {
     long rowBytes = Math.max(PackedTernary.BLOCK_BYTES, PackedTernary.rowBytes(args.k()));
     long bytes = Math.max(SHARED_BYTES, STREAMED_BYTES / slabRows);
     blockCols = Native.roundUp(Math.max(1, bytes / rowBytes), TILE_COLS);
-    colBlocks = (args.n() + blockCols - 1) / blockCols;
+    colBlocks = Math.ceilDiv(args.n(), blockCols);
     long products = Math.max(1, args.k()) * Math.max(1, Math.min(args.n(), blockCols));
     long rows = Math.max(BLOCK_ROWS, BLOCK_PRODUCTS / products);
-    long rowBlocks = (slabRows + rows - 1) / rows;
+    long rowBlocks = Math.ceilDiv(slabRows, rows);
     // Blocks of equal height rather than a low last one, for the sake of balance.
-    blockRows = (slabRows + rowBlocks - 1) / rowBlocks;
+    blockRows = Math.ceilDiv(slabRows, rowBlocks);
     return rowBlocks;
-  }
-
-  private void quantize(Arguments a, Workspace scratch, long from, long to) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_gemm_ternary_quantize$handle()
-                  .invokeExact(
-                      tier,
-                      Native.pointer(a.x(), slabFrom),
-                      a.x().rowStride(),
-                      quantized,
-                      from,
-                      to,
-                      a.k());
-      Native.check(status, GemmTernary.OP);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
-  }
-
-  private void blocks(Arguments a, Workspace scratch, long from, long to) {
-    for (long index = from; index < to; index++) {
-      long row = index / colBlocks * blockRows;
-      long col = index % colBlocks * blockCols;
-      long rowEnd = Math.min(slabRows, row + blockRows);
-      long colEnd = Math.min(a.n(), col + blockCols);
-      int status =
-          quantizes ? integers(a, row, rowEnd, col, colEnd) : floats(a, row, rowEnd, col, colEnd);
-      Native.check(status, GemmTernary.OP);
-    }
   }
 
   private static long scaleStep(Arguments a) {
     return a.scale().cols() == 1 ? 0 : 1;
-  }
-
-  private int floats(Arguments a, long row, long rowEnd, long col, long colEnd) {
-    try {
-      return (int)
-          LimbeckH.lb_gemm_ternary_f32$handle()
-              .invokeExact(
-                  tier,
-                  Native.pointer(a.x()),
-                  a.x().rowStride(),
-                  Native.pointer(a.weights().bytes()),
-                  Native.pointer(a.scale()),
-                  scaleStep(a),
-                  Native.optional(a.bias()),
-                  Native.pointer(a.y()),
-                  a.y().rowStride(),
-                  row,
-                  rowEnd,
-                  col,
-                  colEnd,
-                  a.k());
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
-  }
-
-  private int integers(Arguments a, long row, long rowEnd, long col, long colEnd) {
-    try {
-      return (int)
-          LimbeckH.lb_gemm_ternary_i8$handle()
-              .invokeExact(
-                  tier,
-                  quantized,
-                  Native.pointer(a.weights().bytes()),
-                  Native.pointer(a.scale()),
-                  scaleStep(a),
-                  Native.optional(a.bias()),
-                  Native.pointer(a.y(), slabFrom),
-                  a.y().rowStride(),
-                  Native.optional(a.acc(), slabFrom, 0),
-                  Native.stride(a.acc()),
-                  row,
-                  rowEnd,
-                  col,
-                  colEnd,
-                  a.k());
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
   }
 }

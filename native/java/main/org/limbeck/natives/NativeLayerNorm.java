@@ -5,7 +5,6 @@ import java.lang.foreign.MemorySegment;
 import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.Kernel;
 import org.limbeck.kernels.op.LayerNorm;
-import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
@@ -16,16 +15,80 @@ import org.limbeck.natives.bindings.LimbeckH;
 final class NativeLayerNorm {
   private static final long MAX_CHUNKS = 64;
 
-  private static final RangeBody<NativeLayerNorm, LayerNorm.Forward> FORWARD =
-      NativeLayerNorm::forwardRows;
-  private static final RangeBody<NativeLayerNorm, LayerNorm.Backward> BACKWARD =
-      NativeLayerNorm::backwardRows;
+  private static final LibraryCall<NativeLayerNorm, LayerNorm.Forward> FORWARD =
+      new LibraryCall<>("lb_layer_norm_forward") {
+        @Override
+        int call(NativeLayerNorm kernel, LayerNorm.Forward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_layer_norm_forward$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      Native.pointer(a.x()),
+                      a.x().rowStride(),
+                      Native.pointer(a.gamma()),
+                      Native.pointer(a.beta()),
+                      Native.pointer(a.y()),
+                      a.y().rowStride(),
+                      Native.pointer(a.mean()),
+                      Native.pointer(a.rstd()),
+                      from,
+                      to,
+                      a.x().cols(),
+                      kernel.epsilon);
+        }
+      };
+  private static final LibraryCall<NativeLayerNorm, LayerNorm.Backward> BACKWARD =
+      new LibraryCall<>("lb_layer_norm_backward") {
+        @Override
+        int call(
+            NativeLayerNorm kernel, LayerNorm.Backward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          long cols = a.x().cols();
+          return (int)
+              LimbeckH.lb_layer_norm_backward$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      Native.pointer(a.x()),
+                      a.x().rowStride(),
+                      Native.pointer(a.gamma()),
+                      Native.pointer(a.mean()),
+                      Native.pointer(a.rstd()),
+                      Native.pointer(a.gradY()),
+                      a.gradY().rowStride(),
+                      Native.pointer(a.gradX()),
+                      a.gradX().rowStride(),
+                      kernel.sums.asSlice(from / kernel.chunkRows * sumBytes(cols)),
+                      from,
+                      to,
+                      cols);
+        }
+      };
+
+  private static final LibraryCall<NativeLayerNorm, LayerNorm.Backward> PARAMETERS =
+      new LibraryCall<>("lb_layer_norm_parameters") {
+        @Override
+        int call(
+            NativeLayerNorm kernel, LayerNorm.Backward a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_layer_norm_parameters$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      kernel.sums,
+                      kernel.chunks,
+                      Native.pointer(a.gradGamma()),
+                      Native.pointer(a.gradBeta()),
+                      to);
+        }
+      };
 
   private final int tier;
   private final double epsilon;
 
   // Of the backward call in progress: the sums, f32 [chunks, 2, cols], and the rows of a chunk.
   private MemorySegment sums;
+  private long chunks;
   private long chunkRows;
 
   private NativeLayerNorm(Tier tier, LayerNorm.Spec spec) {
@@ -49,79 +112,13 @@ final class NativeLayerNorm {
     long rows = a.x().rows();
     long cols = a.x().cols();
     chunkRows = Math.max(Native.rowsPerChunk(cols), Math.ceilDiv(rows, MAX_CHUNKS));
-    long chunks = Math.ceilDiv(rows, chunkRows);
+    chunks = Math.ceilDiv(rows, chunkRows);
     sums = pool.shared().reserve(chunks * sumBytes(cols));
     pool.forRange(rows, chunkRows, this, a, BACKWARD);
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_layer_norm_parameters$handle()
-                  .invokeExact(
-                      tier,
-                      sums,
-                      chunks,
-                      Native.pointer(a.gradGamma()),
-                      Native.pointer(a.gradBeta()),
-                      cols);
-      Native.check(status, LayerNorm.BACKWARD);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
+    PARAMETERS.whole(this, a, cols);
   }
 
   private static long sumBytes(long cols) {
     return 2 * cols * Float.BYTES;
-  }
-
-  private void forwardRows(LayerNorm.Forward a, Workspace scratch, long from, long to) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_layer_norm_forward$handle()
-                  .invokeExact(
-                      tier,
-                      Native.pointer(a.x()),
-                      a.x().rowStride(),
-                      Native.pointer(a.gamma()),
-                      Native.pointer(a.beta()),
-                      Native.pointer(a.y()),
-                      a.y().rowStride(),
-                      Native.pointer(a.mean()),
-                      Native.pointer(a.rstd()),
-                      from,
-                      to,
-                      a.x().cols(),
-                      epsilon);
-      Native.check(status, LayerNorm.FORWARD);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
-  }
-
-  private void backwardRows(LayerNorm.Backward a, Workspace scratch, long from, long to) {
-    long cols = a.x().cols();
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_layer_norm_backward$handle()
-                  .invokeExact(
-                      tier,
-                      Native.pointer(a.x()),
-                      a.x().rowStride(),
-                      Native.pointer(a.gamma()),
-                      Native.pointer(a.mean()),
-                      Native.pointer(a.rstd()),
-                      Native.pointer(a.gradY()),
-                      a.gradY().rowStride(),
-                      Native.pointer(a.gradX()),
-                      a.gradX().rowStride(),
-                      sums.asSlice(from / chunkRows * sumBytes(cols)),
-                      from,
-                      to,
-                      cols);
-      Native.check(status, LayerNorm.BACKWARD);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
   }
 }

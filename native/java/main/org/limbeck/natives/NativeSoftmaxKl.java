@@ -2,16 +2,13 @@
 package org.limbeck.natives;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.Kernel;
-import org.limbeck.kernels.op.SoftmaxKl;
 import org.limbeck.kernels.op.SoftmaxKl.Arguments;
 import org.limbeck.kernels.op.SoftmaxKl.Mode;
 import org.limbeck.kernels.op.SoftmaxKl.Spec;
 import org.limbeck.kernels.op.SoftmaxKl.Teacher;
-import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
@@ -20,11 +17,89 @@ import org.limbeck.natives.bindings.LimbeckH;
  * added up in the order of the rows.
  */
 final class NativeSoftmaxKl implements Kernel<Arguments> {
-  private static final RangeBody<NativeSoftmaxKl, Arguments> ROWS = NativeSoftmaxKl::rows;
-  private static final RangeBody<NativeSoftmaxKl, Arguments> TOP_K_ROWS = NativeSoftmaxKl::topKRows;
+  private static final LibraryCall<NativeSoftmaxKl, Arguments> ROWS =
+      new LibraryCall<>("lb_softmax_kl") {
+        @Override
+        int call(NativeSoftmaxKl kernel, Arguments a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_softmax_kl$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      kernel.mode,
+                      kernel.spec.temperature(),
+                      kernel.spec.teacherTemperature(),
+                      kernel.weight,
+                      kernel.spec.softCap(),
+                      kernel.spec.softWeight(),
+                      kernel.spec.scale(),
+                      kernel.spec.hardWeight(),
+                      kernel.spec.labelSmoothing(),
+                      kernel.factor,
+                      Native.pointer(a.student()),
+                      a.student().rowStride(),
+                      Native.pointer(a.teacher()),
+                      a.teacher().rowStride(),
+                      Native.optional(a.rowWeight()),
+                      Native.optional(a.columnMask()),
+                      Native.optional(a.labels()),
+                      kernel.spec.ignoreIndex(),
+                      Native.optional(a.gradStudent()),
+                      Native.stride(a.gradStudent()),
+                      Native.optional(a.gradTeacher()),
+                      Native.stride(a.gradTeacher()),
+                      kernel.stream,
+                      Native.optional(a.rowLoss()),
+                      kernel.losses,
+                      scratch.reserve(kernel.scratchBytes),
+                      from,
+                      to,
+                      a.student().cols());
+        }
+      };
 
-  // The third cache level of a common server core complex: gradients beyond it are not found there
-  // by whoever reads them.
+  private static final LibraryCall<NativeSoftmaxKl, Arguments> TOP_K_ROWS =
+      new LibraryCall<>("lb_softmax_kl_top_k") {
+        @Override
+        int call(NativeSoftmaxKl kernel, Arguments a, Workspace scratch, long from, long to)
+            throws Throwable {
+          return (int)
+              LimbeckH.lb_softmax_kl_top_k$handle()
+                  .invokeExact(
+                      kernel.tier,
+                      kernel.teacher,
+                      kernel.mode,
+                      kernel.spec.temperature(),
+                      kernel.weight,
+                      kernel.spec.softCap(),
+                      kernel.spec.softWeight(),
+                      kernel.spec.scale(),
+                      kernel.spec.hardWeight(),
+                      kernel.spec.labelSmoothing(),
+                      kernel.factor,
+                      Native.pointer(a.student()),
+                      a.student().rowStride(),
+                      Native.pointer(a.topIds()),
+                      a.topIds().rowStride(),
+                      Native.pointer(a.topProbabilities()),
+                      a.topProbabilities().rowStride(),
+                      a.topIds().cols(),
+                      Native.optional(a.rowWeight()),
+                      Native.optional(a.columnMask()),
+                      Native.optional(a.labels()),
+                      kernel.spec.ignoreIndex(),
+                      Native.optional(a.gradStudent()),
+                      Native.stride(a.gradStudent()),
+                      Native.optional(a.rowLoss()),
+                      kernel.losses,
+                      scratch.reserve(kernel.scratchBytes),
+                      from,
+                      to,
+                      a.student().cols());
+        }
+      };
+
+  // The third cache level of a common server: what is longer is not found there by its reader.
   private static final long CACHED_BYTES = 32L << 20;
 
   private final int tier;
@@ -65,7 +140,7 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
     };
   }
 
-  /** Returns the constant of a top-k teacher. */
+  /** Returns the constant of a top-k teacher, 0 for a dense one. */
   private static int teacher(Teacher teacher) {
     return switch (teacher) {
       case DENSE -> 0;
@@ -99,10 +174,7 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
         a,
         spec.teacher() == Teacher.DENSE ? ROWS : TOP_K_ROWS);
     if (a.loss() != null) {
-      double sum = 0;
-      for (long r = 0; r < rows; r++) {
-        sum += losses.get(ValueLayout.JAVA_DOUBLE, r * Double.BYTES);
-      }
+      double sum = Native.sum(losses, 0, rows);
       a.loss().setDouble(0, 0, factor == 0 ? 0 : sum * factor);
     }
     losses = null;
@@ -111,90 +183,5 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
   /** Of long rows several: at the end of one, the library fetches the next of the chunk. */
   private static long rowsPerChunk(long rows, long cols) {
     return Math.max(Native.rowsPerChunk(cols), Math.min(8, rows / 64));
-  }
-
-  private void rows(Arguments a, Workspace scratch, long from, long to) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_softmax_kl$handle()
-                  .invokeExact(
-                      tier,
-                      mode,
-                      spec.temperature(),
-                      spec.teacherTemperature(),
-                      weight,
-                      spec.softCap(),
-                      spec.softWeight(),
-                      spec.scale(),
-                      spec.hardWeight(),
-                      spec.labelSmoothing(),
-                      factor,
-                      Native.pointer(a.student()),
-                      a.student().rowStride(),
-                      Native.pointer(a.teacher()),
-                      a.teacher().rowStride(),
-                      Native.optional(a.rowWeight()),
-                      Native.optional(a.columnMask()),
-                      Native.optional(a.labels()),
-                      spec.ignoreIndex(),
-                      Native.optional(a.gradStudent()),
-                      Native.stride(a.gradStudent()),
-                      Native.optional(a.gradTeacher()),
-                      Native.stride(a.gradTeacher()),
-                      stream,
-                      Native.optional(a.rowLoss()),
-                      losses,
-                      scratch.reserve(scratchBytes),
-                      from,
-                      to,
-                      a.student().cols());
-      Native.check(status, SoftmaxKl.OP);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
-  }
-
-  private void topKRows(Arguments a, Workspace scratch, long from, long to) {
-    try {
-      int status =
-          (int)
-              LimbeckH.lb_softmax_kl_top_k$handle()
-                  .invokeExact(
-                      tier,
-                      teacher,
-                      mode,
-                      spec.temperature(),
-                      weight,
-                      spec.softCap(),
-                      spec.softWeight(),
-                      spec.scale(),
-                      spec.hardWeight(),
-                      spec.labelSmoothing(),
-                      factor,
-                      Native.pointer(a.student()),
-                      a.student().rowStride(),
-                      Native.pointer(a.topIds()),
-                      a.topIds().rowStride(),
-                      Native.pointer(a.topProbabilities()),
-                      a.topProbabilities().rowStride(),
-                      a.topIds().cols(),
-                      Native.optional(a.rowWeight()),
-                      Native.optional(a.columnMask()),
-                      Native.optional(a.labels()),
-                      spec.ignoreIndex(),
-                      Native.optional(a.gradStudent()),
-                      Native.stride(a.gradStudent()),
-                      stream,
-                      Native.optional(a.rowLoss()),
-                      losses,
-                      scratch.reserve(scratchBytes),
-                      from,
-                      to,
-                      a.student().cols());
-      Native.check(status, SoftmaxKl.OP);
-    } catch (Throwable e) {
-      throw Native.unexpected(e);
-    }
   }
 }

@@ -3,7 +3,6 @@ package org.limbeck.natives;
 
 import java.lang.foreign.MemorySegment;
 import org.limbeck.kernels.memory.Workspace;
-import org.limbeck.kernels.parallel.RangeBody;
 import org.limbeck.kernels.parallel.WorkerPool;
 import org.limbeck.natives.bindings.LimbeckH;
 
@@ -12,9 +11,10 @@ import org.limbeck.natives.bindings.LimbeckH;
  * a part of the sums, and then share blocks of C. The parts are the same wherever a product is
  * computed, so that its bits are.
  *
- * @param <A> the arguments
+ * <p>Kernels keep the arguments of the call in progress, so that calls of the library are few
+ * methods away: {@link LibraryCall} says why.
  */
-abstract class PackedGemm<A> {
+abstract class PackedGemm {
   /** Rows of a packed block and columns of a packed panel. */
   private static final long ROWS = LimbeckH.LB_GEMM_ROWS();
 
@@ -50,9 +50,9 @@ abstract class PackedGemm<A> {
 
   private static final long CHUNK_ELEMENTS = 1 << 15;
 
-  private final RangeBody<PackedGemm<A>, A> packBody = PackedGemm::pack;
-  private final RangeBody<PackedGemm<A>, A> blocksBody = PackedGemm::blocks;
-  private final RangeBody<PackedGemm<A>, A> matricesBody = PackedGemm::matrices;
+  private final Packing packing;
+  private final Blocks blocks;
+  private final Matrices matrices;
 
   private final long depth;
   private final long perWord;
@@ -74,10 +74,18 @@ abstract class PackedGemm<A> {
   private long blockRows;
   private long rowBlocks;
 
-  /** Splits products whose packed words hold a number of elements of a sum. */
-  PackedGemm(long perWord) {
+  /**
+   * Splits products.
+   *
+   * @param function the function of the library that multiplies
+   * @param perWord how many elements of a sum a packed word holds
+   */
+  PackedGemm(String function, long perWord) {
     this.perWord = perWord;
     this.depth = WORDS * perWord;
+    this.packing = new Packing(function + "_pack");
+    this.blocks = new Blocks(function);
+    this.matrices = new Matrices(function);
   }
 
   /**
@@ -91,19 +99,12 @@ abstract class PackedGemm<A> {
    * @param first the first row to pack, from {@code row} on
    * @param end the row after the last, likewise
    */
-  abstract void packRows(
-      A args,
-      long matrix,
-      long row,
-      long k,
-      long depth,
-      MemorySegment packed,
-      long first,
-      long end);
+  abstract int packRows(
+      long matrix, long row, long k, long depth, MemorySegment packed, long first, long end)
+      throws Throwable;
 
   /** Packs columns of op(B) likewise, to where its slab begins at a byte of {@code packed}. */
-  abstract void packCols(
-      A args,
+  abstract int packCols(
       long matrix,
       long col,
       long k,
@@ -111,7 +112,8 @@ abstract class PackedGemm<A> {
       MemorySegment packed,
       long offset,
       long first,
-      long end);
+      long end)
+      throws Throwable;
 
   /**
    * Multiplies a block of packed operands.
@@ -129,8 +131,7 @@ abstract class PackedGemm<A> {
    * @param kTo the one after the last
    * @param k the length of the sums
    */
-  abstract void multiply(
-      A args,
+  abstract int multiply(
       long matrix,
       long row,
       long col,
@@ -142,7 +143,8 @@ abstract class PackedGemm<A> {
       long colTo,
       long kFrom,
       long kTo,
-      long k);
+      long k)
+      throws Throwable;
 
   /** Tells the shape of the products that follow. */
   final void shape(long newM, long newN, long newK) {
@@ -152,90 +154,59 @@ abstract class PackedGemm<A> {
   }
 
   /** Computes products of a batch, each on one thread. */
-  final void each(A args, WorkerPool pool, long count, long chunk) {
-    pool.forRange(count, chunk, this, args, matricesBody);
+  final void each(WorkerPool pool, long count, long chunk) {
+    pool.forRange(count, chunk, this, null, matrices);
   }
 
   private long words(long elements) {
-    return (elements + perWord - 1) / perWord;
+    return Math.ceilDiv(elements, perWord);
   }
 
   private static long bytesOfRows(long rows, long words) {
-    long blocks = (rows + ROWS - 1) / ROWS;
+    long blocks = Math.ceilDiv(rows, ROWS);
     return Native.roundUp(blocks * (HEAD_BYTES + ROWS * words * Integer.BYTES), HEAD_BYTES);
   }
 
   private static long bytesOfCols(long cols, long words) {
-    return (cols + COLS - 1) / COLS * COLS * words * Integer.BYTES;
+    return Math.ceilDiv(cols, COLS) * COLS * words * Integer.BYTES;
   }
 
   /** Computes a product on all threads. */
-  final void product(A args, WorkerPool pool, long index) {
+  final void product(WorkerPool pool, long index) {
     matrix = index;
     for (row = 0; row < m; row += SLAB_ROWS) {
       rows = Math.min(SLAB_ROWS, m - row);
-      rowBlocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+      rowBlocks = Math.ceilDiv(rows, BLOCK_ROWS);
       // Blocks of equal height rather than a low last one, for the sake of balance.
-      blockRows = Native.roundUp((rows + rowBlocks - 1) / rowBlocks, ROWS);
+      blockRows = Native.roundUp(Math.ceilDiv(rows, rowBlocks), ROWS);
       for (col = 0; col < n; col += SLAB_COLS) {
         cols = Math.min(SLAB_COLS, n - col);
         from = 0;
         // Once at least: with k = 0 the sums are 0, and C still becomes what the epilogue makes.
         do {
           to = Math.min(k, from + depth);
-          part(args, pool);
+          part(pool);
           from = to;
         } while (from < k);
       }
     }
   }
 
-  private void part(A args, WorkerPool pool) {
+  private void part(WorkerPool pool) {
     long words = words(to - from);
     offsetB = bytesOfRows(rows, words);
     packed = pool.shared().reserve(offsetB + bytesOfCols(cols, words));
-    packsOfRows = (rows + PACK_ROWS - 1) / PACK_ROWS;
-    long packs = packsOfRows + (cols + PACK_COLS - 1) / PACK_COLS;
+    packsOfRows = Math.ceilDiv(rows, PACK_ROWS);
+    long packs = packsOfRows + Math.ceilDiv(cols, PACK_COLS);
     long elements = PACK_ROWS * Math.max(1, to - from);
-    pool.forRange(packs, Math.max(1, CHUNK_ELEMENTS / elements), this, args, packBody);
-    long blocks = rowBlocks * ((cols + BLOCK_COLS - 1) / BLOCK_COLS);
+    pool.forRange(packs, Math.max(1, CHUNK_ELEMENTS / elements), this, null, packing);
+    long count = rowBlocks * Math.ceilDiv(cols, BLOCK_COLS);
     long products = blockRows * Math.min(BLOCK_COLS, cols) * Math.max(1, to - from);
-    pool.forRange(blocks, Math.max(1, CHUNK_PRODUCTS / products), this, args, blocksBody);
+    pool.forRange(count, Math.max(1, CHUNK_PRODUCTS / products), this, null, blocks);
   }
 
-  private void pack(A args, Workspace scratch, long first, long end) {
-    for (long i = first; i < end; i++) {
-      if (i < packsOfRows) {
-        long begin = i * PACK_ROWS;
-        long stop = Math.min(rows, begin + PACK_ROWS);
-        packRows(args, matrix, row, from, to - from, packed, begin, stop);
-      } else {
-        long begin = (i - packsOfRows) * PACK_COLS;
-        long stop = Math.min(cols, begin + PACK_COLS);
-        packCols(args, matrix, col, from, to - from, packed, offsetB, begin, stop);
-      }
-    }
-  }
-
-  private void blocks(A args, Workspace scratch, long first, long end) {
-    for (long index = first; index < end; index++) {
-      long i = index % rowBlocks * blockRows;
-      long j = index / rowBlocks * BLOCK_COLS;
-      long iEnd = Math.min(rows, i + blockRows);
-      long jEnd = Math.min(cols, j + BLOCK_COLS);
-      if (i < iEnd) {
-        multiply(args, matrix, row, col, packed, offsetB, i, iEnd, j, jEnd, from, to, k);
-      }
-    }
-  }
-
-  private void matrices(A args, Workspace scratch, long first, long end) {
-    for (long i = first; i < end; i++) {
-      whole(args, i, scratch);
-    }
-  }
-
-  private void whole(A args, long index, Workspace scratch) {
+  private int wholeProduct(long index, Workspace scratch) throws Throwable {
+    int status = LimbeckH.LB_OK();
     for (long i = 0; i < m; i += WHOLE_ROWS) {
       long height = Math.min(WHOLE_ROWS, m - i);
       for (long j = 0; j < n; j += WHOLE_COLS) {
@@ -246,12 +217,72 @@ abstract class PackedGemm<A> {
           long words = words(end - p);
           long offset = bytesOfRows(height, words);
           MemorySegment s = scratch.reserve(offset + bytesOfCols(width, words));
-          packRows(args, index, i, p, end - p, s, 0, height);
-          packCols(args, index, j, p, end - p, s, offset, 0, width);
-          multiply(args, index, i, j, s, offset, 0, height, 0, width, p, end, k);
+          status |= packRows(index, i, p, end - p, s, 0, height);
+          status |= packCols(index, j, p, end - p, s, offset, 0, width);
+          status |= multiply(index, i, j, s, offset, 0, height, 0, width, p, end, k);
           p = end;
         } while (p < k);
       }
+    }
+    return status;
+  }
+
+  private final class Packing extends LibraryCall<Object, Object> {
+    Packing(String function) {
+      super(function);
+    }
+
+    @Override
+    int call(Object kernel, Object none, Workspace scratch, long first, long end) throws Throwable {
+      int status = LimbeckH.LB_OK();
+      for (long i = first; i < end; i++) {
+        if (i < packsOfRows) {
+          long begin = i * PACK_ROWS;
+          long stop = Math.min(rows, begin + PACK_ROWS);
+          status |= packRows(matrix, row, from, to - from, packed, begin, stop);
+        } else {
+          long begin = (i - packsOfRows) * PACK_COLS;
+          long stop = Math.min(cols, begin + PACK_COLS);
+          status |= packCols(matrix, col, from, to - from, packed, offsetB, begin, stop);
+        }
+      }
+      return status;
+    }
+  }
+
+  private final class Blocks extends LibraryCall<Object, Object> {
+    Blocks(String function) {
+      super(function);
+    }
+
+    @Override
+    int call(Object kernel, Object none, Workspace scratch, long first, long end) throws Throwable {
+      int status = LimbeckH.LB_OK();
+      for (long index = first; index < end; index++) {
+        long i = index % rowBlocks * blockRows;
+        long j = index / rowBlocks * BLOCK_COLS;
+        long iEnd = Math.min(rows, i + blockRows);
+        long jEnd = Math.min(cols, j + BLOCK_COLS);
+        if (i < iEnd) {
+          status |= multiply(matrix, row, col, packed, offsetB, i, iEnd, j, jEnd, from, to, k);
+        }
+      }
+      return status;
+    }
+  }
+
+  private final class Matrices extends LibraryCall<Object, Object> {
+    Matrices(String function) {
+      super(function);
+    }
+
+    @Override
+    int call(Object kernel, Object none, Workspace scratch, long first, long end) throws Throwable {
+      int status = LimbeckH.LB_OK();
+      for (long i = first; i < end; i++) {
+        status |= wholeProduct(i, scratch);
+      }
+      return status;
     }
   }
 }

@@ -60,7 +60,7 @@ public class CaseBenchmark {
   /** Opens the library, checks and warms up. */
   @Setup(Level.Trial)
   public void open() {
-    limbeck = Limbeck.open(List.of(backend), threads);
+    limbeck = Chosen.open(backend, threads);
     try (Limbeck reference = Limbeck.open(List.of("scalar"), 1)) {
       prepared =
           Prepared.open(

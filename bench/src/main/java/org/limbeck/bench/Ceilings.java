@@ -18,15 +18,22 @@ import org.limbeck.bench.cases.Work;
  * tensors.
  */
 final class Ceilings {
-  static final String FMA_SHAPE = "registers";
+  static final String REGISTERS = "registers";
   static final String COPY = "copy";
   static final String READ = "read";
   static final String BACKEND = "vector";
+
+  /** What a ceiling's backend is that C loops measure. */
+  static final String NATIVE = "native";
 
   /** The peer column of a ceiling: the machine itself. */
   static final String MACHINE = "machine";
 
   private static final int REPEATS = 15;
+  private static final long DOT_ROUNDS = 1_000_000;
+
+  /** Arithmetic takes two milliseconds a time: more of them see the clock at its usual rate. */
+  private static final int PEAK_REPEATS = 61;
 
   private final List<Row> rows = new ArrayList<>();
 
@@ -35,12 +42,29 @@ final class Ceilings {
   private final Map<String, Map<Integer, TreeMap<Long, Double>>> bandwidth = new TreeMap<>();
 
   /** Adds the median time of a peak. */
-  void addArithmetic(Work.Arithmetic instructions, int threads, double ops, double nanos) {
+  void addArithmetic(
+      String backend, Work.Arithmetic instructions, int threads, double ops, double nanos) {
     arithmetic
         .computeIfAbsent(threads, n -> new EnumMap<>(Work.Arithmetic.class))
         .put(instructions, ops / nanos);
     Work work = new Work(instructions, ops, 0, 0);
-    add(FMA_SHAPE, instructions.label(), threads, nanos, work);
+    add(REGISTERS, instructions.label(), threads, backend, nanos, work);
+  }
+
+  /** Adds a row that says why a peak is not known. */
+  private void addAbsent(Work.Arithmetic instructions, int threads, String reason) {
+    Work none = new Work(instructions, Double.NaN, Double.NaN, Double.NaN);
+    rows.add(
+        Row.of(
+                Row.CEILING,
+                REGISTERS,
+                instructions.label(),
+                threads,
+                NATIVE,
+                Double.NaN,
+                none,
+                Double.NaN)
+            .beside(MACHINE, Machine.describe() + "; absent: " + reason, Double.NaN, Double.NaN));
   }
 
   /** Adds the median time of a copy or a read. */
@@ -50,12 +74,13 @@ final class Ceilings {
         .computeIfAbsent(threads, n -> new TreeMap<>())
         .put(floats, bytes / nanos);
     Work work = new Work(Work.Arithmetic.FMA, 0, bytes, 0);
-    add(Long.toString(floats), mode, threads, nanos, work);
+    add(Long.toString(floats), mode, threads, BACKEND, nanos, work);
   }
 
-  private void add(String shape, String mode, int threads, double nanos, Work work) {
+  private void add(
+      String shape, String mode, int threads, String backend, double nanos, Work work) {
     rows.add(
-        Row.of(Row.CEILING, shape, mode, threads, BACKEND, nanos, work, nanos)
+        Row.of(Row.CEILING, shape, mode, threads, backend, nanos, work, nanos)
             .beside(MACHINE, Machine.describe(), nanos, 1));
   }
 
@@ -65,8 +90,7 @@ final class Ceilings {
   }
 
   /**
-   * Measures what the vector unit and the memory do; the peaks of the native backend's dot products
-   * belong here, as further calls of {@link #addArithmetic}.
+   * Measures what the vector unit and the memory do, and with the native backend its dot products.
    *
    * @param threads the numbers of threads
    * @param sizes the floats of the buffers, one size for each level of the memory
@@ -74,6 +98,7 @@ final class Ceilings {
    */
   static Ceilings measure(List<Integer> threads, List<String> sizes, boolean once) {
     Ceilings ceilings = new Ceilings();
+    DotLoops dots = DotLoops.find();
     for (int n : threads) {
       boolean first = true;
       for (String size : sizes) {
@@ -83,26 +108,41 @@ final class Ceilings {
         loops.warmUpMillis = once ? 0 : 300;
         loops.open();
         if (first) {
-          double nanos = median(loops::fma, once);
-          ceilings.addArithmetic(Work.Arithmetic.FMA, n, CeilingsBenchmark.fmaFlops(n), nanos);
+          double nanos = median(loops::fma, PEAK_REPEATS, once);
+          ceilings.addArithmetic(
+              BACKEND, Work.Arithmetic.FMA, n, CeilingsBenchmark.fmaFlops(n), nanos);
+          ceilings.measureDots(dots, loops, n, once);
           first = false;
         }
         double copyBytes = CeilingsBenchmark.copyBytes(loops.shape);
-        ceilings.addBandwidth(COPY, loops.shape, n, copyBytes, median(loops::copy, once));
+        ceilings.addBandwidth(COPY, loops.shape, n, copyBytes, median(loops::copy, REPEATS, once));
         double readBytes = CeilingsBenchmark.readBytes(loops.shape);
-        ceilings.addBandwidth(READ, loops.shape, n, readBytes, median(loops::read, once));
+        ceilings.addBandwidth(READ, loops.shape, n, readBytes, median(loops::read, REPEATS, once));
         loops.close();
       }
     }
     return ceilings;
   }
 
-  private static double median(Runnable loop, boolean once) {
+  private void measureDots(DotLoops dots, CeilingsBenchmark loops, int threads, boolean once) {
+    for (Work.Arithmetic kind : List.of(Work.Arithmetic.BF16_DOT, Work.Arithmetic.INT8_DOT)) {
+      if (!dots.absent().isEmpty()) {
+        addAbsent(kind, threads, dots.absent());
+        continue;
+      }
+      double operations = threads * dots.run(kind, DOT_ROUNDS);
+      Runnable loop = () -> loops.dots(dots, kind, DOT_ROUNDS);
+      double nanos = median(loop, PEAK_REPEATS, once);
+      addArithmetic(NATIVE, kind, threads, operations, nanos);
+    }
+  }
+
+  private static double median(Runnable loop, int repeats, boolean once) {
     if (!once) {
       loop.run();
       loop.run();
     }
-    long[] nanos = new long[once ? 1 : REPEATS];
+    long[] nanos = new long[once ? 1 : repeats];
     for (int i = 0; i < nanos.length; i++) {
       long begin = System.nanoTime();
       loop.run();
@@ -113,7 +153,8 @@ final class Ceilings {
   }
 
   /**
-   * Returns the shortest time that a call can take.
+   * Returns the shortest time that a call can take; NaN where the peak of its instructions is not
+   * known.
    *
    * @param work what it does
    * @param threads the number of threads
@@ -129,7 +170,10 @@ final class Ceilings {
     List<Double> rates = List.copyOf(levels.values());
     // Counted from the largest: fewer sizes than levels leave the outer ones.
     double rate = rates.get(Math.max(0, rates.size() - 3 + level));
-    double peak = arithmetic.get(threads).get(work.arithmetic());
+    Double peak = arithmetic.get(threads).get(work.arithmetic());
+    if (peak == null) {
+      return Double.NaN;
+    }
     return Math.max(work.flops() / peak, work.bytes() / rate);
   }
 }

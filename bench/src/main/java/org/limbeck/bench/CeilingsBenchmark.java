@@ -7,6 +7,7 @@ import java.util.concurrent.TimeUnit;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
+import org.limbeck.bench.cases.Work;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
@@ -65,6 +66,13 @@ public class CeilingsBenchmark {
           sum = sum(bench.source.segment(), bench.part(from), bench.part(to));
         }
         bench.sink.setFloat(from, 0, sum);
+      };
+
+  private static final RangeBody<DotLoops, Dots> DOTS =
+      (loops, work, scratch, from, to) -> {
+        for (long i = from; i < to; i++) {
+          loops.run(work.kind, work.rounds);
+        }
       };
 
   /** The number of threads. */
@@ -179,6 +187,13 @@ public class CeilingsBenchmark {
   public void read() {
     pool.forRange(threads, 1, this, null, READ);
   }
+
+  /** Dot products on registers, on every thread. */
+  void dots(DotLoops loops, Work.Arithmetic kind, long rounds) {
+    pool.forRange(threads, 1, loops, new Dots(kind, rounds), DOTS);
+  }
+
+  private record Dots(Work.Arithmetic kind, long rounds) {}
 
   private static float fma(float seed) {
     FloatVector x = FloatVector.broadcast(SPECIES, seed);

@@ -5,15 +5,17 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.limbeck.bench.cases.StemCases;
 import org.limbeck.bench.cases.Stems;
 import org.limbeck.bench.peer.Peer;
 import org.limbeck.formats.BadInputException;
-import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.backend.BackendUnavailableException;
 import org.openjdk.jmh.runner.RunnerException;
 import picocli.CommandLine;
@@ -38,7 +40,6 @@ public final class Main implements Callable<Integer> {
   static final int FAILED = 1;
   static final int BAD_INPUT = 2;
 
-  private static final String VECTOR = "vector";
   private static final int ROWS_BETWEEN_SAVES = 20;
 
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
@@ -54,8 +55,10 @@ public final class Main implements Callable<Integer> {
       names = "--backend",
       paramLabel = "NAME",
       split = ",",
-      description = "The backends to measure (default: vector).")
-  private List<String> backends = List.of(VECTOR);
+      description =
+          "The backends to measure, several that work together with a plus between them (default:"
+              + " best, for each kernel the best there is).")
+  private List<String> backends = List.of(Chosen.BEST);
 
   @Option(
       names = "--threads",
@@ -170,13 +173,16 @@ public final class Main implements Callable<Integer> {
     checkArguments();
     // A bad file is an error now and not after the first stem.
     List<String> sizes = ShapeFiles.of(Row.CEILING, 1, shapes);
-    List<Worker.Request> cases = new ArrayList<>();
+    Map<StemCases, List<String>> shapesOf = new LinkedHashMap<>();
     for (StemCases stem : chosen) {
-      for (String shape : ShapeFiles.of(stem.stem(), stem.dimensionCount(), shapes)) {
-        cases.addAll(requests(stem, shape));
-      }
+      shapesOf.put(stem, ShapeFiles.of(stem.stem(), stem.dimensionCount(), shapes));
     }
     Comparison comparison = compare == null ? null : new Comparison(compare);
+    List<Worker.Request> cases = new ArrayList<>();
+    shapesOf.forEach((stem, list) -> cases.addAll(requests(stem, list)));
+    if (cases.isEmpty()) {
+      throw new UsageException("no backend that was asked for has a kernel of these stems");
+    }
     Ceilings ceilings = Ceilings.measure(threads, sizes, once);
     PrintWriter out = spec.commandLine().getOut();
     Table table = new Table(out);
@@ -230,17 +236,34 @@ public final class Main implements Callable<Integer> {
     return !slower.isEmpty();
   }
 
-  private List<Worker.Request> requests(StemCases stem, String shape) {
-    List<Worker.Request> requests = new ArrayList<>();
+  /** Returns the cases of a stem that have kernels, shape after shape. */
+  private List<Worker.Request> requests(StemCases stem, List<String> shapes) {
+    Map<String, List<String>> backendsOf = new LinkedHashMap<>();
     for (String mode : stem.modes()) {
-      for (Buffers kind : buffers) {
-        for (String backend : backends) {
-          requests.add(
-              new Worker.Request(stem.stem(), shape, mode, kind == Buffers.cold, backend, false));
+      backendsOf.put(mode, backends.stream().flatMap(b -> used(b, stem, mode)).distinct().toList());
+    }
+    List<Worker.Request> requests = new ArrayList<>();
+    for (String shape : shapes) {
+      for (String mode : stem.modes()) {
+        for (Buffers kind : buffers) {
+          for (String backend : backendsOf.get(mode)) {
+            requests.add(
+                new Worker.Request(stem.stem(), shape, mode, kind == Buffers.cold, backend, false));
+          }
         }
       }
     }
     return requests;
+  }
+
+  /** Returns the backends that run a mode; none, with a sentence, where a kernel is missing. */
+  private Stream<String> used(String backend, StemCases stem, String mode) {
+    try {
+      return Stream.of(Chosen.used(backend, stem, mode));
+    } catch (BackendUnavailableException e) {
+      report(spec.commandLine(), stem.stem() + " " + mode + " is left out: " + e.getMessage(), 0);
+      return Stream.empty();
+    }
   }
 
   private static StemCases stem(String name) {
@@ -272,6 +295,6 @@ public final class Main implements Callable<Integer> {
               + " jdk.incubator.vector");
     }
     // One that is absent is an error now and not in the middle of the run.
-    Limbeck.open(backends, 1).close();
+    backends.forEach(backend -> Chosen.open(backend, 1).close());
   }
 }

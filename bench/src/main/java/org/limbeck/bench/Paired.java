@@ -26,6 +26,9 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
   private static final int MOST_PAIRS = 51;
   private static final int USUAL_PAIRS = 5;
 
+  /** Where a pair takes longer, the fewest do. */
+  private static final double LONG_PAIR_NANOS = 2.5e8;
+
   /** So many are taken, and no more, to find enough that count. */
   private static final int PATIENCE = 15;
 
@@ -52,8 +55,9 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
     long end = System.nanoTime() + millis * 1_000_000L;
     loops[0] = nanos(calibration, 1);
     int taken = 0;
+    int usual = USUAL_PAIRS;
     while (taken < most
-        && (taken < USUAL_PAIRS
+        && (taken < usual
             || System.nanoTime() < end
             || (taken < PATIENCE && undisturbed(loops, taken).length < FEWEST_PAIRS))) {
       if (taken % 2 == 0) {
@@ -62,6 +66,9 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
       } else {
         their[taken] = nanos(other, peerCalls);
         our[taken] = nanos(ours, ourCalls);
+      }
+      if (our[taken] * ourCalls + their[taken] * peerCalls > LONG_PAIR_NANOS) {
+        usual = FEWEST_PAIRS;
       }
       taken++;
       loops[taken] = nanos(calibration, 1);

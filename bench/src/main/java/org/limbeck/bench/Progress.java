@@ -6,6 +6,11 @@ import java.util.Locale;
 
 /** Says now and then how far a run is and when it will end, a line each. */
 final class Progress {
+  /** What starting a process with its kernels, and a row's tensors and checks, usually take. */
+  private static final double PROCESS_SECONDS = 3;
+
+  private static final double ROW_SECONDS = 0.5;
+
   private static final long PAUSE_NANOS = 5_000_000_000L;
 
   private final PrintWriter out;
@@ -17,6 +22,29 @@ final class Progress {
   /** Prints to a writer; to none if it is null. */
   Progress(PrintWriter out) {
     this.out = out;
+  }
+
+  /**
+   * Says how long a run will take, before anything of it is known but its size.
+   *
+   * @param rows the rows to measure
+   * @param processes the processes to start for them
+   * @param millis about how long a row is measured
+   * @param once whether nothing is measured at all
+   */
+  void begin(int rows, int processes, int millis, boolean once) {
+    if (out == null || once) {
+      return;
+    }
+    double seconds = processes * PROCESS_SECONDS + rows * (ROW_SECONDS + millis * 1e-3);
+    out.println(
+        String.format(
+            Locale.ROOT,
+            "bench: %d rows in %d processes, about %.0f min",
+            rows,
+            processes,
+            Math.ceil(seconds / 60)));
+    out.flush();
   }
 
   /** Adds cases that will come. */

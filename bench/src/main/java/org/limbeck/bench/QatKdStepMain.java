@@ -236,7 +236,8 @@ public final class QatKdStepMain implements Callable<Integer> {
 
   private LimbeckStep open(
       BertConfig config, LossConfiguration configuration, int n, Map<String, Long> nanosByStem) {
-    Backends timed = TimedBackend.all(Backends.discover().limitTo(backends), nanosByStem);
+    Backends timed =
+        WatchedBackend.all(Backends.discover().limitTo(backends), new KernelTimes(nanosByStem));
     return new LimbeckStep(timed, n, config, configuration, batch, length);
   }
 

@@ -84,15 +84,22 @@ final class QuickRun {
         threads.forEach(n -> parts.add(new Part(peer, setting, n)));
       }
     }
-    progress.expect(parts.stream().mapToInt(part -> casesOf(part, cases).size()).sum());
+    int beside = parts.stream().mapToInt(part -> casesOf(part, cases).size()).sum();
+    int alone = (int) cases.stream().filter(c -> !hasPeer(c, peers)).count() * threads.size();
+    progress.begin(beside + alone, parts.size() + threads.size(), millis, once);
+    progress.expect(beside);
     parts.forEach(part -> run(part, casesOf(part, cases)));
     for (int n : threads) {
-      List<Worker.Request> alone =
+      List<Worker.Request> left =
           cases.stream().filter(c -> !withPeer.contains(key(c, n))).toList();
-      progress.expect(alone.size());
-      run(new Part(null, null, n), alone);
+      progress.expect(left.size());
+      run(new Part(null, null, n), left);
     }
     return failures;
+  }
+
+  private static boolean hasPeer(Worker.Request c, List<Peer> peers) {
+    return peers.stream().anyMatch(peer -> peer.stems().contains(c.stem()));
   }
 
   private static List<Worker.Request> casesOf(Part part, List<Worker.Request> cases) {

@@ -4,6 +4,8 @@ package org.limbeck.bench;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -21,11 +23,12 @@ final class Report {
    * Writes the report.
    *
    * @param rows all rows of a run
+   * @param causes why peers win where they do
    * @param source the name of their file
    * @param directory where REPORT.md goes, with its plots beside it
    * @throws UsageException if there is nothing to report
    */
-  static void write(List<Row> rows, String source, Path directory) {
+  static void write(List<Row> rows, Causes causes, String source, Path directory) {
     List<Row> ceilings = rows.stream().filter(Row::isCeiling).toList();
     List<Row> measured = rows.stream().filter(row -> !row.isCeiling()).toList();
     if (ceilings.isEmpty() || measured.isEmpty()) {
@@ -40,6 +43,7 @@ final class Report {
     text.append("Machine: ").append(ceilings.get(0).peerPath()).append("\n\n");
     ceilings(text, ceilings);
     summary(text, measured);
+    lost(text, measured, causes);
     Map<String, byte[]> plots = ReportPlots.draw(ceilings, measured);
     if (plots.isEmpty()) {
       text.append("\nPlots are missing: this Java cannot draw text; a font helps.\n");
@@ -47,7 +51,11 @@ final class Report {
     figure(text, plots, ReportPlots.ROOFLINE, "All rows under the roofline of one thread");
     for (String stem : stems(measured)) {
       stem(text, measured.stream().filter(row -> row.stem().equals(stem)).toList());
-      figure(text, plots, ReportPlots.ratios(stem), "Ratios of " + stem + " by row number");
+      figure(
+          text,
+          plots,
+          ReportPlots.ratios(stem),
+          "Ratios of " + stem + " by the number of the case");
     }
     paths(text, measured);
     plots.forEach((name, png) -> AtomicFiles.write(directory.resolve(name), png));
@@ -62,7 +70,7 @@ final class Report {
     text.append("## Ceilings\n\n");
     table(
         text,
-        List.of("ceiling", "size", "threads", "Gflop/s", "GB/s"),
+        List.of("ceiling", "size", "threads", "Gflop/s", "GB/s", ""),
         rows.stream()
             .map(
                 r ->
@@ -71,7 +79,8 @@ final class Report {
                         r.shape(),
                         Integer.toString(r.threads()),
                         r.gflops() > 0 ? number("%.0f", r.gflops()) : "",
-                        r.gbps() > 0 ? number("%.1f", r.gbps()) : ""))
+                        r.gbps() > 0 ? number("%.1f", r.gbps()) : "",
+                        Double.isNaN(r.medianNanos()) ? r.peerPath() : ""))
             .toList());
   }
 
@@ -108,13 +117,58 @@ final class Report {
         lines);
   }
 
+  /** The rows where a peer wins, the worst first. */
+  private static void lost(StringBuilder text, List<Row> rows, Causes causes) {
+    text.append("\n## Rows where a peer wins\n\n");
+    List<Row> lost =
+        rows.stream()
+            .filter(row -> row.hasRatio() && row.ratio() < 1)
+            .sorted(Comparator.comparingDouble(Row::ratio))
+            .toList();
+    if (lost.isEmpty()) {
+      text.append("None.\n");
+      return;
+    }
+    table(
+        text,
+        List.of("ratio", "stem", "shape", "mode", "threads", "peer", "roof %", "cause", "found by"),
+        lost.stream()
+            .map(
+                r ->
+                    List.of(
+                        number("%.2f", r.ratio()),
+                        r.stem(),
+                        r.shape(),
+                        r.mode(),
+                        Integer.toString(r.threads()),
+                        r.peer(),
+                        number("%.1f", r.rooflinePct()),
+                        causes.of(r).map(Causes.Cause::cause).orElse("not known yet"),
+                        causes.of(r).map(Causes.Cause::foundBy).orElse("")))
+            .toList());
+  }
+
+  /** Numbers the cases of a stem from 1; rows beside several peers have one number. */
+  static Map<String, Integer> numbers(List<Row> rows) {
+    Map<String, Integer> numbers = new HashMap<>();
+    rows.forEach(row -> numbers.putIfAbsent(caseOf(row), numbers.size() + 1));
+    return numbers;
+  }
+
+  static String caseOf(Row row) {
+    return row.shape() + " " + row.mode();
+  }
+
   private static void stem(StringBuilder text, List<Row> rows) {
     text.append("\n## ").append(rows.get(0).stem()).append("\n\n");
+    Map<String, Integer> numbers = numbers(rows);
     List<List<String>> lines = new ArrayList<>();
-    for (Row r : rows) {
+    List<Row> byCase =
+        rows.stream().sorted(Comparator.comparingInt(r -> numbers.get(caseOf(r)))).toList();
+    for (Row r : byCase) {
       lines.add(
           List.of(
-              Integer.toString(lines.size() + 1),
+              Integer.toString(numbers.get(caseOf(r))),
               r.shape(),
               r.mode(),
               Integer.toString(r.threads()),
@@ -173,6 +227,6 @@ final class Report {
   }
 
   private static String number(String format, double value) {
-    return String.format(Locale.ROOT, format, value);
+    return Double.isNaN(value) ? "" : String.format(Locale.ROOT, format, value);
   }
 }

@@ -24,6 +24,13 @@ final class ReportCommand implements Callable<Integer> {
       description = "Where the report goes (default: ${DEFAULT-VALUE}).")
   private Path out = Path.of("bench");
 
+  @Option(
+      names = "--causes",
+      paramLabel = "FILE",
+      description =
+          "Why peers win where they do: " + Causes.HEADER + " (default: causes.csv beside FILE).")
+  private Path causes;
+
   /** For picocli. */
   ReportCommand() {}
 
@@ -33,7 +40,10 @@ final class ReportCommand implements Callable<Integer> {
     if (!Files.isDirectory(out)) {
       throw new UsageException(out + ": expected a directory");
     }
-    Report.write(rows, file.getFileName().toString(), out);
+    Path beside = file.resolveSibling(Causes.NAME);
+    Path from = causes == null && Files.exists(beside) ? beside : causes;
+    Report.write(
+        rows, from == null ? Causes.none() : Causes.read(from), file.getFileName().toString(), out);
     return 0;
   }
 }

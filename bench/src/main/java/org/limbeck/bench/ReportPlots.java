@@ -54,18 +54,22 @@ final class ReportPlots {
   private static XYChart roofline(List<Row> ceilings, List<Row> rows) {
     XYChart chart = chart("flops a byte", "Gflop/s, 1 thread");
     chart.getStyler().setXAxisLogarithmic(true);
-    double peak = best(ceilings, Work.Arithmetic.FMA.label(), false);
     double bandwidth = best(ceilings, Ceilings.COPY, true);
-    List<Double> x = new ArrayList<>();
-    List<Double> y = new ArrayList<>();
-    for (double i = LOWEST_INTENSITY; i <= HIGHEST_INTENSITY; i *= 1.1) {
-      x.add(i);
-      y.add(Math.min(peak, i * bandwidth));
+    for (Work.Arithmetic arithmetic : Work.Arithmetic.values()) {
+      double peak = best(ceilings, arithmetic.label(), false);
+      List<Double> x = new ArrayList<>();
+      List<Double> y = new ArrayList<>();
+      for (double i = LOWEST_INTENSITY; i <= HIGHEST_INTENSITY; i *= 1.1) {
+        x.add(i);
+        y.add(Math.min(peak, i * bandwidth));
+      }
+      if (peak > 0) {
+        line(chart, arithmetic.label() + ", memory copied", x, y);
+      }
     }
-    line(chart, "FMA and copy from memory", x, y);
     for (String stem : Report.stems(rows)) {
-      x = new ArrayList<>();
-      y = new ArrayList<>();
+      List<Double> x = new ArrayList<>();
+      List<Double> y = new ArrayList<>();
       for (Row row : rows) {
         if (row.stem().equals(stem) && row.threads() == 1 && row.gflops() > 0) {
           x.add(row.gflops() / row.gbps());
@@ -83,27 +87,27 @@ final class ReportPlots {
         .filter(row -> row.mode().equals(mode) && row.threads() == ceilings.get(0).threads())
         .mapToDouble(row -> bytes ? row.gbps() : row.gflops())
         .reduce((first, second) -> second)
-        .orElseThrow();
+        .orElse(Double.NaN);
   }
 
   private static XYChart ratios(String stem, List<Row> rows) {
-    XYChart chart = chart("row of the table of " + stem, "peer's time / ours");
-    line(chart, "equal", List.of(0.5, rows.size() + 0.5), List.of(1.0, 1.0));
-    Map<String, List<Integer>> groups = new LinkedHashMap<>();
-    for (int i = 0; i < rows.size(); i++) {
-      Row row = rows.get(i);
+    XYChart chart = chart("number of the case in the table of " + stem, "peer's time / ours");
+    Map<String, Integer> numbers = Report.numbers(rows);
+    line(chart, "equal", List.of(0.5, numbers.size() + 0.5), List.of(1.0, 1.0));
+    Map<String, List<Row>> groups = new LinkedHashMap<>();
+    for (Row row : rows) {
       if (row.hasRatio()) {
         String name = row.peer() + ", threads: " + row.threads();
-        groups.computeIfAbsent(name, k -> new ArrayList<>()).add(i);
+        groups.computeIfAbsent(name, k -> new ArrayList<>()).add(row);
       }
     }
     groups.forEach(
-        (name, indices) ->
+        (name, group) ->
             points(
                 chart,
                 name,
-                indices.stream().map(i -> i + 1.0).toList(),
-                indices.stream().map(i -> rows.get(i).ratio()).toList()));
+                group.stream().map(row -> (double) numbers.get(Report.caseOf(row))).toList(),
+                group.stream().map(Row::ratio).toList()));
     return chart;
   }
 

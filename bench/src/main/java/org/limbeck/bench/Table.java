@@ -32,7 +32,7 @@ final class Table {
 
   /** Prints a ceiling. */
   void ceiling(Row row) {
-    print(row, "");
+    print(row, Double.isNaN(row.medianNanos()) ? row.peerPath() : "");
   }
 
   /** Prints a row. */
@@ -65,11 +65,15 @@ final class Table {
         row.mode(),
         row.threads(),
         row.backend(),
-        String.format(Locale.ROOT, "%.1f", row.medianNanos() / 1e3),
-        String.format(Locale.ROOT, "%.1f", row.gflops()),
-        String.format(Locale.ROOT, "%.1f", row.gbps()),
-        String.format(Locale.ROOT, "%.1f", row.rooflinePct()),
+        number(row.medianNanos() / 1e3),
+        number(row.gflops()),
+        number(row.gbps()),
+        number(row.rooflinePct()),
         rest);
+  }
+
+  private static String number(double value) {
+    return Double.isNaN(value) ? "-" : String.format(Locale.ROOT, "%.1f", value);
   }
 
   private void print(Object... fields) {

@@ -90,7 +90,7 @@ final class Worker {
     try (Limbeck reference = Limbeck.open(List.of("scalar"), 1)) {
       for (String line = requests.readLine(); line != null; line = requests.readLine()) {
         Request request = Request.parse(line);
-        try (Limbeck limbeck = Limbeck.open(List.of(request.backend()), threads)) {
+        try (Limbeck limbeck = Chosen.open(request.backend(), threads)) {
           measure(request, limbeck, reference, session, problem, calibration::fma);
         } catch (DifferenceException | BackendUnavailableException e) {
           say(FAILED, e.getMessage());
@@ -169,7 +169,7 @@ final class Worker {
       }
       try (PeerCall call = found.get()) {
         ours.bind(limbeck).run();
-        theirs.compare(ours, call.store(theirs), "Limbeck", PEER_SLACK);
+        theirs.compare(ours, call.store(theirs), "Limbeck", PEER_SLACK * call.slack());
       }
       return true;
     }

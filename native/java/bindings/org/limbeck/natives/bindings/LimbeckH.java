@@ -257,6 +257,15 @@ public class LimbeckH extends LimbeckH$shared {
     public static int LB_GEMM_COLS() {
         return LB_GEMM_COLS;
     }
+    private static final int LB_CEILING_ROUNDS = (int)4194304L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_CEILING_ROUNDS 4194304
+     * }
+     */
+    public static int LB_CEILING_ROUNDS() {
+        return LB_CEILING_ROUNDS;
+    }
     private static final int LB_SOFTMAX_KL_FORWARD_KL = (int)0L;
     /**
      * {@snippet lang=c :
@@ -1281,6 +1290,298 @@ public class LimbeckH extends LimbeckH$shared {
         }
     }
 
+    private static class lb_attention_kl {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_INT,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE,
+            LimbeckH.C_DOUBLE
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_attention_kl");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_kl(int32_t tier, const float *student, int64_t student_stride, const float *restrict teacher, int64_t teacher_stride, const int32_t *restrict lengths, const uint8_t *restrict mask, int64_t mask_stride, float *grad, int64_t grad_stride, double *restrict losses, float *restrict scratch, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int32_t causal, double temperature, double clamp, double factor)
+     * }
+     */
+    public static FunctionDescriptor lb_attention_kl$descriptor() {
+        return lb_attention_kl.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_kl(int32_t tier, const float *student, int64_t student_stride, const float *restrict teacher, int64_t teacher_stride, const int32_t *restrict lengths, const uint8_t *restrict mask, int64_t mask_stride, float *grad, int64_t grad_stride, double *restrict losses, float *restrict scratch, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int32_t causal, double temperature, double clamp, double factor)
+     * }
+     */
+    public static MethodHandle lb_attention_kl$handle() {
+        return lb_attention_kl.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_attention_kl(int32_t tier, const float *student, int64_t student_stride, const float *restrict teacher, int64_t teacher_stride, const int32_t *restrict lengths, const uint8_t *restrict mask, int64_t mask_stride, float *grad, int64_t grad_stride, double *restrict losses, float *restrict scratch, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int32_t causal, double temperature, double clamp, double factor)
+     * }
+     */
+    public static MemorySegment lb_attention_kl$address() {
+        return lb_attention_kl.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_attention_kl(int32_t tier, const float *student, int64_t student_stride, const float *restrict teacher, int64_t teacher_stride, const int32_t *restrict lengths, const uint8_t *restrict mask, int64_t mask_stride, float *grad, int64_t grad_stride, double *restrict losses, float *restrict scratch, int64_t from, int64_t to, int64_t heads, int64_t queries, int64_t keys, int32_t causal, double temperature, double clamp, double factor)
+     * }
+     */
+    public static int lb_attention_kl(int tier, MemorySegment student, long student_stride, MemorySegment teacher, long teacher_stride, MemorySegment lengths, MemorySegment mask, long mask_stride, MemorySegment grad, long grad_stride, MemorySegment losses, MemorySegment scratch, long from, long to, long heads, long queries, long keys, int causal, double temperature, double clamp, double factor) {
+        var mh$ = lb_attention_kl.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_attention_kl", tier, student, student_stride, teacher, teacher_stride, lengths, mask, mask_stride, grad, grad_stride, losses, scratch, from, to, heads, queries, keys, causal, temperature, clamp, factor);
+            }
+            return (int)mh$.invokeExact(tier, student, student_stride, teacher, teacher_stride, lengths, mask, mask_stride, grad, grad_stride, losses, scratch, from, to, heads, queries, keys, causal, temperature, clamp, factor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_dropout {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_INT,
+            LimbeckH.C_FLOAT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_dropout");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_dropout(int32_t tier, const float *x, int64_t x_stride, const float *residual, int64_t residual_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols, int64_t seed, int64_t stream, uint32_t threshold, float scale)
+     * }
+     */
+    public static FunctionDescriptor lb_dropout$descriptor() {
+        return lb_dropout.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_dropout(int32_t tier, const float *x, int64_t x_stride, const float *residual, int64_t residual_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols, int64_t seed, int64_t stream, uint32_t threshold, float scale)
+     * }
+     */
+    public static MethodHandle lb_dropout$handle() {
+        return lb_dropout.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_dropout(int32_t tier, const float *x, int64_t x_stride, const float *residual, int64_t residual_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols, int64_t seed, int64_t stream, uint32_t threshold, float scale)
+     * }
+     */
+    public static MemorySegment lb_dropout$address() {
+        return lb_dropout.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_dropout(int32_t tier, const float *x, int64_t x_stride, const float *residual, int64_t residual_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols, int64_t seed, int64_t stream, uint32_t threshold, float scale)
+     * }
+     */
+    public static int lb_dropout(int tier, MemorySegment x, long x_stride, MemorySegment residual, long residual_stride, MemorySegment y, long y_stride, long from, long to, long cols, long seed, long stream, int threshold, float scale) {
+        var mh$ = lb_dropout.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_dropout", tier, x, x_stride, residual, residual_stride, y, y_stride, from, to, cols, seed, stream, threshold, scale);
+            }
+            return (int)mh$.invokeExact(tier, x, x_stride, residual, residual_stride, y, y_stride, from, to, cols, seed, stream, threshold, scale);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_embedding_forward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_FLOAT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_embedding_forward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_embedding_forward(int32_t tier, const float *restrict table, int64_t table_stride, const int64_t *restrict ids, float *restrict y, int64_t y_stride, int64_t from, int64_t to, int64_t cols, float scale)
+     * }
+     */
+    public static FunctionDescriptor lb_embedding_forward$descriptor() {
+        return lb_embedding_forward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_embedding_forward(int32_t tier, const float *restrict table, int64_t table_stride, const int64_t *restrict ids, float *restrict y, int64_t y_stride, int64_t from, int64_t to, int64_t cols, float scale)
+     * }
+     */
+    public static MethodHandle lb_embedding_forward$handle() {
+        return lb_embedding_forward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_embedding_forward(int32_t tier, const float *restrict table, int64_t table_stride, const int64_t *restrict ids, float *restrict y, int64_t y_stride, int64_t from, int64_t to, int64_t cols, float scale)
+     * }
+     */
+    public static MemorySegment lb_embedding_forward$address() {
+        return lb_embedding_forward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_embedding_forward(int32_t tier, const float *restrict table, int64_t table_stride, const int64_t *restrict ids, float *restrict y, int64_t y_stride, int64_t from, int64_t to, int64_t cols, float scale)
+     * }
+     */
+    public static int lb_embedding_forward(int tier, MemorySegment table, long table_stride, MemorySegment ids, MemorySegment y, long y_stride, long from, long to, long cols, float scale) {
+        var mh$ = lb_embedding_forward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_embedding_forward", tier, table, table_stride, ids, y, y_stride, from, to, cols, scale);
+            }
+            return (int)mh$.invokeExact(tier, table, table_stride, ids, y, y_stride, from, to, cols, scale);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_embedding_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_embedding_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_embedding_backward(int32_t tier, const int64_t *restrict ids, int64_t count, const float *restrict gy, int64_t gy_stride, float *restrict gtable, int64_t gtable_stride, int64_t from, int64_t to, float scale, int64_t padding)
+     * }
+     */
+    public static FunctionDescriptor lb_embedding_backward$descriptor() {
+        return lb_embedding_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_embedding_backward(int32_t tier, const int64_t *restrict ids, int64_t count, const float *restrict gy, int64_t gy_stride, float *restrict gtable, int64_t gtable_stride, int64_t from, int64_t to, float scale, int64_t padding)
+     * }
+     */
+    public static MethodHandle lb_embedding_backward$handle() {
+        return lb_embedding_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_embedding_backward(int32_t tier, const int64_t *restrict ids, int64_t count, const float *restrict gy, int64_t gy_stride, float *restrict gtable, int64_t gtable_stride, int64_t from, int64_t to, float scale, int64_t padding)
+     * }
+     */
+    public static MemorySegment lb_embedding_backward$address() {
+        return lb_embedding_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_embedding_backward(int32_t tier, const int64_t *restrict ids, int64_t count, const float *restrict gy, int64_t gy_stride, float *restrict gtable, int64_t gtable_stride, int64_t from, int64_t to, float scale, int64_t padding)
+     * }
+     */
+    public static int lb_embedding_backward(int tier, MemorySegment ids, long count, MemorySegment gy, long gy_stride, MemorySegment gtable, long gtable_stride, long from, long to, float scale, long padding) {
+        var mh$ = lb_embedding_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_embedding_backward", tier, ids, count, gy, gy_stride, gtable, gtable_stride, from, to, scale, padding);
+            }
+            return (int)mh$.invokeExact(tier, ids, count, gy, gy_stride, gtable, gtable_stride, from, to, scale, padding);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class lb_gelu_forward {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LimbeckH.C_INT,
@@ -2165,6 +2466,130 @@ public class LimbeckH extends LimbeckH$shared {
         }
     }
 
+    private static class lb_ceiling_i8 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_ceiling_i8");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_i8(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static FunctionDescriptor lb_ceiling_i8$descriptor() {
+        return lb_ceiling_i8.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_i8(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static MethodHandle lb_ceiling_i8$handle() {
+        return lb_ceiling_i8.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_i8(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static MemorySegment lb_ceiling_i8$address() {
+        return lb_ceiling_i8.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_i8(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static int lb_ceiling_i8(int tier, long rounds, MemorySegment sum) {
+        var mh$ = lb_ceiling_i8.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_ceiling_i8", tier, rounds, sum);
+            }
+            return (int)mh$.invokeExact(tier, rounds, sum);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_ceiling_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_ceiling_bf16");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_bf16(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static FunctionDescriptor lb_ceiling_bf16$descriptor() {
+        return lb_ceiling_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_bf16(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static MethodHandle lb_ceiling_bf16$handle() {
+        return lb_ceiling_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_bf16(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static MemorySegment lb_ceiling_bf16$address() {
+        return lb_ceiling_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_ceiling_bf16(int32_t tier, int64_t rounds, double *restrict sum)
+     * }
+     */
+    public static int lb_ceiling_bf16(int tier, long rounds, MemorySegment sum) {
+        var mh$ = lb_ceiling_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_ceiling_bf16", tier, rounds, sum);
+            }
+            return (int)mh$.invokeExact(tier, rounds, sum);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class lb_gemm_ternary_f32 {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LimbeckH.C_INT,
@@ -2371,6 +2796,215 @@ public class LimbeckH extends LimbeckH$shared {
                 traceDowncall("lb_gemm_ternary_quantize", tier, x, x_stride, quantized, from, to, k);
             }
             return (int)mh$.invokeExact(tier, x, x_stride, quantized, from, to, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_mse {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_DOUBLE
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_mse");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_mse(int32_t tier, const float *student, int64_t student_stride, const float *restrict teacher, int64_t teacher_stride, const float *restrict weights, float *grad, int64_t grad_stride, double *restrict losses, int64_t from, int64_t to, int64_t cols, float floor, double factor)
+     * }
+     */
+    public static FunctionDescriptor lb_mse$descriptor() {
+        return lb_mse.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_mse(int32_t tier, const float *student, int64_t student_stride, const float *restrict teacher, int64_t teacher_stride, const float *restrict weights, float *grad, int64_t grad_stride, double *restrict losses, int64_t from, int64_t to, int64_t cols, float floor, double factor)
+     * }
+     */
+    public static MethodHandle lb_mse$handle() {
+        return lb_mse.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_mse(int32_t tier, const float *student, int64_t student_stride, const float *restrict teacher, int64_t teacher_stride, const float *restrict weights, float *grad, int64_t grad_stride, double *restrict losses, int64_t from, int64_t to, int64_t cols, float floor, double factor)
+     * }
+     */
+    public static MemorySegment lb_mse$address() {
+        return lb_mse.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_mse(int32_t tier, const float *student, int64_t student_stride, const float *restrict teacher, int64_t teacher_stride, const float *restrict weights, float *grad, int64_t grad_stride, double *restrict losses, int64_t from, int64_t to, int64_t cols, float floor, double factor)
+     * }
+     */
+    public static int lb_mse(int tier, MemorySegment student, long student_stride, MemorySegment teacher, long teacher_stride, MemorySegment weights, MemorySegment grad, long grad_stride, MemorySegment losses, long from, long to, long cols, float floor, double factor) {
+        var mh$ = lb_mse.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_mse", tier, student, student_stride, teacher, teacher_stride, weights, grad, grad_stride, losses, from, to, cols, floor, factor);
+            }
+            return (int)mh$.invokeExact(tier, student, student_stride, teacher, teacher_stride, weights, grad, grad_stride, losses, from, to, cols, floor, factor);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_relu_forward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_relu_forward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_relu_forward(int32_t tier, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_relu_forward$descriptor() {
+        return lb_relu_forward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_relu_forward(int32_t tier, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_relu_forward$handle() {
+        return lb_relu_forward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_relu_forward(int32_t tier, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_relu_forward$address() {
+        return lb_relu_forward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_relu_forward(int32_t tier, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static int lb_relu_forward(int tier, MemorySegment x, long x_stride, MemorySegment y, long y_stride, long from, long to, long cols) {
+        var mh$ = lb_relu_forward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_relu_forward", tier, x, x_stride, y, y_stride, from, to, cols);
+            }
+            return (int)mh$.invokeExact(tier, x, x_stride, y, y_stride, from, to, cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_relu_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_relu_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_relu_backward(int32_t tier, const float *restrict x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_relu_backward$descriptor() {
+        return lb_relu_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_relu_backward(int32_t tier, const float *restrict x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_relu_backward$handle() {
+        return lb_relu_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_relu_backward(int32_t tier, const float *restrict x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_relu_backward$address() {
+        return lb_relu_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_relu_backward(int32_t tier, const float *restrict x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static int lb_relu_backward(int tier, MemorySegment x, long x_stride, MemorySegment gy, long gy_stride, MemorySegment gx, long gx_stride, long from, long to, long cols) {
+        var mh$ = lb_relu_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_relu_backward", tier, x, x_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
+            }
+            return (int)mh$.invokeExact(tier, x, x_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2690,7 +3324,6 @@ public class LimbeckH extends LimbeckH$shared {
             LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
-            LimbeckH.C_INT,
             LimbeckH.C_POINTER,
             LimbeckH.C_POINTER,
             LimbeckH.C_POINTER,
@@ -2707,7 +3340,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static FunctionDescriptor lb_softmax_kl_top_k$descriptor() {
@@ -2717,7 +3350,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static MethodHandle lb_softmax_kl_top_k$handle() {
@@ -2727,7 +3360,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static MemorySegment lb_softmax_kl_top_k$address() {
@@ -2736,16 +3369,152 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
-    public static int lb_softmax_kl_top_k(int tier, int teacher, int mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, MemorySegment z, long z_stride, MemorySegment ids, long ids_stride, MemorySegment p, long p_stride, long k, MemorySegment row_weight, MemorySegment column_mask, MemorySegment labels, long ignore_index, MemorySegment gz, long gz_stride, int stream, MemorySegment row_loss, MemorySegment losses, MemorySegment scratch, long from, long to, long cols) {
+    public static int lb_softmax_kl_top_k(int tier, int teacher, int mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, MemorySegment z, long z_stride, MemorySegment ids, long ids_stride, MemorySegment p, long p_stride, long k, MemorySegment row_weight, MemorySegment column_mask, MemorySegment labels, long ignore_index, MemorySegment gz, long gz_stride, MemorySegment row_loss, MemorySegment losses, MemorySegment scratch, long from, long to, long cols) {
         var mh$ = lb_softmax_kl_top_k.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_softmax_kl_top_k", tier, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, stream, row_loss, losses, scratch, from, to, cols);
+                traceDowncall("lb_softmax_kl_top_k", tier, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, row_loss, losses, scratch, from, to, cols);
             }
-            return (int)mh$.invokeExact(tier, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, stream, row_loss, losses, scratch, from, to, cols);
+            return (int)mh$.invokeExact(tier, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, row_loss, losses, scratch, from, to, cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_tanh_forward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_tanh_forward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_tanh_forward(int32_t tier, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_tanh_forward$descriptor() {
+        return lb_tanh_forward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_tanh_forward(int32_t tier, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_tanh_forward$handle() {
+        return lb_tanh_forward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_tanh_forward(int32_t tier, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_tanh_forward$address() {
+        return lb_tanh_forward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_tanh_forward(int32_t tier, const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static int lb_tanh_forward(int tier, MemorySegment x, long x_stride, MemorySegment y, long y_stride, long from, long to, long cols) {
+        var mh$ = lb_tanh_forward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_tanh_forward", tier, x, x_stride, y, y_stride, from, to, cols);
+            }
+            return (int)mh$.invokeExact(tier, x, x_stride, y, y_stride, from, to, cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_tanh_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_tanh_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_tanh_backward(int32_t tier, const float *restrict y, int64_t y_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor lb_tanh_backward$descriptor() {
+        return lb_tanh_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_tanh_backward(int32_t tier, const float *restrict y, int64_t y_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MethodHandle lb_tanh_backward$handle() {
+        return lb_tanh_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_tanh_backward(int32_t tier, const float *restrict y, int64_t y_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static MemorySegment lb_tanh_backward$address() {
+        return lb_tanh_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_tanh_backward(int32_t tier, const float *restrict y, int64_t y_stride, const float *gy, int64_t gy_stride, float *gx, int64_t gx_stride, int64_t from, int64_t to, int64_t cols)
+     * }
+     */
+    public static int lb_tanh_backward(int tier, MemorySegment y, long y_stride, MemorySegment gy, long gy_stride, MemorySegment gx, long gx_stride, long from, long to, long cols) {
+        var mh$ = lb_tanh_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_tanh_backward", tier, y, y_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
+            }
+            return (int)mh$.invokeExact(tier, y, y_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

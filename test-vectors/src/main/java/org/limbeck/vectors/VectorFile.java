@@ -5,6 +5,9 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -12,6 +15,10 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.limbeck.formats.BadInputException;
+import org.limbeck.formats.SafetensorsFile;
+import org.limbeck.formats.TensorView;
+import org.limbeck.kernels.memory.DType;
 
 /**
  * A vector file of schema {@code limbeck-vectors-v1}.
@@ -46,8 +53,7 @@ public record VectorFile(
             name + ": the schema is " + schema + ", expected " + SCHEMA);
       }
       String payload = string(name, root, "payload");
-      Map<String, Tensor> tensors =
-          Safetensors.parse(name + ": payload " + payload, payloads.read(payload));
+      Map<String, Tensor> tensors = tensors(name + ": payload " + payload, payloads.read(payload));
       String stem = string(name, root, "stem");
       Set<String> ids = new LinkedHashSet<>();
       List<VectorCase> cases = new ArrayList<>();
@@ -71,6 +77,28 @@ public record VectorFile(
       throw new VectorFormatException(
           name + ": not a file of schema " + SCHEMA + ": " + firstLine(e), e);
     }
+  }
+
+  private static Map<String, Tensor> tensors(String where, byte[] payload) {
+    Map<String, Tensor> tensors = new LinkedHashMap<>();
+    try (SafetensorsFile file = SafetensorsFile.of(where, MemorySegment.ofArray(payload))) {
+      file.tensors().forEach((tensor, view) -> tensors.put(tensor, tensor(view)));
+      return tensors;
+    } catch (BadInputException e) {
+      throw new VectorFormatException(e.getMessage(), e);
+    }
+  }
+
+  private static Tensor tensor(TensorView view) {
+    DType type =
+        view.type()
+            .dtype()
+            .orElseThrow(
+                () ->
+                    new VectorFormatException(
+                        view.name() + " is of type F16, which this schema does not have"));
+    ByteBuffer data = view.data().asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+    return new Tensor(type, view.shape(), data);
   }
 
   private static String firstLine(Exception e) {

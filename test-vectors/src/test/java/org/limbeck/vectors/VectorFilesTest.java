@@ -89,7 +89,7 @@ class VectorFilesTest {
     write(new String(json, StandardCharsets.UTF_8), payload, payload.length / 2);
     refused("truncated");
     write(new String(json, StandardCharsets.UTF_8), payload, 5);
-    refused("fewer than its header");
+    refused("truncated: it holds 5 bytes");
     write(new String(json, 0, json.length / 2, StandardCharsets.UTF_8), payload, payload.length);
     refused("not a file of schema");
     write(text(json).replace("limbeck-vectors-v1", "v2"), payload, payload.length);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.bench.cases;
 
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -86,19 +85,41 @@ public final class Case implements AutoCloseable {
     this.memory = memory;
   }
 
-  /** Adds a tensor of values between -range and range: never a denormal, which would be slow. */
-  Case random(String name, long rowCount, long cols, double range, Part part) {
-    return add(name, filled(rowCount, cols, range), Role.INPUT, part, 0, 0);
+  /**
+   * Adds a tensor of values between -range and range: never a denormal, which would be slow. Bytes
+   * are all there are, whatever the range.
+   */
+  Case random(String name, DType type, long rowCount, long cols, double range, Part part) {
+    return add(name, filled(type, rowCount, cols, range), Role.INPUT, part, 0, 0);
   }
 
-  /** Adds a random tensor that a part sees whole. */
+  /** Adds a random F32 tensor. */
+  Case random(String name, long rowCount, long cols, double range, Part part) {
+    return random(name, DType.F32, rowCount, cols, range, part);
+  }
+
+  /** Adds a random F32 tensor that a part sees whole. */
   Case random(String name, long rowCount, long cols, double range) {
     return random(name, rowCount, cols, range, Part.WHOLE);
   }
 
+  /** Adds a single number, as a matrix. */
+  Case constant(String name, float value) {
+    Matrix one = memory.matrix(DType.F32, 1, 1);
+    one.setFloat(0, 0, value);
+    return add(name, one, Role.INPUT, Part.WHOLE, 0, 0);
+  }
+
+  /** Adds packed weights of -1, 0 and 1, the bytes of a {@code PackedTernary}. */
+  Case ternary(String name, long rowCount, long cols) {
+    Matrix bytes = TernaryBytes.random(memory, stream++, rowCount, cols);
+    return add(name, bytes, Role.INPUT, Part.WHOLE, 0, 0);
+  }
+
   /** Adds values that the call also writes. */
   Case state(String name, long rowCount, long cols, double range, double absolute) {
-    return add(name, filled(rowCount, cols, range), Role.STATE, Part.WHOLE, absolute, 0);
+    Matrix values = filled(DType.F32, rowCount, cols, range);
+    return add(name, values, Role.STATE, Part.WHOLE, absolute, 0);
   }
 
   /** Adds a vector of indices. */
@@ -113,6 +134,11 @@ public final class Case implements AutoCloseable {
   /** Adds an output and how far it may be from the reference's. */
   Case output(String name, long rowCount, long cols, double absolute, Part part) {
     return add(name, memory.matrix(DType.F32, rowCount, cols), Role.OUTPUT, part, absolute, 1e-5);
+  }
+
+  /** Adds an output of exact integers. */
+  Case sums(String name, long rowCount, long cols, Part part) {
+    return add(name, memory.matrix(DType.I32, rowCount, cols), Role.OUTPUT, part, 0, 0);
   }
 
   /** Adds the sum of a loss. */
@@ -161,18 +187,24 @@ public final class Case implements AutoCloseable {
     return this;
   }
 
-  private Matrix filled(long rowCount, long cols, double range) {
-    Matrix m = memory.matrix(DType.F32, rowCount, cols);
-    float[] period = new float[(int) Math.min(PERIOD, rowCount * cols)];
-    for (int i = 0; i < period.length; i++) {
-      period[i] = (float) (Philox.word(7, stream, i / 4, i % 4) * 0x1p-31 * range);
+  private Matrix filled(DType type, long rowCount, long cols, double range) {
+    Matrix m = memory.matrix(type, rowCount, cols);
+    int count = (int) Math.min(PERIOD, rowCount * cols);
+    try (HostMemory scratch = new HostMemory()) {
+      Matrix period = scratch.matrix(type, 1, count);
+      for (int i = 0; i < count; i++) {
+        int word = Philox.word(7, stream, i / 4, i % 4);
+        float value = (float) (word * 0x1p-31 * range);
+        switch (type) {
+          case I8 -> period.setByte(0, i, (byte) word);
+          case BF16 -> period.setBfloat16(0, i, value);
+          default -> period.setFloat(0, i, value);
+        }
+      }
+      TernaryBytes.repeat(
+          period.segment().asSlice(period.offsetBytes(), (long) count * type.bytes()), m);
     }
     stream++;
-    MemorySegment source = MemorySegment.ofArray(period);
-    long bytes = 4 * rowCount * cols;
-    for (long at = 0; at < bytes; at += source.byteSize()) {
-      MemorySegment.copy(source, 0, m.segment(), at, Math.min(source.byteSize(), bytes - at));
-    }
     return m;
   }
 
@@ -285,7 +317,9 @@ public final class Case implements AutoCloseable {
         ranges.add(null);
       } else if (rows > 0) {
         ranges.add(new long[] {rows - 1, rows});
-        ranges.add(new long[] {rows / 2, rows / 2 + 1});
+        if (rows > 1) {
+          ranges.add(new long[] {rows / 2 - 1, rows / 2});
+        }
       }
       for (long[] range : ranges) {
         try (Case want = range == null ? twin() : part(range[0], range[1]).twin()) {
@@ -342,7 +376,11 @@ public final class Case implements AutoCloseable {
   }
 
   private static double number(Matrix m, long r, long c) {
-    return m.type() == DType.F64 ? m.getDouble(r, c) : m.getFloat(r, c);
+    return switch (m.type()) {
+      case F64 -> m.getDouble(r, c);
+      case I32 -> m.getInt(r, c);
+      default -> m.getFloat(r, c);
+    };
   }
 
   /** Frees the memory of the tensors. */

@@ -9,7 +9,10 @@ public final class Stems {
   /** All of them, those that carry the project first. */
   public static final List<StemCases> ALL =
       List.of(
-          new GemmF32Cases(),
+          GemmCases.f32(),
+          GemmCases.bf16(),
+          new GemmI8Cases(),
+          new GemmTernaryCases(),
           new SoftmaxKlCases(),
           new AttentionKlCases(),
           new FakeQuantCases(),

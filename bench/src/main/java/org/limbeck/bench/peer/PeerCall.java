@@ -18,6 +18,11 @@ public interface PeerCall extends AutoCloseable {
    */
   Set<String> store(Case results);
 
+  /** Returns how many times the usual tolerance its results may be off; 1 but for other formats. */
+  default double slack() {
+    return 1;
+  }
+
   /** Returns the implementation that the library chose for this call; empty if it does not tell. */
   default String path() {
     return "";

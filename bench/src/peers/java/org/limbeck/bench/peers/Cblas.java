@@ -6,18 +6,22 @@ import java.util.Optional;
 import java.util.Set;
 import org.bytedeco.javacpp.FloatPointer;
 import org.limbeck.bench.cases.Case;
+import org.limbeck.bench.cases.GemmTernaryCases;
 import org.limbeck.bench.peer.PeerCall;
 import org.limbeck.bench.peer.PeerSession;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.packed.PackedTernary;
 
 /**
  * gemm_f32 by the C interface of BLAS, which several libraries have: sgemm, and sgemv where A has
- * one row.
+ * one row; and what gemm_ternary stands in for, the same product with weights of float32.
  */
 final class Cblas implements PeerSession {
-  static final List<String> STEMS = List.of("gemm_f32");
+  private static final String TERNARY = "gemm_ternary";
+
+  static final List<String> STEMS = List.of("gemm_f32", TERNARY);
 
   private static final int ROW_MAJOR = 101;
   private static final int PLAIN = 111;
@@ -78,8 +82,13 @@ final class Cblas implements PeerSession {
 
   @Override
   public Optional<PeerCall> call(Case work) {
+    if (work.stem().equals(TERNARY)) {
+      return Optional.of(new Product(work, "x", "NT", "y"));
+    }
     // BLAS has no epilogues.
-    return work.mode().length() == 2 ? Optional.of(new Product(work)) : Optional.empty();
+    return work.mode().length() == 2
+        ? Optional.of(new Product(work, "a", work.mode(), "c"))
+        : Optional.empty();
   }
 
   private final class Product implements PeerCall {
@@ -93,17 +102,32 @@ final class Cblas implements PeerSession {
     private final FloatPointer b;
     private final Matrix result;
     private final FloatPointer c;
+    private final Set<String> stored;
 
-    Product(Case work) {
+    Product(Case work, String left, String transposed, String product) {
       m = (int) work.size(0);
       n = (int) work.size(1);
       k = (int) work.size(2);
-      transA = work.mode().charAt(0) == 'T';
-      transB = work.mode().charAt(1) == 'T';
-      a = Natives.floats(work.of("a"));
-      b = Natives.floats(work.of("b"));
+      transA = transposed.charAt(0) == 'T';
+      transB = transposed.charAt(1) == 'T';
+      a = Natives.floats(work.of(left));
+      b = Natives.floats(work.stem().equals(TERNARY) ? unpacked(work) : work.of("b"));
+      // With activations in int8 ours are other numbers.
+      stored =
+          work.stem().equals(TERNARY) && !work.mode().equals(GemmTernaryCases.FLOAT)
+              ? Set.of()
+              : Set.of(product);
       result = memory.matrix(DType.F32, m, n);
       c = Natives.floats(result);
+    }
+
+    private Matrix unpacked(Case work) {
+      Matrix weights = memory.matrix(DType.F32, n, k);
+      PackedTernary packed = GemmTernaryCases.weights(work);
+      for (long r = 0; r < n; r++) {
+        packed.unpackRow(r, GemmTernaryCases.SCALE, weights.rows(r, r + 1));
+      }
+      return weights;
     }
 
     private boolean isVector() {
@@ -154,8 +178,8 @@ final class Cblas implements PeerSession {
     @Override
     public Set<String> store(Case results) {
       run();
-      results.of("c").copyFrom(result);
-      return Set.of("c");
+      stored.forEach(name -> results.of(name).copyFrom(result));
+      return stored;
     }
 
     @Override

@@ -28,13 +28,13 @@ import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
 
 /**
- * Primitives of oneDNN on binary32. Weights of a product are brought into oneDNN's own layout once,
- * before the measurement, as its users do; where both operands change at each call (TN, the
- * gradient of a weight) they are used as they lie.
+ * Primitives of oneDNN: products of the types of their operands, the rest in binary32. Weights of a
+ * product are brought into oneDNN's own layout once, before the measurement, as its users do; where
+ * both operands change at each call (TN, the gradient of a weight) they are used as they lie.
  */
 final class Dnnl implements PeerSession {
   static final List<String> STEMS =
-      List.of("gemm_f32", "softmax", "layer_norm", "gelu", "relu", "tanh");
+      List.of("gemm_f32", "gemm_bf16", "gemm_i8", "softmax", "layer_norm", "gelu", "relu", "tanh");
 
   private static final float BERT_EPSILON = 1e-12f;
 
@@ -64,7 +64,14 @@ final class Dnnl implements PeerSession {
     Call call = new Call();
     try {
       switch (work.stem()) {
-        case "gemm_f32" -> matmul(call, work);
+        case "gemm_f32", "gemm_bf16", "gemm_i8" -> {
+          if (work.mode().endsWith("+scales")) {
+            // It has a scale for each column, and none for each row.
+            call.close();
+            return Optional.empty();
+          }
+          matmul(call, work);
+        }
         case "softmax" -> softmax(call, work);
         case "layer_norm" -> layerNorm(call, work);
         case "gelu" -> eltwise(call, work, dnnl_eltwise_gelu_erf);
@@ -83,15 +90,26 @@ final class Dnnl implements PeerSession {
   }
 
   private static dnnl_memory_desc dense(long rows, long cols) {
-    return strided(rows, cols, cols, 1);
+    return strided(dnnl_f32, rows, cols, cols, 1);
   }
 
-  private static dnnl_memory_desc strided(long rows, long cols, long rowStride, long colStride) {
+  private static dnnl_memory_desc strided(
+      int type, long rows, long cols, long rowStride, long colStride) {
     dnnl_memory_desc desc = new dnnl_memory_desc();
     check(
         dnnl_memory_desc_create_with_strides(
-            desc, 2, new long[] {rows, cols}, dnnl_f32, new long[] {rowStride, colStride}));
+            desc, 2, new long[] {rows, cols}, type, new long[] {rowStride, colStride}));
     return desc;
+  }
+
+  private static int type(Matrix matrix) {
+    return switch (matrix.type()) {
+      case F32 -> dnnl_f32;
+      case BF16 -> dnnl_bf16;
+      case I8 -> dnnl_s8;
+      case I32 -> dnnl_s32;
+      default -> throw new IllegalStateException("oneDNN is not given " + matrix.type());
+    };
   }
 
   private static dnnl_memory_desc vector(long length) {
@@ -109,15 +127,17 @@ final class Dnnl implements PeerSession {
     boolean transA = work.mode().charAt(0) == 'T';
     boolean transB = work.mode().charAt(1) == 'T';
     boolean epilogue = work.mode().length() > 2;
-    dnnl_memory_desc a = transA ? strided(m, k, 1, m) : dense(m, k);
-    dnnl_memory_desc b = transB ? strided(k, n, 1, k) : dense(k, n);
-    dnnl_memory_desc c = dense(m, n);
+    int factors = type(work.of("a"));
+    DType sums = work.of("c").type();
+    dnnl_memory_desc a = strided(factors, m, k, transA ? 1 : k, transA ? m : 1);
+    dnnl_memory_desc b = strided(factors, k, n, transB ? 1 : n, transB ? k : 1);
+    dnnl_memory_desc c = strided(type(work.of("c")), m, n, n, 1);
     dnnl_memory_desc weights = b;
     if (!transA) {
       weights = new dnnl_memory_desc();
       check(
           dnnl_memory_desc_create_with_tag(
-              weights, 2, new long[] {k, n}, dnnl_f32, dnnl_format_tag_any));
+              weights, 2, new long[] {k, n}, factors, dnnl_format_tag_any));
     }
     dnnl_primitive_attr attributes = new dnnl_primitive_attr();
     check(dnnl_primitive_attr_create(attributes));
@@ -142,7 +162,7 @@ final class Dnnl implements PeerSession {
     if (epilogue) {
       call.input(DNNL_ARG_BIAS, bias, work.of("bias"));
     }
-    call.output(DNNL_ARG_DST, c, "c", m, n);
+    call.output(DNNL_ARG_DST, c, "c", sums, m, n);
     call.primitive(chosen);
   }
 
@@ -286,7 +306,12 @@ final class Dnnl implements PeerSession {
     }
 
     void output(int argument, dnnl_memory_desc desc, String name, long rows, long cols) {
-      Matrix matrix = allocate(rows, cols);
+      output(argument, desc, name, DType.F32, rows, cols);
+    }
+
+    void output(
+        int argument, dnnl_memory_desc desc, String name, DType type, long rows, long cols) {
+      Matrix matrix = memory.matrix(type, rows, cols);
       outputs.put(name, matrix);
       input(argument, desc, matrix);
     }

@@ -13,6 +13,7 @@ import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -20,16 +21,32 @@ import java.util.Set;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import org.limbeck.bench.cases.Case;
+import org.limbeck.bench.cases.EncoderCases;
+import org.limbeck.bench.cases.EncoderModels;
 import org.limbeck.bench.peer.Peer;
 import org.limbeck.bench.peer.PeerCall;
 import org.limbeck.bench.peer.PeerSession;
 import org.limbeck.bench.peer.PeerUnavailableException;
+import org.limbeck.kernels.memory.DType;
+import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.training.io.ModelCatalog;
+import org.limbeck.training.packed.PackedModel;
+import org.limbeck.training.packed.PackedWeight;
 
-/** ONNX Runtime on the file from which the encoder's weights come. */
+/**
+ * ONNX Runtime on the file from which the encoder's weights come, or on a file of the same network
+ * where there is none, as it is and dynamically quantized. Beside ternary weights it runs the same
+ * two models.
+ */
 public final class OnnxRuntimePeer implements Peer {
   private static final String NAME = "onnxruntime";
+
+  /** Tells a process of this peer to quantize the model. */
+  private static final String QUANTIZED = "LIMBECK_BENCH_ONNX_INT8";
+
+  /** What 8 bits change of a hidden state is some thousand times what the order of sums does. */
+  private static final double QUANTIZED_SLACK = 1000;
 
   /** For ServiceLoader. */
   public OnnxRuntimePeer() {}
@@ -41,7 +58,8 @@ public final class OnnxRuntimePeer implements Peer {
 
   @Override
   public List<Setting> settings() {
-    return List.of(new Setting(NAME, Map.of()));
+    return List.of(
+        new Setting(NAME, Map.of()), new Setting(NAME + "-int8", Map.of(QUANTIZED, "1")));
   }
 
   @Override
@@ -60,7 +78,36 @@ public final class OnnxRuntimePeer implements Peer {
     }
   }
 
-  private static byte[] model() {
+  /** Returns the model that is compared with a mode. */
+  private static byte[] model(String mode) {
+    return mode.startsWith(EncoderCases.MINILM)
+        ? fileOfMinilm()
+        : written(EncoderModels.packedBertBase());
+  }
+
+  /** Writes a packed network with its weights unpacked to float32. */
+  private static byte[] written(PackedModel model) {
+    try (HostMemory memory = new HostMemory()) {
+      return BertOnnx.write(
+          model.config(),
+          name -> {
+            PackedWeight packed = model.ternary().get(name);
+            return packed == null ? model.full().get(name) : unpacked(packed, memory);
+          });
+    }
+  }
+
+  private static Matrix unpacked(PackedWeight weight, HostMemory memory) {
+    Matrix values = memory.matrix(DType.F32, weight.codes().rows(), weight.codes().cols());
+    boolean byRow = weight.scale().cols() > 1;
+    for (long r = 0; r < values.rows(); r++) {
+      weight.codes().unpackRow(r, weight.scale().getFloat(0, byRow ? r : 0), values.rows(r, r + 1));
+    }
+    return values;
+  }
+
+  /** Returns the file from which the weights of MiniLM come. */
+  static byte[] fileOfMinilm() {
     Path jar = ModelCatalog.standard().find(ModelCatalog.DEFAULT).orElseThrow();
     try (ZipFile zip = new ZipFile(jar.toFile())) {
       ZipEntry entry =
@@ -75,17 +122,24 @@ public final class OnnxRuntimePeer implements Peer {
 
   private static final class Session implements PeerSession {
     private final OrtEnvironment environment;
-    private final OrtSession session;
+    private final OrtSession.SessionOptions options = new OrtSession.SessionOptions();
+
+    /** By the first word of a mode, the model. */
+    private final Map<String, OrtSession> sessions = new HashMap<>();
+
     private final String path;
+    private final boolean quantized;
 
     Session(OrtEnvironment environment, int threads) throws OrtException {
       this.environment = environment;
-      try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
-        options.setIntraOpNumThreads(threads);
-        options.setInterOpNumThreads(1);
-        session = environment.createSession(model(), options);
-      }
-      path = "ONNX Runtime " + environment.getVersion() + "; CPU provider; float32";
+      options.setIntraOpNumThreads(threads);
+      options.setInterOpNumThreads(1);
+      quantized = System.getenv(QUANTIZED) != null;
+      path =
+          "ONNX Runtime "
+              + environment.getVersion()
+              + "; CPU provider; "
+              + (quantized ? "weights and activations dynamically quantized to int8" : "float32");
     }
 
     @Override
@@ -102,19 +156,36 @@ public final class OnnxRuntimePeer implements Peer {
       }
     }
 
+    private OrtSession session(String mode) throws OrtException {
+      String name = mode.replace(EncoderCases.TERNARY, "");
+      OrtSession session = sessions.get(name);
+      if (session == null) {
+        byte[] model = model(mode);
+        session =
+            environment.createSession(quantized ? OnnxQuantizer.quantize(model) : model, options);
+        sessions.put(name, session);
+      }
+      return session;
+    }
+
     @Override
     public void close() {
       try {
-        session.close();
+        for (OrtSession session : sessions.values()) {
+          session.close();
+        }
+        options.close();
       } catch (OrtException e) {
         throw new IllegalStateException(e);
       }
     }
 
     private final class Inference implements PeerCall {
+      private final OrtSession session;
       private final Map<String, OnnxTensor> inputs;
 
       Inference(Case work) throws OrtException {
+        session = session(work.mode());
         long[] shape = {work.size(0), work.size(1)};
         long[] all = new long[(int) (shape[0] * shape[1])];
         Arrays.fill(all, 1);
@@ -149,7 +220,15 @@ public final class OnnxRuntimePeer implements Peer {
       }
 
       @Override
+      public double slack() {
+        return quantized ? QUANTIZED_SLACK : 1;
+      }
+
+      @Override
       public Set<String> store(Case results) {
+        if (results.mode().endsWith(EncoderCases.TERNARY)) {
+          return Set.of(); // another network, of the same sizes
+        }
         try (OrtSession.Result result = session.run(inputs)) {
           FloatBuffer values = ((OnnxTensor) result.get(0)).getFloatBuffer();
           Matrix hidden = results.of("hidden");

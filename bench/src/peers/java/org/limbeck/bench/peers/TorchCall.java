@@ -50,23 +50,42 @@ final class TorchCall implements PeerCall {
   }
 
   /**
-   * Computes a loss and its gradients, the graph built anew each time.
+   * Computes a loss and its gradient, the graph built anew each time.
    *
    * @param loss the loss, a scalar
    * @param leaf what it is differentiated by
    */
   static TorchCall loss(Supplier<Tensor> loss, Tensor leaf) {
-    leaf.set_requires_grad(true);
+    return loss(loss, List.of(leaf), List.of("gradient"));
+  }
+
+  /**
+   * Computes a loss and its gradients, the graph built anew each time.
+   *
+   * @param loss the loss, a scalar
+   * @param leaves what it is differentiated by
+   * @param names the results, one for each leaf
+   */
+  static TorchCall loss(Supplier<Tensor> loss, List<Tensor> leaves, List<String> names) {
+    leaves.forEach(leaf -> leaf.set_requires_grad(true));
+    TensorVector inputs = new TensorVector(leaves.toArray(Tensor[]::new));
     return new TorchCall(
         true,
         () -> {
           Tensor value = loss.get();
-          Tensor gradient = torch.grad(new TensorVector(value), new TensorVector(leaf)).get(0);
-          Map<String, Tensor> results = new LinkedHashMap<>();
+          TensorVector found = torch.grad(new TensorVector(value), inputs);
+          Map<String, Tensor> results = named(names, found);
           results.put("loss", value);
-          results.put("gradient", gradient);
           return results;
         });
+  }
+
+  private static Map<String, Tensor> named(List<String> names, TensorVector tensors) {
+    Map<String, Tensor> results = new LinkedHashMap<>();
+    for (int i = 0; i < names.size(); i++) {
+      results.put(names.get(i), tensors.get(i));
+    }
+    return results;
   }
 
   /**
@@ -88,12 +107,7 @@ final class TorchCall implements PeerCall {
     return new TorchCall(
         true,
         () -> {
-          TensorVector found = torch.grad(outputs, inputs, gradients, keepGraph, false, false);
-          Map<String, Tensor> results = new LinkedHashMap<>();
-          for (int i = 0; i < names.size(); i++) {
-            results.put(names.get(i), found.get(i));
-          }
-          return results;
+          return named(names, torch.grad(outputs, inputs, gradients, keepGraph, false, false));
         });
   }
 

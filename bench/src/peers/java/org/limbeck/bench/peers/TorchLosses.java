@@ -3,10 +3,12 @@ package org.limbeck.bench.peers;
 
 import static org.limbeck.bench.peers.TorchCall.over;
 
+import java.util.List;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.limbeck.bench.cases.AttentionKlCases;
 import org.limbeck.bench.cases.Case;
 import org.limbeck.bench.peer.PeerCall;
 
@@ -45,17 +47,38 @@ final class TorchLosses {
         student);
   }
 
-  /** The mean over the rows of kl_div between maps, from scores. */
+  /** The mean over the rows of kl_div between maps, from scores or from queries and keys. */
   static PeerCall attentionKl(Case work) {
+    Scalar share = new Scalar(1.0 / work.of("student").rows());
+    if (work.mode().equals(AttentionKlCases.FROM_QUERIES)) {
+      Tensor query = heads(work, "student_q");
+      Tensor key = heads(work, "student_k");
+      Tensor teacherQuery = heads(work, "teacher_q");
+      Tensor teacherKey = heads(work, "teacher_k");
+      return TorchCall.loss(
+          () -> mapsKl(scores(query, key), scores(teacherQuery, teacherKey), share),
+          List.of(query, key),
+          List.of("grad_q", "grad_k"));
+    }
     Tensor student = over(work.of("student"));
     Tensor teacher = over(work.of("teacher"));
-    Scalar share = new Scalar(1.0 / work.of("student").rows());
-    return TorchCall.loss(
-        () ->
-            torch
-                .kl_div(torch.log_softmax(student, 1), torch.softmax(teacher, 1), SUM, false)
-                .mul(share),
-        student);
+    return TorchCall.loss(() -> mapsKl(student, teacher, share), student);
+  }
+
+  /** Their last dimension is that of the keys. */
+  private static Tensor mapsKl(Tensor student, Tensor teacher, Scalar share) {
+    return torch
+        .kl_div(torch.log_softmax(student, -1), torch.softmax(teacher, -1), SUM, false)
+        .mul(share);
+  }
+
+  private static Tensor heads(Case work, String name) {
+    return over(work.of(name), work.size(0), work.size(2), work.size(1), AttentionKlCases.WIDTH);
+  }
+
+  private static Tensor scores(Tensor query, Tensor key) {
+    Scalar scale = new Scalar(1 / Math.sqrt(AttentionKlCases.WIDTH));
+    return torch.matmul(query.transpose(1, 2), key.transpose(1, 2).transpose(2, 3)).mul(scale);
   }
 
   static PeerCall mse(Case work) {

@@ -4,7 +4,7 @@ package org.limbeck.formats;
 import java.util.Optional;
 import org.limbeck.kernels.memory.DType;
 
-/** The element types of tensors in files: those of {@link DType}, and the binary16 of storage. */
+/** The element types of tensors in files: those of {@link DType}, and two of storage alone. */
 public enum ElementType {
   /** IEEE 754 binary32. */
   F32(DType.F32, 4),
@@ -18,6 +18,8 @@ public enum ElementType {
   I8(DType.I8, 1),
   /** Unsigned 8-bit integer. */
   U8(DType.U8, 1),
+  /** A truth value, a byte of 0 or 1; matrices hold it as U8. */
+  BOOL(DType.U8, 1),
   /** Signed 32-bit integer. */
   I32(DType.I32, 4),
   /** Signed 64-bit integer. */

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongToDoubleFunction;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -367,7 +366,6 @@ public abstract class AttentionContract extends KernelContract {
 
   @ParameterizedTest
   @EnumSource(Masking.class)
-  @Tag(KernelContract.ALLOCATION)
   void allocatesNothing(Masking masking) {
     try (Tensors t = Tensors.aligned(SEED)) {
       AttentionCase c = new AttentionCase(t, new AttentionShape(2, 2, 5, 37), 7, masking, MASKED);

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -165,7 +164,6 @@ public abstract class DropoutContract extends KernelContract {
   }
 
   @Test
-  @Tag(KernelContract.ALLOCATION)
   void allocatesNothing() {
     try (Tensors t = Tensors.aligned(SEED)) {
       Matrix x = t.normal(4, 777, 1);

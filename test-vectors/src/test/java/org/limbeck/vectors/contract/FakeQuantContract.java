@@ -10,7 +10,6 @@ import static org.limbeck.vectors.contract.FakeQuantCase.specs;
 import static org.limbeck.vectors.contract.FakeQuantCase.step;
 
 import java.util.List;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -517,7 +516,6 @@ public abstract class FakeQuantContract extends KernelContract {
 
   @ParameterizedTest
   @EnumSource(Scheme.class)
-  @Tag(KernelContract.ALLOCATION)
   void allocatesNothing(Scheme scheme) {
     for (long cols : new long[] {77, 40_001}) {
       for (Ste ste : Ste.values()) {

@@ -13,7 +13,6 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Supplier;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -448,7 +447,6 @@ public abstract class GemmTernaryContract extends KernelContract {
   }
 
   @Test
-  @Tag(KernelContract.ALLOCATION)
   void allocatesNothing() {
     for (long[] s : new long[][] {{1, 37, 300}, {26, 37, 65}, {37, 3, 18}}) {
       try (Tensors t = Tensors.aligned(SEED)) {

@@ -4,7 +4,6 @@ package org.limbeck.vectors.contract;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -165,7 +164,6 @@ abstract class OptimizerContract<S> extends KernelContract {
   }
 
   @Test
-  @Tag(KernelContract.ALLOCATION)
   void allocatesNothing() {
     try (Tensors t = Tensors.aligned(SEED)) {
       assertNoAllocation(op, spec, underWay(t, 4, 77, 0.01));

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -390,7 +389,6 @@ public abstract class PetWarmupContract extends KernelContract {
   }
 
   @Test
-  @Tag(KernelContract.ALLOCATION)
   void allocatesNothing() {
     try (Tensors t = Tensors.aligned(SEED)) {
       Call call = new Call(t, 4, 77, 1).goldOnTop();

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -253,7 +252,6 @@ abstract class RowLossContract<S> extends KernelContract {
   }
 
   @Test
-  @Tag(KernelContract.ALLOCATION)
   void allocatesNothing() {
     try (Tensors t = Tensors.aligned(SEED)) {
       Matrix student = student(t, 4, 77);

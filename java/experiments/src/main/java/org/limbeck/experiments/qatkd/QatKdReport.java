@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.limbeck.experiments.report.HeatMap;
 import org.limbeck.experiments.report.MachineFacts;
@@ -191,20 +192,30 @@ final class QatKdReport {
     XyPlot plot = new XyPlot("Learning curves, " + task, "step", metric + ", points");
     TrainingState teacher = outcome.curves().get(Experiment.TEACHER);
     plot.reference(Experiment.TEACHER, teacher.best().value());
+    double start =
+        outcome.results().stream()
+            .filter(run -> run.configuration().equals(Experiment.UNTRAINED))
+            .findFirst()
+            .orElseThrow()
+            .best();
     for (String losses : settings.losses()) {
-      TrainingState state = outcome.curves().get(losses);
+      List<TrainingState.Point> curve = outcome.curves().get(losses).curve();
       plot.markedLine(
           losses,
-          state.curve().stream().mapToDouble(TrainingState.Point::step).toArray(),
-          state.curve().stream().mapToDouble(TrainingState.Point::value).toArray());
+          fromStart(0, curve.stream().mapToDouble(TrainingState.Point::step)),
+          fromStart(start, curve.stream().mapToDouble(TrainingState.Point::value)));
     }
     figure(
         task,
         "learning",
         plot::picture,
         "learning curves",
-        "The metric on the development set while the students of the first seed train; the line is"
-            + " the teacher's best.");
+        "The metric on the development set while the students of the first seed train. All start"
+            + " from the quantized teacher; the line is the teacher's best.");
+  }
+
+  private static double[] fromStart(double start, DoubleStream others) {
+    return DoubleStream.concat(DoubleStream.of(start), others).toArray();
   }
 
   private void hessians(String task, Experiment.Outcome outcome) {

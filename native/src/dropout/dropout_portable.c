@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "../simd/simd_portable.h"
+/* After the vector layer. */
+#include "dropout_body.h"
