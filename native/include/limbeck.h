@@ -614,8 +614,8 @@ LB_API int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, 
                                    double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride,
                                    const float *p, int64_t p_stride, int64_t k, const float *row_weight,
                                    const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz,
-                                   int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch,
-                                   int64_t from, int64_t to, int64_t cols);
+                                   int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from,
+                                   int64_t to, int64_t cols);
 
 /*
  * tanh: the hyperbolic tangent of the rows [from, to). +-infinity gives +-1, NaN NaN, -0 -0.

@@ -39,7 +39,7 @@ static int32_t run(int32_t tier, Call *c, void *scratch, int64_t from, int64_t t
   if (!c->u) {
     return lb_softmax_kl_top_k(tier, c->teacher, c->mode, c->t, c->w, c->cap, SOFT, SCALE, c->hard, c->smoothing, c->factor,
                                c->z, c->cols, c->ids, c->k, c->p, c->k, c->k, c->weight, c->mask, c->labels, IGNORED, c->gz,
-                               c->cols, c->stream, c->row_loss, c->losses, scratch, from, to, c->cols);
+                               c->cols, c->row_loss, c->losses, scratch, from, to, c->cols);
   }
   return lb_softmax_kl(tier, c->mode, c->t, c->tt, c->w, c->cap, SOFT, SCALE, c->hard, c->smoothing, c->factor, c->z,
                        c->cols, c->u, c->cols, c->weight, c->mask, c->labels, IGNORED, c->gz, c->cols, c->gu, c->cols,

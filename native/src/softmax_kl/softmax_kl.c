@@ -29,8 +29,8 @@ static int32_t kl_dispatch(int32_t tier, kl_call *c, int64_t from, int64_t to) {
   return LB_DISPATCH(tier, lb_softmax_kl, (c, from, to));
 }
 
-int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_cap,
-                      double soft_weight, double scale, double hard_weight, double label_smoothing, double factor,
+int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w,
+                      double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor,
                       const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight,
                       const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz,
                       int64_t gz_stride, float *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses,
@@ -73,8 +73,8 @@ int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double 
                             double soft_weight, double scale, double hard_weight, double label_smoothing, double factor,
                             const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p,
                             int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask,
-                            const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, int32_t stream,
-                            double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols) {
+                            const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, double *row_loss,
+                            double *losses, void *scratch, int64_t from, int64_t to, int64_t cols) {
   kl_call c = {.mode = mode,
                .temperature = temperature,
                .teacher_temperature = 1,
@@ -99,7 +99,6 @@ int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double 
                .ignore_index = ignore_index,
                .gz = gz,
                .gz_stride = gz_stride,
-               .stream = stream,
                .row_loss = row_loss,
                .losses = losses,
                .scratch = scratch,

@@ -73,16 +73,28 @@ static void kl_begin(kl_row *row, int64_t r) {
   row->by = row->coefficient * c->factor;
 }
 
-/* Goes on with a copy: under the soft cap, and the floor in place of what the mask removes, whose content is not used. */
+/* Puts the floor in place of what the mask removes, whose content is not used. `to` may be x. */
+static void kl_remove(const float *x, const uint8_t *restrict mask, float *to, int64_t cols) {
+  for (int64_t at = 0; at < cols; at += KL_BLOCK) {
+    int64_t end = lb_min(cols, at + KL_BLOCK);
+    /* Apart from the loop that the compiler makes vectors of. */
+    for (int64_t i = at; i < end; i += KL_PAD) {
+      LB_PREFETCH(x + i + KL_AHEAD);
+    }
+    for (int64_t i = at; i < end; i++) {
+      to[i] = mask[i] ? x[i] : KL_FLOOR;
+    }
+  }
+}
+
+/* Goes on with a copy, under the soft cap and the mask. slope may be null. */
 static void kl_stage(const kl_call *c, kl_side *s, float *copy, float *slope) {
   if (c->soft_cap != 0) {
     kl_cap(s->x, copy, slope, c->cols, (float)c->soft_cap);
     s->x = copy;
   }
   if (c->column_mask) {
-    for (int64_t i = 0; i < c->cols; i++) {
-      copy[i] = c->column_mask[i] ? s->x[i] : KL_FLOOR;
-    }
+    kl_remove(s->x, c->column_mask, copy, c->cols);
     s->x = copy;
   }
 }
@@ -400,10 +412,10 @@ static int kl_run(kl_row *row) {
     return 0;
   }
   if (soft || hard) {
-    kl_stage(c, &row->z, row->copy_z, row->slope_z);
+    kl_stage(c, &row->z, row->copy_z, row->gz ? row->slope_z : 0);
   }
   if (soft && dense) {
-    kl_stage(c, &row->u, row->copy_u, row->slope_u);
+    kl_stage(c, &row->u, row->copy_u, row->gu ? row->slope_u : 0);
   }
   if (soft && !kl_exponentials(row, !hard)) {
     return 0;

@@ -490,8 +490,9 @@ static void kl_spread(const float *e, float *g, int64_t n, float scale) {
 }
 
 /*
- * The soft cap: to = cap tanh(x / cap), and its slope. With e = exp(-2 |x| / cap) and m = e - 1, found without a subtraction
- * of close numbers, tanh is -m / (2 + m) and the slope 4 e / (2 + m)^2: both keep their digits near 0 and far out.
+ * The soft cap: to = cap tanh(x / cap), and its slope unless that is null. With e = exp(-2 |x| / cap) and m = e - 1, found
+ * without a subtraction of close numbers, tanh is -m / (2 + m) and the slope 4 e / (2 + m)^2: both keep their digits near 0
+ * and far out.
  */
 static void kl_cap(const float *x, float *to, float *slope, int64_t cols, float cap) {
   vf32 sign = vf32_set1(-1);
@@ -500,6 +501,7 @@ static void kl_cap(const float *x, float *to, float *slope, int64_t cols, float 
   vf32 binary = vf32_set1(-2 * LB_LOG2E_HIGH);
   for (int64_t i = 0; i < cols; i += LB_W) {
     int64_t n = lb_min(LB_W, cols - i);
+    LB_PREFETCH(x + i + KL_AHEAD);
     vf32 v = n == LB_W ? vf32_load(x + i) : vf32_load_n(x + i, n, vf32_zero());
     /* From here on tanh is 1. min gives its second argument for NaN: the slope is always finite. */
     vf32 t = vf32_min(vf32_mul(vf32_abs(v), inverse), vf32_set1(40));
@@ -513,7 +515,9 @@ static void kl_cap(const float *x, float *to, float *slope, int64_t cols, float 
     vf32 y = vf32_mul(vf32_mul(m, r), vf32_set1(cap));
     y = vf32_blend(vf32_lt(v, vf32_zero()), vf32_mul(y, sign), y);
     kl_store(to + i, vf32_blend(vf32_nan(v), y, v), n);
-    kl_store(slope + i, vf32_mul(vf32_mul(vf32_set1(4), e), vf32_mul(r, r)), n);
+    if (slope) {
+      kl_store(slope + i, vf32_mul(vf32_mul(vf32_set1(4), e), vf32_mul(r, r)), n);
+    }
   }
 }
 

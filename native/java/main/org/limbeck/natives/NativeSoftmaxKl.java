@@ -90,7 +90,6 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
                       kernel.spec.ignoreIndex(),
                       Native.optional(a.gradStudent()),
                       Native.stride(a.gradStudent()),
-                      kernel.stream,
                       Native.optional(a.rowLoss()),
                       kernel.losses,
                       scratch.reserve(kernel.scratchBytes),
@@ -100,8 +99,7 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
         }
       };
 
-  // The third cache level of a common server core complex: gradients beyond it are not found there
-  // by whoever reads them.
+  // The third cache level of a common server: what is longer is not found there by its reader.
   private static final long CACHED_BYTES = 32L << 20;
 
   private final int tier;
@@ -142,7 +140,7 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
     };
   }
 
-  /** Returns the constant of a top-k teacher. */
+  /** Returns the constant of a top-k teacher, 0 for a dense one. */
   private static int teacher(Teacher teacher) {
     return switch (teacher) {
       case DENSE -> 0;

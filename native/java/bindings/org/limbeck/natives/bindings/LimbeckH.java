@@ -3700,7 +3700,6 @@ public class LimbeckH extends LimbeckH$shared {
             LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
-            LimbeckH.C_INT,
             LimbeckH.C_POINTER,
             LimbeckH.C_POINTER,
             LimbeckH.C_POINTER,
@@ -3717,7 +3716,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static FunctionDescriptor lb_softmax_kl_top_k$descriptor() {
@@ -3727,7 +3726,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static MethodHandle lb_softmax_kl_top_k$handle() {
@@ -3737,7 +3736,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static MemorySegment lb_softmax_kl_top_k$address() {
@@ -3746,16 +3745,16 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
-    public static int lb_softmax_kl_top_k(int tier, int teacher, int mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, MemorySegment z, long z_stride, MemorySegment ids, long ids_stride, MemorySegment p, long p_stride, long k, MemorySegment row_weight, MemorySegment column_mask, MemorySegment labels, long ignore_index, MemorySegment gz, long gz_stride, int stream, MemorySegment row_loss, MemorySegment losses, MemorySegment scratch, long from, long to, long cols) {
+    public static int lb_softmax_kl_top_k(int tier, int teacher, int mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, MemorySegment z, long z_stride, MemorySegment ids, long ids_stride, MemorySegment p, long p_stride, long k, MemorySegment row_weight, MemorySegment column_mask, MemorySegment labels, long ignore_index, MemorySegment gz, long gz_stride, MemorySegment row_loss, MemorySegment losses, MemorySegment scratch, long from, long to, long cols) {
         var mh$ = lb_softmax_kl_top_k.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_softmax_kl_top_k", tier, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, stream, row_loss, losses, scratch, from, to, cols);
+                traceDowncall("lb_softmax_kl_top_k", tier, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, row_loss, losses, scratch, from, to, cols);
             }
-            return (int)mh$.invokeExact(tier, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, stream, row_loss, losses, scratch, from, to, cols);
+            return (int)mh$.invokeExact(tier, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, row_loss, losses, scratch, from, to, cols);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
