@@ -39,7 +39,10 @@ final class WorkerProcess implements AutoCloseable {
   WorkerProcess(Peer peer, Peer.Setting setting, int threads, int millis, boolean once) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+    // Models of half a gigabyte take more heap than the process that asks for them may have.
+    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        .filter(argument -> !argument.startsWith("-Xmx"))
+        .forEach(command::add);
     // A peer counts its memory against limits that JavaCPP derives from the size of the heap.
     command.addAll(
         List.of("-Dorg.bytedeco.javacpp.maxBytes=0", "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0"));

@@ -8,11 +8,15 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.mkl.global.mkl_rt;
 import org.limbeck.bench.peer.Peer;
 import org.limbeck.bench.peer.PeerSession;
+import org.limbeck.bench.peer.PeerUnavailableException;
 
 /** MKL as it comes. */
 public final class MklPeer implements Peer {
   private static final String NAME = "mkl";
   private static final int VERSION_BYTES = 256;
+
+  /** Without it MKL ends the process at its first call. */
+  private static final String CORE = "/org/bytedeco/mkl/linux-x86_64/libmkl_core.so.2";
 
   /** For ServiceLoader. */
   public MklPeer() {}
@@ -34,6 +38,10 @@ public final class MklPeer implements Peer {
 
   @Override
   public PeerSession open(int threads) {
+    if (MklPeer.class.getResource(CORE) == null) {
+      throw new PeerUnavailableException(
+          "its libraries are not on the class path; the Maven profile mkl adds them", null);
+    }
     try {
       Loader.load(mkl_rt.class);
       mkl_rt.MKL_Set_Num_Threads(threads);
