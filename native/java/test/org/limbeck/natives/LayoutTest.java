@@ -27,8 +27,7 @@ class LayoutTest {
       Map.of("adam_step", List.of("adamw", "bert_adam"));
 
   /** C tests that serve several folders: what they check differs in functions alone. */
-  private static final Map<String, String> TESTS =
-      Map.of("tanh", "tanh_relu", "relu", "tanh_relu");
+  private static final Map<String, String> TESTS = Map.of("tanh", "tanh_relu", "relu", "tanh_relu");
 
   /** Folders of no stem: the vector layer, and loops for benchmarks. */
   private static final Set<String> OTHERS = Set.of("simd", "ceiling");
