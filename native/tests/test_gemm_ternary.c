@@ -184,7 +184,8 @@ static void special(int32_t tier) {
 
 int main(void) {
   static const int64_t LENGTHS[] = {0, 1, 63, 64, 65, 128, 193, 255, 256, 257, 600, 1024, 4500};
-  static const int64_t SHAPES[][2] = {{1, 1}, {1, 9}, {2, 3}, {3, 8}, {4, 17}, {5, 12}, {8, 7}, {13, 5}};
+  static const int64_t SHAPES[][2] = {{1, 1}, {1, 9}, {2, 3}, {3, 8}, {4, 17}, {5, 67}, {6, 33}, {8, 7},
+                                      {9, 35}, {10, 3}, {11, 16}, {12, 65}, {13, 5}};
   for (int t = 0; t < check_tiers(); t++) {
     for (size_t l = 0; l < sizeof LENGTHS / sizeof LENGTHS[0]; l++) {
       for (size_t s = 0; s < sizeof SHAPES / sizeof SHAPES[0]; s++) {

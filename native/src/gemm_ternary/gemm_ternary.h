@@ -11,7 +11,7 @@
 #define TERNARY_BYTES 64
 #define TERNARY_PLANES 4
 
-/* Sums of codes times 127, and of the highest plane's where it lies, 64 times too large, stay in int32_t. */
+/* Sums of codes times 127, and of those of a plane that lies 4 times too large, stay in int32_t. */
 #define TERNARY_MAX_K 524288
 
 /* What stands before the codes of a quantized row. */

@@ -25,22 +25,21 @@ LB_PLAIN_LOOPS
 
 #ifdef __AVX2__
 
-/* The tile: at most so many rows of q; vectors of columns, more of them for few rows. Rows of W for a single row of q. */
+/* The tile: at most so many rows of q; vectors of columns, more of them for few rows. */
 #if LB_W == 16
 #define I8_ROWS 12
 #define I8_FEW 5
 #define I8_FEW_VECTORS 4
-#define I8_SINGLE 4
 #else
 #define I8_ROWS 4
 #define I8_FEW 0
 #define I8_FEW_VECTORS 2
-#define I8_SINGLE 4
 #endif
 #define I8_VECTORS 2
 
-/* Turning W does not pay for so few rows of q. */
+/* Turning W does not pay for so few rows of q. Rows of W that are then read at the same time. */
 #define I8_SINGLE_ROWS 2
+#define I8_SINGLE 4
 
 /* How far ahead weights of a single row are fetched at least, in bytes. */
 #define I8_AHEAD 8192
@@ -337,20 +336,17 @@ LB_NOINLINE void ternary_single_rows(const Ternary *t, int64_t from, int64_t to,
   int64_t bytes = blocks * TERNARY_BYTES;
   /* As far as the rows that are read next, or further. */
   int64_t ahead = lb_max(I8_AHEAD, I8_SINGLE * bytes);
-  for (int64_t j = col_from; j < col_to; j += 4) {
+  for (int64_t j = col_from; j < col_to; j += I8_SINGLE) {
     for (int64_t i = from; i < to; i++) {
       const char *q = t->quantized + i * ternary_row(t->k) + TERNARY_HEAD;
-      vi32 sums[4];
+      const uint8_t *w[I8_SINGLE];
+      vi32 sums[I8_SINGLE];
       LB_UNROLL
-      for (int c = 0; c < 4; c += I8_SINGLE) {
-        const uint8_t *w[I8_SINGLE];
-        LB_UNROLL
-        for (int r = 0; r < I8_SINGLE; r++) {
-          /* Past the last column: that one again. */
-          w[r] = t->weights + lb_min(j + c + r, col_to - 1) * bytes;
-        }
-        ternary_single(w, blocks, q, w[0] + ahead, sums + c);
+      for (int r = 0; r < I8_SINGLE; r++) {
+        /* Past the last column: that one again. */
+        w[r] = t->weights + lb_min(j + r, col_to - 1) * bytes;
       }
+      ternary_single(w, blocks, q, w[0] + ahead, sums);
       ternary_store4(t, i, j, col_to - j, vi32_sum4(sums[0], sums[1], sums[2], sums[3]));
     }
   }
