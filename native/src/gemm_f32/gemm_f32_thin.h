@@ -10,7 +10,13 @@
  */
 
 /* Lines that are multiplied at a time with four rows of the large operand. */
-#define GEMM_DOT_GROUP (LB_W == 16 ? 6 : 3)
+#if LB_W == 16
+#define GEMM_DOT_GROUP 6
+#elif defined(__AVX2__)
+#define GEMM_DOT_GROUP 2
+#else
+#define GEMM_DOT_GROUP 1
+#endif
 
 /* What the dot products of some rows of the large operand with some lines are made of. */
 typedef struct {
@@ -42,11 +48,16 @@ LB_INLINE void gemm_dots(const int S, const int L, const GemmDots *d, int64_t ro
   }
   int64_t p = 0;
   for (; p + LB_W <= d->depth; p += LB_W) {
+    if (LB_W < GEMM_CACHE_LINE) {
+      /* Vectors are to be made of lanes, where those are plain C, not of turns of this loop. */
+      LB_FORGET(p);
+    }
     vf32 r[4];
     LB_UNROLL
     for (int s = 0; s < S; s++) {
       r[s] = vf32_load(rows + s * stride + p);
-      if (L > 1) {
+      /* Whole cache lines only, as these take the place of loads. */
+      if (L > 1 && LB_W == GEMM_CACHE_LINE) {
         LB_PREFETCH(next + s * stride + p);
       }
     }
@@ -73,7 +84,7 @@ LB_INLINE void gemm_dots(const int S, const int L, const GemmDots *d, int64_t ro
   LB_UNROLL
   for (int l = 0; l < L; l++) {
     float sums[4];
-    vf32_sum4(acc[l], sums);
+    vf32_sum4(acc[l][0], acc[l][1], acc[l][2], acc[l][3], sums);
     float *to = d->sums + (line + l) * GEMM_STRIP + row;
     LB_UNROLL
     for (int s = 0; s < S; s++) {
@@ -98,23 +109,23 @@ LB_NOINLINE void gemm_dot_lines(int64_t lines, const GemmDots *d, int64_t row, i
     case 1:
       gemm_dot_rows(1, d, row, S, line);
       break;
-    case 2:
-      gemm_dot_rows(2, d, row, S, line);
-      break;
+#if LB_W == 16
     case 3:
       gemm_dot_rows(3, d, row, S, line);
       break;
-#if LB_W == 16
     case 4:
       gemm_dot_rows(4, d, row, S, line);
       break;
     case 5:
       gemm_dot_rows(5, d, row, S, line);
       break;
-    default:
+    case 6:
       gemm_dot_rows(6, d, row, S, line);
       break;
 #endif
+    default:
+      gemm_dot_rows(2, d, row, S, line);
+      break;
   }
 }
 

@@ -172,11 +172,9 @@ LB_INLINE void gemm_tile(const int R, const int V, const int by_k, const int whe
       a0 += step;
       a4 += step;
       a8 += step;
-      if (by_k) {
-        /* GCC 12 merges the loads of two elements with those of the next k, and reads past the last one. */
-        LB_FORGET(a0);
-        LB_FORGET(a4);
-      }
+      /* GCC 12 would merge the loads of elements with those of the next k, slowly, and read past the last ones. */
+      LB_FORGET(a0);
+      LB_FORGET(a4);
       b += pitch;
       row_ahead += pitch;
       panel += LB_NR;

@@ -132,16 +132,16 @@ LB_INLINE float vf32_sum(vf32 a) {
   q = _mm_add_ps(q, _mm_movehl_ps(q, q));
   return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
 }
-LB_INLINE void vf32_sum4(const vf32 a[4], float *out) {
-  vf32 q[2];
-  for (int i = 0; i < 2; i++) {
-    q[i] = _mm256_add_ps(_mm256_permute2f128_ps(a[2 * i], a[2 * i + 1], 0x20),
-                         _mm256_permute2f128_ps(a[2 * i], a[2 * i + 1], 0x31));
-    q[i] = _mm256_add_ps(q[i], _mm256_permute_ps(q[i], 0x4e));
-    q[i] = _mm256_add_ps(q[i], _mm256_permute_ps(q[i], 0xb1));
-    out[2 * i] = _mm256_cvtss_f32(q[i]);
-    out[2 * i + 1] = _mm_cvtss_f32(_mm256_extractf128_ps(q[i], 1));
-  }
+LB_INLINE void lb_sum2(vf32 a, vf32 b, float *out) {
+  vf32 q = _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+  q = _mm256_add_ps(q, _mm256_permute_ps(q, 0x4e));
+  q = _mm256_add_ps(q, _mm256_permute_ps(q, 0xb1));
+  out[0] = _mm256_cvtss_f32(q);
+  out[1] = _mm_cvtss_f32(_mm256_extractf128_ps(q, 1));
+}
+LB_INLINE void vf32_sum4(vf32 a, vf32 b, vf32 c, vf32 d, float *out) {
+  lb_sum2(a, b, out);
+  lb_sum2(c, d, out + 2);
 }
 LB_INLINE double vf64_sum(vf64 a) {
   __m128d q = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));

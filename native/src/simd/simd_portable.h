@@ -204,10 +204,11 @@ LB_INLINE float vf32_sum(vf32 a) {
   }
   return a.v[0];
 }
-LB_INLINE void vf32_sum4(const vf32 a[4], float *out) {
-  for (int i = 0; i < 4; i++) {
-    out[i] = vf32_sum(a[i]);
-  }
+LB_INLINE void vf32_sum4(vf32 a, vf32 b, vf32 c, vf32 d, float *out) {
+  out[0] = vf32_sum(a);
+  out[1] = vf32_sum(b);
+  out[2] = vf32_sum(c);
+  out[3] = vf32_sum(d);
 }
 LB_INLINE double vf64_sum(vf64 a) {
   for (int half = LB_WD / 2; half > 0; half /= 2) {
