@@ -187,10 +187,11 @@ static void rows(int32_t tier, int mode, int64_t cols, int right, int in_place, 
   float *z = malloc(bytes);
   float *u = malloc(bytes);
   check_fill(c.z, n, -8, 8, (uint64_t)cols);
-  /* In one row logits close to each other. */
+  /* In one row logits close to each other; `apart` with one at the end that is far above those before. */
   for (int64_t i = 0; i < n; i++) {
     float noise = (float)check_random(9, (uint64_t)i);
-    c.u[i] = i < cols ? c.z[i] + 0.01f * noise : apart ? 50 + 16 * noise : 16 * noise - 8;
+    float far = i % cols == cols - 1 ? 150 : 50 + 16 * noise;
+    c.u[i] = i < cols ? c.z[i] + 0.01f * noise : apart ? far : 16 * noise - 8;
   }
   for (int64_t i = 0; i < cols; i++) {
     mask[i] = i % 5 != 3 || i == cols - 1 || i == cols / 2;

@@ -8,7 +8,8 @@ int64_t lb_softmax_kl_scratch(int64_t cols) {
 
 static int kl_options_ok(const kl_call *c) {
   return c->mode >= LB_SOFTMAX_KL_FORWARD_KL && c->mode <= LB_SOFTMAX_KL_LOGIT_MSE && c->temperature > 0 &&
-         c->teacher_temperature > 0 && c->w >= 0 && c->w <= 1 && c->soft_cap >= 0 && (!c->gu || c->mode <= LB_SOFTMAX_KL_JS);
+         c->teacher_temperature > 0 && c->w >= 0 && c->w <= 1 && c->soft_cap >= 0 &&
+         (!c->gu || c->mode <= LB_SOFTMAX_KL_JS);
 }
 
 /* Modes that a top-k teacher has. */
@@ -30,11 +31,11 @@ static int32_t kl_dispatch(int32_t tier, kl_call *c, int64_t from, int64_t to) {
 }
 
 int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w,
-                      double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor,
-                      const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight,
-                      const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz,
-                      int64_t gz_stride, float *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses,
-                      void *scratch, int64_t from, int64_t to, int64_t cols) {
+                      double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing,
+                      double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride,
+                      const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index,
+                      float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, int32_t stream, double *row_loss,
+                      double *losses, void *scratch, int64_t from, int64_t to, int64_t cols) {
   kl_call c = {.mode = mode,
                .temperature = temperature,
                .teacher_temperature = teacher_temperature,

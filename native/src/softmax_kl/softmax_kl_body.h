@@ -3,7 +3,7 @@
  * softmax_kl. D = sum f(p, q), p = softmax(u / Tt), q = softmax(z / T); dz = (h - q sum h) / T with h = q df/dq; forward:
  * dz = (q - p) / T. Modes and options: limbeck.h.
  *
- * z, u, gz, gu f32 [rows, cols], any row stride, 4-byte aligned; gz may be z, gu may be u. Rows under a soft cap are copies,
+ * z, u, gz, gu f32 [rows, cols], any row stride, 4-byte aligned; gz may be z, gu u. Rows under a soft cap are copies,
  * as are those with removed columns, which are replaced, and with -infinity, replaced by a floor where both rows have it or
  * only the teacher's matters. NaN, infinities otherwise placed, factors far from 1, temperatures outside 1e-3 to 1e6,
  * squares under a soft cap: in double, kl_exact_row. Top-k teachers: their columns in double, softmax_kl_top_k.c.

@@ -190,6 +190,7 @@ static int kl_scan(kl_side *s, int64_t cols) {
     int64_t n = lb_min(KL_BLOCK, cols - b * KL_BLOCK);
     kl_lanes l = kl_lanes_of(s, b);
     for (int64_t i = 0; i < n; i += LB_W) {
+      LB_PREFETCH(l.x + i + KL_AHEAD);
       kl_step(&l, i, lb_min(LB_W, n - i));
     }
     if (!kl_scan_close(s, b, n, vf32_sum(l.sum), kl_highest(&l), vf32_sum(l.all))) {
@@ -538,6 +539,8 @@ static double kl_squares(const float *z, const float *u, int64_t cols, float *g,
     vf32 s = vf32_zero();
     for (int64_t i = at; i < end; i += LB_W) {
       int64_t n = lb_min(LB_W, end - i);
+      LB_PREFETCH(z + i + KL_AHEAD);
+      LB_PREFETCH(u + i + KL_AHEAD);
       vf32 d = vf32_sub(kl_load(z + i, n), kl_load(u + i, n));
       s = vf32_fma(d, d, s);
       if (g) {
