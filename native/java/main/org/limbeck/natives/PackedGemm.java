@@ -174,33 +174,29 @@ abstract class PackedGemm {
   /** Computes a product on all threads. */
   final void product(WorkerPool pool, long index) {
     matrix = index;
-    // Where no other threads are to be waited for, packed columns are used while the second cache
-    // level still has them.
-    long slabCols = pool.threads() == 1 ? BLOCK_COLS : SLAB_COLS;
     for (row = 0; row < m; row += SLAB_ROWS) {
       rows = Math.min(SLAB_ROWS, m - row);
       rowBlocks = Math.ceilDiv(rows, BLOCK_ROWS);
       // Blocks of equal height rather than a low last one, for the sake of balance.
       blockRows = Native.roundUp(Math.ceilDiv(rows, rowBlocks), ROWS);
-      from = 0;
-      // Once at least: with k = 0 the sums are 0, and C still becomes what the epilogue makes.
-      do {
-        to = Math.min(k, from + depth);
-        for (col = 0; col < n; col += slabCols) {
-          cols = Math.min(slabCols, n - col);
+      for (col = 0; col < n; col += SLAB_COLS) {
+        cols = Math.min(SLAB_COLS, n - col);
+        from = 0;
+        // Once at least: with k = 0 the sums are 0, and C still becomes what the epilogue makes.
+        do {
+          to = Math.min(k, from + depth);
           part(pool);
-        }
-        from = to;
-      } while (from < k);
+          from = to;
+        } while (from < k);
+      }
     }
   }
 
   private void part(WorkerPool pool) {
     long words = words(to - from);
     offsetB = bytesOfRows(rows, words);
-    // The first slab of columns is the widest: rows that it packed stay where they are.
     packed = pool.shared().reserve(offsetB + bytesOfCols(cols, words));
-    packsOfRows = col == 0 ? Math.ceilDiv(rows, PACK_ROWS) : 0;
+    packsOfRows = Math.ceilDiv(rows, PACK_ROWS);
     long packs = packsOfRows + Math.ceilDiv(cols, PACK_COLS);
     long elements = PACK_ROWS * Math.max(1, to - from);
     pool.forRange(packs, Math.max(1, CHUNK_ELEMENTS / elements), this, null, packing);
