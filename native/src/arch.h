@@ -22,6 +22,8 @@
 #define LB_UNROLL _Pragma("GCC unroll 16")
 /* Makes the compiler forget what it knows of a scalar, so that it computes nothing from it before. */
 #define LB_FORGET(x) __asm__("" : "+r"(x))
+/* Into the second cache level. */
+#define LB_PREFETCH_FAR(p) __builtin_prefetch(p, 0, 2)
 /* For what is written next: without it a store waits until its line has been read. */
 #define LB_PREFETCH_WRITE(p) __builtin_prefetch(p, 1, 2)
 #else
@@ -31,6 +33,7 @@
 #define LB_PREFETCH(p) ((void)(p))
 #define LB_UNROLL
 #define LB_FORGET(x) ((void)0)
+#define LB_PREFETCH_FAR(p) ((void)(p))
 #define LB_PREFETCH_WRITE(p) ((void)(p))
 #endif
 
