@@ -111,7 +111,8 @@ public final class ModelCatalog {
    */
   public static ModelCatalog standard() {
     Path home = Path.of(System.getProperty("user.home"));
-    String models = System.getProperty("limbeck.models", environment("LIMBECK_MODELS"));
+    String property = System.getProperty("limbeck.models", "");
+    String models = property.isBlank() ? environment("LIMBECK_MODELS") : property;
     String repository = System.getProperty("maven.repo.local", "");
     String cache = environment("XDG_CACHE_HOME");
     return new ModelCatalog(
