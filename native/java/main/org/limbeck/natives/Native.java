@@ -8,7 +8,7 @@ import org.limbeck.kernels.memory.Matrix;
 /**
  * What kernels share: how a matrix becomes a pointer, chunks, sums.
  *
- * <p>A pointer is a slice of the matrix's own segment, not an address: the call then holds the
+ * <p>A pointer is a part of the matrix's own segment, not an address: the call then holds the
  * arena, and closing it meanwhile on another thread is refused instead of pulling the memory away.
  */
 final class Native {
@@ -18,7 +18,7 @@ final class Native {
 
   /** Returns a pointer to element (0, 0) of a matrix. */
   static MemorySegment pointer(Matrix m) {
-    return m.segment().asSlice(m.offsetBytes());
+    return m.data();
   }
 
   /** Returns a pointer to the first element of a row. */
@@ -35,13 +35,12 @@ final class Native {
 
   /** Returns a pointer to element (0, 0) of a matrix, or the null pointer. */
   static MemorySegment optional(Matrix m) {
-    // One slice on both ways: of two that meet, the compiler would make objects.
-    MemorySegment segment = m == null ? MemorySegment.NULL : m.segment();
-    return segment.asSlice(m == null ? 0 : m.offsetBytes());
+    return m == null ? MemorySegment.NULL : m.data();
   }
 
   /** Returns a pointer to an element, or the null pointer. */
   static MemorySegment optional(Matrix m, long row, long col) {
+    // One slice on both ways: of two that meet, the compiler would make objects.
     MemorySegment segment = m == null ? MemorySegment.NULL : m.segment();
     return segment.asSlice(m == null ? 0 : m.rowOffsetBytes(row) + col * m.type().bytes());
   }

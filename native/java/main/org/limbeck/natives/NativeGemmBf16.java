@@ -71,14 +71,7 @@ final class NativeGemmBf16 extends PackedGemm implements Kernel<Arguments> {
 
   @Override
   int packCols(
-      long matrix,
-      long col,
-      long k,
-      long depth,
-      MemorySegment packed,
-      long offset,
-      long first,
-      long end)
+      long matrix, long col, long k, long depth, MemorySegment packed, long first, long end)
       throws Throwable {
     boolean trans = spec.transB();
     long begin = args.batch().offsetB(matrix);
@@ -89,7 +82,7 @@ final class NativeGemmBf16 extends PackedGemm implements Kernel<Arguments> {
                 options,
                 Native.pointer(args.b(), trans ? col : k, begin + (trans ? k : col)),
                 args.b().rowStride(),
-                packed.asSlice(offset),
+                packed,
                 first,
                 end,
                 depth);
@@ -100,8 +93,8 @@ final class NativeGemmBf16 extends PackedGemm implements Kernel<Arguments> {
       long matrix,
       long row,
       long col,
-      MemorySegment packed,
-      long offset,
+      MemorySegment packedA,
+      MemorySegment packedB,
       long from,
       long to,
       long colFrom,
@@ -116,8 +109,8 @@ final class NativeGemmBf16 extends PackedGemm implements Kernel<Arguments> {
                 tier,
                 options,
                 spec.alpha(),
-                packed,
-                packed.asSlice(offset),
+                packedA,
+                packedB,
                 spec.beta(),
                 Native.pointer(args.c(), row, args.batch().offsetC(matrix) + col),
                 args.c().rowStride(),

@@ -171,6 +171,6 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
   }
 
   private static MemorySegment pointer(Matrix m, long elements) {
-    return m.segment().asSlice(m.offsetBytes() + elements * Float.BYTES);
+    return m.data().asSlice(elements * Float.BYTES);
   }
 }

@@ -48,14 +48,7 @@ final class NativeGemmI8 extends PackedGemm implements Kernel<Arguments> {
 
   @Override
   int packCols(
-      long matrix,
-      long col,
-      long k,
-      long depth,
-      MemorySegment packed,
-      long offset,
-      long first,
-      long end)
+      long matrix, long col, long k, long depth, MemorySegment packed, long first, long end)
       throws Throwable {
     return (int)
         LimbeckH.lb_gemm_i8_pack_b$handle()
@@ -64,7 +57,7 @@ final class NativeGemmI8 extends PackedGemm implements Kernel<Arguments> {
                 transB ? LimbeckH.LB_GEMM_TRANS_B() : 0,
                 Native.pointer(args.b(), transB ? col : k, transB ? k : col),
                 args.b().rowStride(),
-                packed.asSlice(offset),
+                packed,
                 first,
                 end,
                 depth);
@@ -75,8 +68,8 @@ final class NativeGemmI8 extends PackedGemm implements Kernel<Arguments> {
       long matrix,
       long row,
       long col,
-      MemorySegment packed,
-      long offset,
+      MemorySegment packedA,
+      MemorySegment packedB,
       long from,
       long to,
       long colFrom,
@@ -89,8 +82,8 @@ final class NativeGemmI8 extends PackedGemm implements Kernel<Arguments> {
         LimbeckH.lb_gemm_i8$handle()
             .invokeExact(
                 tier,
-                packed,
-                packed.asSlice(offset),
+                packedA,
+                packedB,
                 Native.pointer(args.c(), row, col),
                 args.c().rowStride(),
                 Native.optional(args.rowScale(), 0, row),

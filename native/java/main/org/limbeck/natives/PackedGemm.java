@@ -62,7 +62,8 @@ abstract class PackedGemm {
   private long n;
   private long k;
   private long matrix;
-  private MemorySegment packed;
+  private MemorySegment packedA;
+  private MemorySegment packedB;
   private long offsetB;
   private long row;
   private long rows;
@@ -103,16 +104,9 @@ abstract class PackedGemm {
       long matrix, long row, long k, long depth, MemorySegment packed, long first, long end)
       throws Throwable;
 
-  /** Packs columns of op(B) likewise, to where its slab begins at a byte of {@code packed}. */
+  /** Packs columns of op(B) likewise. */
   abstract int packCols(
-      long matrix,
-      long col,
-      long k,
-      long depth,
-      MemorySegment packed,
-      long offset,
-      long first,
-      long end)
+      long matrix, long col, long k, long depth, MemorySegment packed, long first, long end)
       throws Throwable;
 
   /**
@@ -121,8 +115,8 @@ abstract class PackedGemm {
    * @param matrix the index within a batch
    * @param row the first row of the slab
    * @param col the first column of the slab
-   * @param packed where the slab of op(A) begins
-   * @param offset the byte of {@code packed} where that of op(B) begins
+   * @param packedA where the slab of op(A) begins
+   * @param packedB where that of op(B) begins
    * @param from the first row of the block, from {@code row} on
    * @param to the row after the last, likewise
    * @param colFrom the first column, from {@code col} on
@@ -135,8 +129,8 @@ abstract class PackedGemm {
       long matrix,
       long row,
       long col,
-      MemorySegment packed,
-      long offset,
+      MemorySegment packedA,
+      MemorySegment packedB,
       long from,
       long to,
       long colFrom,
@@ -194,8 +188,7 @@ abstract class PackedGemm {
 
   private void part(WorkerPool pool) {
     long words = words(to - from);
-    offsetB = bytesOfRows(rows, words);
-    packed = pool.shared().reserve(offsetB + bytesOfCols(cols, words));
+    reserve(pool.shared(), bytesOfRows(rows, words), bytesOfCols(cols, words));
     packsOfRows = Math.ceilDiv(rows, PACK_ROWS);
     long packs = packsOfRows + Math.ceilDiv(cols, PACK_COLS);
     long elements = PACK_ROWS * Math.max(1, to - from);
@@ -203,6 +196,16 @@ abstract class PackedGemm {
     long count = rowBlocks * Math.ceilDiv(cols, BLOCK_COLS);
     long products = blockRows * Math.min(BLOCK_COLS, cols) * Math.max(1, to - from);
     pool.forRange(count, Math.max(1, CHUNK_PRODUCTS / products), this, null, blocks);
+  }
+
+  /** Finds place for both slabs; equal calls find the same objects. */
+  private void reserve(Workspace shared, long bytesOfA, long bytesOfB) {
+    MemorySegment both = shared.reserve(bytesOfA + bytesOfB);
+    if (both != packedA || bytesOfA != offsetB) {
+      packedA = both;
+      offsetB = bytesOfA;
+      packedB = both.asSlice(bytesOfA);
+    }
   }
 
   private int wholeProduct(long index, Workspace scratch) throws Throwable {
@@ -216,10 +219,11 @@ abstract class PackedGemm {
           long end = Math.min(k, p + depth);
           long words = words(end - p);
           long offset = bytesOfRows(height, words);
-          MemorySegment s = scratch.reserve(offset + bytesOfCols(width, words));
-          status |= packRows(index, i, p, end - p, s, 0, height);
-          status |= packCols(index, j, p, end - p, s, offset, 0, width);
-          status |= multiply(index, i, j, s, offset, 0, height, 0, width, p, end, k);
+          MemorySegment a = scratch.reserve(offset + bytesOfCols(width, words));
+          MemorySegment b = a.asSlice(offset);
+          status |= packRows(index, i, p, end - p, a, 0, height);
+          status |= packCols(index, j, p, end - p, b, 0, width);
+          status |= multiply(index, i, j, a, b, 0, height, 0, width, p, end, k);
           p = end;
         } while (p < k);
       }
@@ -239,11 +243,11 @@ abstract class PackedGemm {
         if (i < packsOfRows) {
           long begin = i * PACK_ROWS;
           long stop = Math.min(rows, begin + PACK_ROWS);
-          status |= packRows(matrix, row, from, to - from, packed, begin, stop);
+          status |= packRows(matrix, row, from, to - from, packedA, begin, stop);
         } else {
           long begin = (i - packsOfRows) * PACK_COLS;
           long stop = Math.min(cols, begin + PACK_COLS);
-          status |= packCols(matrix, col, from, to - from, packed, offsetB, begin, stop);
+          status |= packCols(matrix, col, from, to - from, packedB, begin, stop);
         }
       }
       return status;
@@ -264,7 +268,7 @@ abstract class PackedGemm {
         long iEnd = Math.min(rows, i + blockRows);
         long jEnd = Math.min(cols, j + BLOCK_COLS);
         if (i < iEnd) {
-          status |= multiply(matrix, row, col, packed, offsetB, i, iEnd, j, jEnd, from, to, k);
+          status |= multiply(matrix, row, col, packedA, packedB, i, iEnd, j, jEnd, from, to, k);
         }
       }
       return status;

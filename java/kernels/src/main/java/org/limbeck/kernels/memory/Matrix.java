@@ -9,24 +9,35 @@ import java.util.Objects;
  * A row-major view of a buffer: element (r, c) lies at byte {@code offsetBytes + (r * rowStride +
  * c) * type.bytes()}. Immutable; it never owns the bytes.
  *
- * <p>A vector of n elements is a matrix of shape [1, n].
- *
- * @param buffer the bytes
- * @param type the element type
- * @param offsetBytes the position of element (0, 0) in the buffer, a multiple of the element size
- * @param rows the number of rows, 0 or more
- * @param cols the number of columns, 0 or more
- * @param rowStride the distance between rows in elements, at least {@code cols}
+ * <p>A vector of n elements is a matrix of shape [1, n]. Views of the same buffer are equal if
+ * their types, positions, shapes and row strides are.
  */
-public record Matrix(
-    Buffer buffer, DType type, long offsetBytes, long rows, long cols, long rowStride) {
+public final class Matrix {
+  private final Buffer buffer;
+  private final DType type;
+  private final long offsetBytes;
+  private final long rows;
+  private final long cols;
+  private final long rowStride;
 
   /**
-   * Checks that every element lies in the buffer and is aligned to its size.
-   *
-   * @throws IllegalArgumentException if not; the message names the shape and the buffer
+   * From element (0, 0) on, null on a device; made once, so that calls of native code make none.
    */
-  public Matrix {
+  private final MemorySegment data;
+
+  /**
+   * Makes a view, and checks that every element lies in the buffer and is aligned to its size.
+   *
+   * @param buffer the bytes
+   * @param type the element type
+   * @param offsetBytes the position of element (0, 0) in the buffer, a multiple of the element size
+   * @param rows the number of rows, 0 or more
+   * @param cols the number of columns, 0 or more
+   * @param rowStride the distance between rows in elements, at least {@code cols}
+   * @throws IllegalArgumentException if an element does not; the message names the shape and the
+   *     buffer
+   */
+  public Matrix(Buffer buffer, DType type, long offsetBytes, long rows, long cols, long rowStride) {
     Objects.requireNonNull(buffer, "buffer");
     Objects.requireNonNull(type, "type");
     if (rows < 0 || cols < 0) {
@@ -63,6 +74,17 @@ public record Matrix(
             "a view inside its buffer of " + buffer.byteSize() + " bytes");
       }
     }
+    this.buffer = buffer;
+    this.type = type;
+    this.offsetBytes = offsetBytes;
+    this.rows = rows;
+    this.cols = cols;
+    this.rowStride = rowStride;
+    // A view without elements may begin behind its buffer.
+    this.data =
+        buffer instanceof HostBuffer host
+            ? host.segment().asSlice(Math.min(offsetBytes, buffer.byteSize()))
+            : null;
   }
 
   /**
@@ -81,6 +103,36 @@ public record Matrix(
   private static IllegalArgumentException bad(String what, Object given, String expected) {
     return new IllegalArgumentException(
         "Matrix: " + what + ": given " + given + ", expected " + expected);
+  }
+
+  /** Returns the bytes that the matrix is a view of. */
+  public Buffer buffer() {
+    return buffer;
+  }
+
+  /** Returns the element type. */
+  public DType type() {
+    return type;
+  }
+
+  /** Returns the position of element (0, 0) in the buffer. */
+  public long offsetBytes() {
+    return offsetBytes;
+  }
+
+  /** Returns the number of rows. */
+  public long rows() {
+    return rows;
+  }
+
+  /** Returns the number of columns. */
+  public long cols() {
+    return cols;
+  }
+
+  /** Returns the distance between rows in elements. */
+  public long rowStride() {
+    return rowStride;
   }
 
   /** Returns the number of elements, rows times columns. */
@@ -116,6 +168,16 @@ public record Matrix(
         "Matrix.segment: given a matrix on "
             + buffer.device()
             + ", expected one on the host; Memory.download copies it");
+  }
+
+  /**
+   * Returns the segment of a host matrix from element (0, 0) on, to the end of the buffer. It is
+   * the same object at every call.
+   *
+   * @throws IllegalStateException if the matrix is on a device
+   */
+  public MemorySegment data() {
+    return data == null ? segment() : data;
   }
 
   /**
@@ -294,6 +356,22 @@ public record Matrix(
           rowOffsetBytes(r),
           cols * type.bytes());
     }
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Matrix m
+        && buffer.equals(m.buffer)
+        && type == m.type
+        && offsetBytes == m.offsetBytes
+        && rows == m.rows
+        && cols == m.cols
+        && rowStride == m.rowStride;
+  }
+
+  @Override
+  public int hashCode() {
+    return Objects.hash(buffer, type, offsetBytes, rows, cols, rowStride);
   }
 
   @Override
