@@ -36,7 +36,7 @@ extern "C" {
 #endif
 
 /* Grows when a function changes its meaning or its parameters, or goes away; not when one is added. */
-#define LB_ABI 2
+#define LB_ABI 3
 
 /* The level of a tier, its low byte. */
 #define LB_TIER_PORTABLE 0 /* plain C11 */
@@ -128,16 +128,17 @@ LB_API int64_t lb_gemm_f32_scratch(int32_t tier, int64_t k);
  * gemm_f32: C = act(alpha op(A) op(B) + beta C + bias), the block of rows [row_from, row_to) and columns [col_from, col_to)
  * of a C of m rows and n columns.
  *
- * A f32 [m, k] or [k, m], B f32 [k, n] or [n, k], C f32 [m, n], row strides lda, ldb, ldc; bias f32 [n], read if the options
- * name it; scratch of lb_gemm_f32_scratch bytes. beta = 0 does not read C; k = 0 makes the product 0. NaN and infinities
- * spread by the rules of arithmetic. Sums in float: error of an element below 8 u sqrt(k) sum |a_i b_i|. The bits of an
- * element depend on m, n, k, its row of op(A) and its column of op(B), not on the block. LB_BAD_SIZE: a negative size, or a
- * range that is not inside C.
+ * A f32 [m, k] or [k, m], B f32 [k, n] or [n, k], C f32 [m, n], from the elements a_at, b_at, c_at on, row strides lda, ldb,
+ * ldc; bias f32 [n], read if the options name it; scratch of lb_gemm_f32_scratch bytes. beta = 0 does not read C; k = 0
+ * makes the product 0. NaN and infinities spread by the rules of arithmetic. Sums in float: error of an element below
+ * 8 u sqrt(k) sum |a_i b_i|. The bits of an element depend on m, n, k, its row of op(A) and its column of op(B), not on the
+ * block. LB_BAD_SIZE: a negative size, or a range that is not inside C.
  */
 LB_API int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha,
-                           const float *LB_RESTRICT a, int64_t lda, const float *LB_RESTRICT b, int64_t ldb, float beta,
-                           float *LB_RESTRICT c, int64_t ldc, const float *LB_RESTRICT bias, int64_t row_from, int64_t row_to,
-                           int64_t col_from, int64_t col_to, void *LB_RESTRICT scratch);
+                           const float *LB_RESTRICT a, int64_t a_at, int64_t lda, const float *LB_RESTRICT b, int64_t b_at,
+                           int64_t ldb, float beta, float *LB_RESTRICT c, int64_t c_at, int64_t ldc,
+                           const float *LB_RESTRICT bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to,
+                           void *LB_RESTRICT scratch);
 
 /*
  * fake_quant: values are replaced by the nearest of few levels. With x' = x brought within [-clip, clip] (infinity: no
@@ -368,6 +369,9 @@ LB_API int32_t lb_layer_norm_parameters(int32_t tier, const float *LB_RESTRICT s
  * Rows of op(A) lie in blocks of LB_GEMM_ROWS, each of 64 + 4 LB_GEMM_ROWS words bytes; columns of op(B) in panels of
  * LB_GEMM_COLS, each of 4 LB_GEMM_COLS words bytes. Ranges of rows and columns begin at a multiple of these numbers and end
  * at one, or with the operand. About 256 words suit the caches.
+ *
+ * Parameters that end in _at are where an array begins behind its pointer: in elements, those of packed operands in bytes,
+ * multiples of 64. bias_at and col_at are those of bias, or of col_scale and bias.
  */
 #define LB_GEMM_ROWS 12
 #define LB_GEMM_COLS 32
@@ -380,15 +384,16 @@ LB_API int64_t lb_gemm_bf16_per_word(int32_t tier);
  * [depth, rows] with LB_GEMM_TRANS_A; row stride lda. LB_BAD_SIZE: a negative size, a range that ends before it begins or does
  * not begin at a multiple of LB_GEMM_ROWS.
  */
-LB_API int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *LB_RESTRICT a, int64_t lda,
-                                   void *LB_RESTRICT packed, int64_t from, int64_t to, int64_t depth);
+LB_API int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *LB_RESTRICT a, int64_t a_at,
+                                   int64_t lda, void *LB_RESTRICT packed, int64_t from, int64_t to, int64_t depth);
 
 /*
  * gemm_bf16, the columns [from, to) of op(B): packs `depth` rows of op(b) for lb_gemm_bf16. b bf16 [depth, columns], or
  * [columns, depth] with LB_GEMM_TRANS_B; row stride ldb. LB_BAD_SIZE: as above, with LB_GEMM_COLS.
  */
-LB_API int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *LB_RESTRICT b, int64_t ldb,
-                                   void *LB_RESTRICT packed, int64_t from, int64_t to, int64_t depth);
+LB_API int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *LB_RESTRICT b, int64_t b_at,
+                                   int64_t ldb, void *LB_RESTRICT packed, int64_t packed_at, int64_t from, int64_t to,
+                                   int64_t depth);
 
 /*
  * gemm_bf16: C = act(alpha op(A) op(B) + beta C + bias) with factors in bfloat16; the rows [from, to) and columns
@@ -400,9 +405,9 @@ LB_API int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t
  * count as 0. The bits of an element depend on the cuts of k, not on the ranges. LB_BAD_SIZE: as for lb_gemm_i8.
  */
 LB_API int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *LB_RESTRICT packed_a,
-                            const void *LB_RESTRICT packed_b, float beta, float *LB_RESTRICT c, int64_t ldc,
-                            const float *LB_RESTRICT bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to,
-                            int64_t k_from, int64_t k_to, int64_t k);
+                            const void *LB_RESTRICT packed_b, int64_t packed_b_at, float beta, float *LB_RESTRICT c,
+                            int64_t c_at, int64_t ldc, const float *LB_RESTRICT bias, int64_t bias_at, int64_t from,
+                            int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k);
 
 /* Returns how many elements of a sum of lb_gemm_i8 a packed word holds. */
 LB_API int64_t lb_gemm_i8_per_word(int32_t tier);
@@ -411,15 +416,15 @@ LB_API int64_t lb_gemm_i8_per_word(int32_t tier);
  * gemm_i8, the rows [from, to) of A: packs `depth` columns of a, i8 [rows, depth], row stride lda, for lb_gemm_i8.
  * LB_BAD_SIZE: a negative size, a range that ends before it begins or does not begin at a multiple of LB_GEMM_ROWS.
  */
-LB_API int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *LB_RESTRICT a, int64_t lda, void *LB_RESTRICT packed,
-                                 int64_t from, int64_t to, int64_t depth);
+LB_API int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *LB_RESTRICT a, int64_t a_at, int64_t lda,
+                                 void *LB_RESTRICT packed, int64_t from, int64_t to, int64_t depth);
 
 /*
  * gemm_i8, the columns [from, to) of op(B): packs `depth` rows of op(b) for lb_gemm_i8. b i8 [depth, columns], or
  * [columns, depth] with LB_GEMM_TRANS_B; row stride ldb. LB_BAD_SIZE: as above, with LB_GEMM_COLS.
  */
-LB_API int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *LB_RESTRICT b, int64_t ldb,
-                                 void *LB_RESTRICT packed, int64_t from, int64_t to, int64_t depth);
+LB_API int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *LB_RESTRICT b, int64_t b_at, int64_t ldb,
+                                 void *LB_RESTRICT packed, int64_t packed_at, int64_t from, int64_t to, int64_t depth);
 
 /*
  * gemm_i8: C = A op(B) with sums in int32, or sum row_scale_i col_scale_j + bias_j in float; the rows [from, to) and columns
@@ -431,8 +436,9 @@ LB_API int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *LB
  * one that does not begin where a block or panel does.
  */
 LB_API int32_t lb_gemm_i8(int32_t tier, const void *LB_RESTRICT packed_a, const void *LB_RESTRICT packed_b,
-                          void *LB_RESTRICT c, int64_t ldc, const float *LB_RESTRICT row_scale,
-                          const float *LB_RESTRICT col_scale, const float *LB_RESTRICT bias, int64_t from, int64_t to,
+                          int64_t packed_b_at, void *LB_RESTRICT c, int64_t c_at, int64_t ldc,
+                          const float *LB_RESTRICT row_scale, int64_t row_scale_at, const float *LB_RESTRICT col_scale,
+                          const float *LB_RESTRICT bias, int64_t col_at, int64_t from, int64_t to,
                           int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k);
 
 /*
@@ -467,23 +473,25 @@ LB_API int32_t lb_gemm_ternary_f32(int32_t tier, const float *LB_RESTRICT x, int
  * lb_gemm_ternary_quantize has written to `quantized`.
  *
  * quantized: 64-byte aligned, row i of the call begins at byte i (64 + 256 ceil(k / 256)). acc i32 [rows, cols], row stride
- * acc_stride, written with the sums; or null. All else as for lb_gemm_ternary_f32. Sums are exact; y takes four roundings.
- * LB_BAD_SIZE: also k > 524288.
+ * acc_stride, written with the sums; or null. y and acc begin at their elements y_at and acc_at. All else as for
+ * lb_gemm_ternary_f32. Sums are exact; y takes four roundings. LB_BAD_SIZE: also k > 524288.
  */
 LB_API int32_t lb_gemm_ternary_i8(int32_t tier, const void *LB_RESTRICT quantized, const uint8_t *LB_RESTRICT weights,
                                   const float *LB_RESTRICT scale, int64_t scale_step, const float *LB_RESTRICT bias,
-                                  float *LB_RESTRICT y, int64_t y_stride, int32_t *LB_RESTRICT acc, int64_t acc_stride,
-                                  int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k);
+                                  float *LB_RESTRICT y, int64_t y_at, int64_t y_stride, int32_t *LB_RESTRICT acc,
+                                  int64_t acc_at, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from,
+                                  int64_t col_to, int64_t k);
 
 /*
  * gemm_ternary, the rows [from, to) of x as int8: top = max |x| of the row, q = round(x (127 / top)), half to even, and
  * s = top / 127, all in float.
  *
- * x f32 [rows, k], row stride x_stride. quantized: as lb_gemm_ternary_i8 reads it; row i holds the sum of its q as int32_t,
- * s as float, from byte 64 on q as int8_t, and zeros up to a multiple of 256. A row with NaN or infinity, and one whose
- * 127 / top is infinite, has q = 0; s is NaN or infinite in the first case. LB_BAD_SIZE: as for lb_gemm_ternary_i8.
+ * x f32 [rows, k] from element x_at on, row stride x_stride. quantized: as lb_gemm_ternary_i8 reads it; row i holds the sum
+ * of its q as int32_t, s as float, from byte 64 on q as int8_t, and zeros up to a multiple of 256. A row with NaN or infinity,
+ * and one whose 127 / top is infinite, has q = 0; s is NaN or infinite in the first case. LB_BAD_SIZE: as for
+ * lb_gemm_ternary_i8.
  */
-LB_API int32_t lb_gemm_ternary_quantize(int32_t tier, const float *LB_RESTRICT x, int64_t x_stride,
+LB_API int32_t lb_gemm_ternary_quantize(int32_t tier, const float *LB_RESTRICT x, int64_t x_at, int64_t x_stride,
                                         void *LB_RESTRICT quantized, int64_t from, int64_t to, int64_t k);
 
 /*

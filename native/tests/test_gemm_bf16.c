@@ -49,16 +49,16 @@ static void multiply(int32_t tier, const Case *x, int64_t cut, int split, float 
   int64_t from = 0;
   do {
     int64_t to = from < cut ? cut : x->k;
-    const uint16_t *a = x->a + (trans_a ? from * lda : from);
-    const uint16_t *b = x->b + (trans_b ? from : from * ldb);
-    CHECK(lb_gemm_bf16_pack_a(tier, x->options, a, lda, x->pa, 0, half_m, to - from) == LB_OK, "status");
-    CHECK(lb_gemm_bf16_pack_a(tier, x->options, a, lda, x->pa, half_m, x->m, to - from) == LB_OK, "status");
-    CHECK(lb_gemm_bf16_pack_b(tier, x->options, b, ldb, x->pb, 0, half_n, to - from) == LB_OK, "status");
-    CHECK(lb_gemm_bf16_pack_b(tier, x->options, b, ldb, x->pb, half_n, x->n, to - from) == LB_OK, "status");
+    int64_t a = trans_a ? from * lda : from;
+    int64_t b = trans_b ? from : from * ldb;
+    CHECK(lb_gemm_bf16_pack_a(tier, x->options, x->a, a, lda, x->pa, 0, half_m, to - from) == LB_OK, "status");
+    CHECK(lb_gemm_bf16_pack_a(tier, x->options, x->a, a, lda, x->pa, half_m, x->m, to - from) == LB_OK, "status");
+    CHECK(lb_gemm_bf16_pack_b(tier, x->options, x->b, b, ldb, x->pb, 0, 0, half_n, to - from) == LB_OK, "status");
+    CHECK(lb_gemm_bf16_pack_b(tier, x->options, x->b, b, ldb, x->pb, 0, half_n, x->n, to - from) == LB_OK, "status");
     for (int q = 0; q < 4; q++) {
       int64_t i = q & 1 ? half_m : 0;
       int64_t j = q & 2 ? half_n : 0;
-      CHECK(lb_gemm_bf16(tier, x->options, x->alpha, x->pa, x->pb, x->beta, c, ldc, bias, i, q & 1 ? x->m : half_m, j,
+      CHECK(lb_gemm_bf16(tier, x->options, x->alpha, x->pa, x->pb, 0, x->beta, c, 0, ldc, bias, 0, i, q & 1 ? x->m : half_m, j,
                          q & 2 ? x->n : half_n, from, to, x->k) == LB_OK,
             "status");
     }
@@ -140,9 +140,9 @@ static void special(int32_t tier) {
   Case x = {2, 1, 1, LB_GEMM_BIAS_RELU, 1, 0, a, one, pa, pb};
   multiply(tier, &x, 1, 0, c, 1, &bias);
   CHECK(c[0] == INFINITY && isnan(c[1]), "%g, %g", c[0], c[1]);
-  CHECK(lb_gemm_bf16_pack_a(tier, 0, a, 1, pa, 3, 4, 1) == LB_BAD_SIZE, "a range that begins inside a block");
-  CHECK(lb_gemm_bf16_pack_b(tier, 0, a, 1, pb, 0, 1, -1) == LB_BAD_SIZE, "depth -1");
-  CHECK(lb_gemm_bf16(tier, 0, 1, pa, pb, 0, c, 1, NULL, 0, 1, 0, 1, 0, 2, 1) == LB_BAD_SIZE, "more elements than k");
+  CHECK(lb_gemm_bf16_pack_a(tier, 0, a, 0, 1, pa, 3, 4, 1) == LB_BAD_SIZE, "a range that begins inside a block");
+  CHECK(lb_gemm_bf16_pack_b(tier, 0, a, 0, 1, pb, 0, 0, 1, -1) == LB_BAD_SIZE, "depth -1");
+  CHECK(lb_gemm_bf16(tier, 0, 1, pa, pb, 0, 0, c, 0, 1, NULL, 0, 0, 1, 0, 1, 0, 2, 1) == LB_BAD_SIZE, "more elements than k");
 }
 
 static void tier_tests(int32_t tier) {

@@ -44,7 +44,7 @@ static void product(int32_t tier, Shape s, int right, int64_t row_split, int64_t
     int64_t i1 = block & 1 ? s.m : row_split;
     int64_t j0 = block & 2 ? col_split : 0;
     int64_t j1 = block & 2 ? s.n : col_split;
-    int32_t status = lb_gemm_f32(tier, s.options, s.m, s.n, s.k, s.alpha, a, lda, b, ldb, s.beta, c, s.n,
+    int32_t status = lb_gemm_f32(tier, s.options, s.m, s.n, s.k, s.alpha, a, 0, lda, b, 0, ldb, s.beta, c, 0, s.n,
                                  s.options >= LB_GEMM_BIAS ? bias : NULL, i0, i1, j0, j1, scratch);
     CHECK(status == LB_OK, "status %d", status);
   }
@@ -96,18 +96,21 @@ static void shapes(int32_t tier) {
 /* A split must not change a bit, whatever kind of product the shape asks for. */
 static void split(int32_t tier, int32_t options, int64_t m, int64_t n) {
   enum { LARGEST = 70, K = 1100 };
-  static float a[LARGEST * K], b[K * LARGEST], one[LARGEST * LARGEST], many[LARGEST * LARGEST];
+  static float all_a[5 + LARGEST * K], all_b[7 + K * LARGEST], one[LARGEST * LARGEST], all_many[3 + LARGEST * LARGEST];
+  float *a = all_a + 5;
+  float *b = all_b + 7;
+  float *many = all_many + 3;
   void *scratch = aligned_alloc(64, (size_t)(lb_gemm_f32_scratch(tier, K) + 63) / 64 * 64);
   int64_t lda = options & LB_GEMM_TRANS_A ? m : K;
   int64_t ldb = options & LB_GEMM_TRANS_B ? K : n;
   check_fill(a, m * K, -1, 1, 7);
   check_fill(b, K * n, -1, 1, 8);
-  lb_gemm_f32(tier, options, m, n, K, 1, a, lda, b, ldb, 0, one, n, NULL, 0, m, 0, n, scratch);
+  lb_gemm_f32(tier, options, m, n, K, 1, a, 0, lda, b, 0, ldb, 0, one, 0, n, NULL, 0, m, 0, n, scratch);
   for (int64_t i = 0; i < m; i += 17) {
     for (int64_t j = 0; j < n; j += 19) {
       int64_t i1 = i + 17 < m ? i + 17 : m;
       int64_t j1 = j + 19 < n ? j + 19 : n;
-      lb_gemm_f32(tier, options, m, n, K, 1, a, lda, b, ldb, 0, many, n, NULL, i, i1, j, j1, scratch);
+      lb_gemm_f32(tier, options, m, n, K, 1, all_a, 5, lda, all_b, 7, ldb, 0, all_many, 3, n, NULL, i, i1, j, j1, scratch);
     }
   }
   CHECK(memcmp(one, many, (size_t)(m * n) * sizeof(float)) == 0,
@@ -126,8 +129,8 @@ static void splits(int32_t tier) {
 
 static void bad_sizes(int32_t tier) {
   float x[4] = {0};
-  CHECK(lb_gemm_f32(tier, 0, 1, 1, -1, 1, x, 1, x + 1, 1, 0, x + 2, 1, NULL, 0, 1, 0, 1, x + 3) == LB_BAD_SIZE, "k = -1");
-  CHECK(lb_gemm_f32(tier, 0, 1, 1, 1, 1, x, 1, x + 1, 1, 0, x + 2, 1, NULL, 0, 2, 0, 1, x + 3) == LB_BAD_SIZE,
+  CHECK(lb_gemm_f32(tier, 0, 1, 1, -1, 1, x, 0, 1, x + 1, 0, 1, 0, x + 2, 0, 1, NULL, 0, 1, 0, 1, x + 3) == LB_BAD_SIZE, "k = -1");
+  CHECK(lb_gemm_f32(tier, 0, 1, 1, 1, 1, x, 0, 1, x + 1, 0, 1, 0, x + 2, 0, 1, NULL, 0, 2, 0, 1, x + 3) == LB_BAD_SIZE,
         "a row too many");
 }
 

@@ -32,16 +32,16 @@ static void multiply(int32_t tier, const Case *x, int64_t cut, void *c, int64_t 
   int64_t from = 0;
   do {
     int64_t to = from < cut ? cut : x->k;
-    const int8_t *b = x->b + (x->trans ? from : from * x->n);
-    CHECK(lb_gemm_i8_pack_a(tier, x->a + from, x->k, x->pa, 0, half_m, to - from) == LB_OK, "status");
-    CHECK(lb_gemm_i8_pack_a(tier, x->a + from, x->k, x->pa, half_m, x->m, to - from) == LB_OK, "status");
-    CHECK(lb_gemm_i8_pack_b(tier, options, b, ldb, x->pb, 0, half_n, to - from) == LB_OK, "status");
-    CHECK(lb_gemm_i8_pack_b(tier, options, b, ldb, x->pb, half_n, x->n, to - from) == LB_OK, "status");
+    int64_t b = x->trans ? from : from * x->n;
+    CHECK(lb_gemm_i8_pack_a(tier, x->a, from, x->k, x->pa, 0, half_m, to - from) == LB_OK, "status");
+    CHECK(lb_gemm_i8_pack_a(tier, x->a, from, x->k, x->pa, half_m, x->m, to - from) == LB_OK, "status");
+    CHECK(lb_gemm_i8_pack_b(tier, options, x->b, b, ldb, x->pb, 0, 0, half_n, to - from) == LB_OK, "status");
+    CHECK(lb_gemm_i8_pack_b(tier, options, x->b, b, ldb, x->pb, 0, half_n, x->n, to - from) == LB_OK, "status");
     for (int q = 0; q < 4; q++) {
       int64_t i = q & 1 ? half_m : 0;
       int64_t j = q & 2 ? half_n : 0;
-      CHECK(lb_gemm_i8(tier, x->pa, x->pb, c, ldc, row, col, bias, i, q & 1 ? x->m : half_m, j, q & 2 ? x->n : half_n, from, to,
-                       x->k) == LB_OK,
+      CHECK(lb_gemm_i8(tier, x->pa, x->pb, 0, c, 0, ldc, row, 0, col, bias, 0, i, q & 1 ? x->m : half_m, j,
+                       q & 2 ? x->n : half_n, from, to, x->k) == LB_OK,
             "status");
     }
     from = to;
@@ -139,11 +139,11 @@ static void refused(int32_t tier) {
   _Alignas(64) char p[256];
   int8_t a[4] = {0};
   int32_t c[4];
-  CHECK(lb_gemm_i8_pack_a(tier, a, 1, p, 1, 2, 1) == LB_BAD_SIZE, "a range that begins inside a block");
-  CHECK(lb_gemm_i8_pack_a(tier, a, 1, p, 0, 1, -1) == LB_BAD_SIZE, "depth -1");
-  CHECK(lb_gemm_i8_pack_b(tier, 0, a, 1, p, 12, 13, 1) == LB_BAD_SIZE, "a range that begins inside a panel");
-  CHECK(lb_gemm_i8(tier, p, p, c, 1, NULL, NULL, NULL, 0, -1, 0, 1, 0, 1, 1) == LB_BAD_SIZE, "rows backwards");
-  CHECK(lb_gemm_i8(tier, p, p, c, 1, NULL, NULL, NULL, 0, 1, 0, 1, 0, 2, 1) == LB_BAD_SIZE, "more elements than k");
+  CHECK(lb_gemm_i8_pack_a(tier, a, 0, 1, p, 1, 2, 1) == LB_BAD_SIZE, "a range that begins inside a block");
+  CHECK(lb_gemm_i8_pack_a(tier, a, 0, 1, p, 0, 1, -1) == LB_BAD_SIZE, "depth -1");
+  CHECK(lb_gemm_i8_pack_b(tier, 0, a, 0, 1, p, 0, 12, 13, 1) == LB_BAD_SIZE, "a range that begins inside a panel");
+  CHECK(lb_gemm_i8(tier, p, p, 0, c, 0, 1, NULL, 0, NULL, NULL, 0, 0, -1, 0, 1, 0, 1, 1) == LB_BAD_SIZE, "rows backwards");
+  CHECK(lb_gemm_i8(tier, p, p, 0, c, 0, 1, NULL, 0, NULL, NULL, 0, 0, 1, 0, 1, 0, 2, 1) == LB_BAD_SIZE, "more elements than k");
 }
 
 static void tier_tests(int32_t tier) {

@@ -76,11 +76,12 @@ static void product(int32_t tier, int64_t rows, int64_t cols, int64_t k, int rig
   lb_gemm_ternary_f32(tier, x, k, w, scale, each, added, y, stride, row, rows, col, cols, k);
   CHECK(memcmp(whole, y, y_bytes) == 0, "tier %d: ranges change bits", tier);
 
-  CHECK(lb_gemm_ternary_quantize(tier, x, k, q, 0, row, k) == LB_OK, "status");
-  CHECK(lb_gemm_ternary_quantize(tier, x, k, q, row, rows, k) == LB_OK, "status");
+  CHECK(lb_gemm_ternary_quantize(tier, x, 0, k, q, 0, row, k) == LB_OK, "status");
+  CHECK(lb_gemm_ternary_quantize(tier, x, 0, k, q, row, rows, k) == LB_OK, "status");
   check_mark(y, rows * stride);
   check_mark(acc, rows * stride);
-  CHECK(lb_gemm_ternary_i8(tier, q, w, scale, each, added, y, stride, acc, stride, 0, rows, 0, cols, k) == LB_OK, "status");
+  int32_t status = lb_gemm_ternary_i8(tier, q, w, scale, each, added, y, 0, stride, acc, 0, stride, 0, rows, 0, cols, k);
+  CHECK(status == LB_OK, "status");
   check_marks(y, rows, cols, stride);
   check_marks(acc, rows, cols, stride);
   for (int64_t i = 0; i < rows; i++) {
@@ -104,9 +105,9 @@ static void product(int32_t tier, int64_t rows, int64_t cols, int64_t k, int rig
   }
   memcpy(whole, y, y_bytes);
   check_mark(y, rows * stride);
-  lb_gemm_ternary_i8(tier, q, w, scale, each, added, y, stride, NULL, 0, 0, row, 0, cols, k);
-  lb_gemm_ternary_i8(tier, q, w, scale, each, added, y, stride, NULL, 0, row, rows, 0, col, k);
-  lb_gemm_ternary_i8(tier, q, w, scale, each, added, y, stride, NULL, 0, row, rows, col, cols, k);
+  lb_gemm_ternary_i8(tier, q, w, scale, each, added, y, 0, stride, NULL, 0, 0, 0, row, 0, cols, k);
+  lb_gemm_ternary_i8(tier, q, w, scale, each, added, y, 0, stride, NULL, 0, 0, row, rows, 0, col, k);
+  lb_gemm_ternary_i8(tier, q, w, scale, each, added, y, 0, stride, NULL, 0, 0, row, rows, col, cols, k);
   CHECK(memcmp(whole, y, y_bytes) == 0, "tier %d: ranges change bits", tier);
   free(whole);
   guarded_free(&g.x, x, x_bytes);
@@ -137,11 +138,11 @@ static void longest(int32_t tier) {
   int32_t acc[9];
   int32_t all = (int32_t)k * 127;
   int32_t want[9] = {all, -all, 0, -all, all, 0, 0, 0, 0};
-  lb_gemm_ternary_quantize(tier, x, k, q, 0, 3, k);
+  lb_gemm_ternary_quantize(tier, x, 0, k, q, 0, 3, k);
   for (int alone = 0; alone < 2; alone++) {
     memset(acc, 1, sizeof acc);
     for (int64_t i = 0; i < 3; i += alone ? 1 : 3) {
-      lb_gemm_ternary_i8(tier, q, w, &one, 0, NULL, y, 3, acc, 3, i, alone ? i + 1 : 3, 0, 3, k);
+      lb_gemm_ternary_i8(tier, q, w, &one, 0, NULL, y, 0, 3, acc, 0, 3, i, alone ? i + 1 : 3, 0, 3, k);
     }
     for (int i = 0; i < 9; i++) {
       CHECK(acc[i] == want[i], "tier %d: long sum %d: %d, expected %d", tier, i, acc[i], want[i]);
@@ -167,8 +168,8 @@ static void special(int32_t tier) {
     x[3][p] = 1e-38f;
     x[4][p] = 3e38f;
   }
-  CHECK(lb_gemm_ternary_quantize(tier, x[0], 20, q, 0, 5, 20) == LB_OK, "status");
-  CHECK(lb_gemm_ternary_i8(tier, q, w, &one, 0, NULL, y, 1, acc, 1, 0, 5, 0, 1, 20) == LB_OK, "status");
+  CHECK(lb_gemm_ternary_quantize(tier, x[0], 0, 20, q, 0, 5, 20) == LB_OK, "status");
+  CHECK(lb_gemm_ternary_i8(tier, q, w, &one, 0, NULL, y, 0, 1, acc, 0, 1, 0, 5, 0, 1, 20) == LB_OK, "status");
   for (int i = 0; i < 4; i++) {
     CHECK(acc[i] == 0, "row %d has the sum %d", i, acc[i]);
   }
@@ -178,8 +179,8 @@ static void special(int32_t tier) {
   CHECK(isnan(y[0]) && !isfinite(y[1]) && y[2] == 0 && y[3] > 0, "%g %g %g %g", y[0], y[1], y[2], y[3]);
   CHECK(lb_gemm_ternary_f32(tier, x[0], 20, w, &one, 0, NULL, y, 1, 1, 0, 0, 1, 20) == LB_BAD_SIZE, "rows backwards");
   CHECK(lb_gemm_ternary_f32(tier, x[0], 20, w, &one, 0, NULL, y, 1, 0, 1, -1, 1, 20) == LB_BAD_SIZE, "column -1");
-  CHECK(lb_gemm_ternary_i8(tier, q, w, &one, 0, NULL, y, 1, acc, 1, 0, 1, 0, 1, 524289) == LB_BAD_SIZE, "k of 524289");
-  CHECK(lb_gemm_ternary_quantize(tier, x[0], 20, q, 0, 1, -1) == LB_BAD_SIZE, "k of -1");
+  CHECK(lb_gemm_ternary_i8(tier, q, w, &one, 0, NULL, y, 0, 1, acc, 0, 1, 0, 1, 0, 1, 524289) == LB_BAD_SIZE, "k of 524289");
+  CHECK(lb_gemm_ternary_quantize(tier, x[0], 0, 20, q, 0, 1, -1) == LB_BAD_SIZE, "k of -1");
 }
 
 int main(void) {

@@ -46,7 +46,8 @@ static AttentionAhead attention_ahead_map(const Attention *a, int64_t head, cons
 /* out = scale op(x) op(y) */
 static void attention_product(const Attention *a, int32_t options, int64_t m, int64_t n, int64_t k, float scale, const float *x,
                               int64_t x_stride, const float *y, int64_t y_stride, float *out, int64_t out_stride) {
-  lb_gemm_f32(a->tier, options, m, n, k, scale, x, x_stride, y, y_stride, 0, out, out_stride, NULL, 0, m, 0, n, a->scratch);
+  lb_gemm_f32(a->tier, options, m, n, k, scale, x, 0, x_stride, y, 0, y_stride, 0, out, 0, out_stride, NULL, 0, m, 0, n,
+              a->scratch);
 }
 
 /* The first `keys` columns of out, a map, become scale X Y^T; X has the shape of the queries, Y that of the keys. */

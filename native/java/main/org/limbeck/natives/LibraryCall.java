@@ -9,11 +9,8 @@ import org.limbeck.natives.bindings.LimbeckH;
  * Calls of a function of the library as the work on a chunk: the one place where what they return
  * or throw becomes an exception of the kernel.
  *
- * <p>A call allocates nothing: a whole matrix has its segment ready. Where a part of a large one is
- * passed, the slice may become an object of 40 bytes, depending on how deep the compiler inlines:
- * it stops some fifteen methods deep, and a slice alone takes nine. Hence the bindings' method
- * handles, which the compiler always inlines, and no helpers between a kernel's {@code run} and the
- * call.
+ * <p>A call allocates nothing, whatever the compiler inlines: a matrix has its segment ready, and
+ * parts are named by offsets.
  *
  * @param <K> the first context parameter, usually the kernel
  * @param <A> the second context parameter, usually its arguments

@@ -8,8 +8,9 @@ import org.limbeck.kernels.memory.Matrix;
 /**
  * What kernels share: how a matrix becomes a pointer, chunks, sums.
  *
- * <p>A pointer is a part of the matrix's own segment, not an address: the call then holds the
- * arena, and closing it meanwhile on another thread is refused instead of pulling the memory away.
+ * <p>A pointer is the segment that a matrix keeps, not an address: the call then holds the arena,
+ * and closing it meanwhile on another thread is refused instead of pulling the memory away. Parts
+ * of a matrix are named by offsets beside the pointer: a slice for each call may become an object.
  */
 final class Native {
   private static final long CHUNK_ELEMENTS = 1 << 15;
@@ -21,28 +22,14 @@ final class Native {
     return m.data();
   }
 
-  /** Returns a pointer to the first element of a row. */
-  static MemorySegment pointer(Matrix m, long row) {
-    return pointer(m, row, 0);
-  }
-
-  /** Returns a pointer to an element; its column may lie past the last one, in another matrix. */
-  static MemorySegment pointer(Matrix m, long row, long col) {
-    // Without elements there may be no memory for a row or a column to lie in.
-    long first = m.rowOffsetBytes(row) + col * m.type().bytes();
-    return m.segment().asSlice(m.elements() == 0 ? m.offsetBytes() : first);
-  }
-
   /** Returns a pointer to element (0, 0) of a matrix, or the null pointer. */
   static MemorySegment optional(Matrix m) {
     return m == null ? MemorySegment.NULL : m.data();
   }
 
-  /** Returns a pointer to an element, or the null pointer. */
-  static MemorySegment optional(Matrix m, long row, long col) {
-    // One slice on both ways: of two that meet, the compiler would make objects.
-    MemorySegment segment = m == null ? MemorySegment.NULL : m.segment();
-    return segment.asSlice(m == null ? 0 : m.rowOffsetBytes(row) + col * m.type().bytes());
+  /** Returns how many elements an element lies behind element (0, 0), 0 for null. */
+  static long at(Matrix m, long row, long col) {
+    return m == null ? 0 : row * m.rowStride() + col;
   }
 
   /** Returns the row stride of a matrix in elements, 0 for null. */

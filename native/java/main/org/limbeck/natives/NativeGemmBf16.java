@@ -61,7 +61,8 @@ final class NativeGemmBf16 extends PackedGemm implements Kernel<Arguments> {
             .invokeExact(
                 tier,
                 options,
-                Native.pointer(args.a(), trans ? k : row, offset + (trans ? row : k)),
+                Native.pointer(args.a()),
+                offset + Native.at(args.a(), trans ? k : row, trans ? row : k),
                 args.a().rowStride(),
                 packed,
                 first,
@@ -71,18 +72,27 @@ final class NativeGemmBf16 extends PackedGemm implements Kernel<Arguments> {
 
   @Override
   int packCols(
-      long matrix, long col, long k, long depth, MemorySegment packed, long first, long end)
+      long matrix,
+      long col,
+      long k,
+      long depth,
+      MemorySegment packed,
+      long packedAt,
+      long first,
+      long end)
       throws Throwable {
     boolean trans = spec.transB();
-    long begin = args.batch().offsetB(matrix);
+    long offset = args.batch().offsetB(matrix);
     return (int)
         LimbeckH.lb_gemm_bf16_pack_b$handle()
             .invokeExact(
                 tier,
                 options,
-                Native.pointer(args.b(), trans ? col : k, begin + (trans ? k : col)),
+                Native.pointer(args.b()),
+                offset + Native.at(args.b(), trans ? col : k, trans ? k : col),
                 args.b().rowStride(),
                 packed,
+                packedAt,
                 first,
                 end,
                 depth);
@@ -93,8 +103,8 @@ final class NativeGemmBf16 extends PackedGemm implements Kernel<Arguments> {
       long matrix,
       long row,
       long col,
-      MemorySegment packedA,
-      MemorySegment packedB,
+      MemorySegment packed,
+      long packedB,
       long from,
       long to,
       long colFrom,
@@ -109,12 +119,15 @@ final class NativeGemmBf16 extends PackedGemm implements Kernel<Arguments> {
                 tier,
                 options,
                 spec.alpha(),
-                packedA,
+                packed,
+                packed,
                 packedB,
                 spec.beta(),
-                Native.pointer(args.c(), row, args.batch().offsetC(matrix) + col),
+                Native.pointer(args.c()),
+                args.batch().offsetC(matrix) + Native.at(args.c(), row, col),
                 args.c().rowStride(),
-                Native.optional(args.bias(), 0, col),
+                Native.optional(args.bias()),
+                col,
                 from,
                 to,
                 colFrom,

@@ -2,7 +2,6 @@
 package org.limbeck.natives;
 
 import java.lang.foreign.MemorySegment;
-import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.Kernel;
@@ -65,12 +64,15 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
                             args.n(),
                             args.k(kernel.spec),
                             kernel.spec.alpha(),
-                            pointer(args.a(), batch.offsetA(matrix)),
+                            Native.pointer(args.a()),
+                            batch.offsetA(matrix),
                             args.a().rowStride(),
-                            pointer(args.b(), batch.offsetB(matrix)),
+                            Native.pointer(args.b()),
+                            batch.offsetB(matrix),
                             args.b().rowStride(),
                             kernel.spec.beta(),
-                            pointer(args.c(), batch.offsetC(matrix)),
+                            Native.pointer(args.c()),
+                            batch.offsetC(matrix),
                             args.c().rowStride(),
                             Native.optional(args.bias()),
                             row,
@@ -168,9 +170,5 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
   private static long part(long length, long limit, long step) {
     long parts = Math.ceilDiv(length, limit);
     return Math.min(length, Native.roundUp(Math.ceilDiv(length, parts), step));
-  }
-
-  private static MemorySegment pointer(Matrix m, long elements) {
-    return m.data().asSlice(elements * Float.BYTES);
   }
 }

@@ -38,7 +38,8 @@ final class NativeGemmI8 extends PackedGemm implements Kernel<Arguments> {
         LimbeckH.lb_gemm_i8_pack_a$handle()
             .invokeExact(
                 tier,
-                Native.pointer(args.a(), row, k),
+                Native.pointer(args.a()),
+                Native.at(args.a(), row, k),
                 args.a().rowStride(),
                 packed,
                 first,
@@ -48,16 +49,25 @@ final class NativeGemmI8 extends PackedGemm implements Kernel<Arguments> {
 
   @Override
   int packCols(
-      long matrix, long col, long k, long depth, MemorySegment packed, long first, long end)
+      long matrix,
+      long col,
+      long k,
+      long depth,
+      MemorySegment packed,
+      long packedAt,
+      long first,
+      long end)
       throws Throwable {
     return (int)
         LimbeckH.lb_gemm_i8_pack_b$handle()
             .invokeExact(
                 tier,
                 transB ? LimbeckH.LB_GEMM_TRANS_B() : 0,
-                Native.pointer(args.b(), transB ? col : k, transB ? k : col),
+                Native.pointer(args.b()),
+                Native.at(args.b(), transB ? col : k, transB ? k : col),
                 args.b().rowStride(),
                 packed,
+                packedAt,
                 first,
                 end,
                 depth);
@@ -68,8 +78,8 @@ final class NativeGemmI8 extends PackedGemm implements Kernel<Arguments> {
       long matrix,
       long row,
       long col,
-      MemorySegment packedA,
-      MemorySegment packedB,
+      MemorySegment packed,
+      long packedB,
       long from,
       long to,
       long colFrom,
@@ -82,13 +92,17 @@ final class NativeGemmI8 extends PackedGemm implements Kernel<Arguments> {
         LimbeckH.lb_gemm_i8$handle()
             .invokeExact(
                 tier,
-                packedA,
+                packed,
+                packed,
                 packedB,
-                Native.pointer(args.c(), row, col),
+                Native.pointer(args.c()),
+                Native.at(args.c(), row, col),
                 args.c().rowStride(),
-                Native.optional(args.rowScale(), 0, row),
-                Native.optional(args.colScale(), 0, col),
-                Native.optional(args.bias(), 0, col),
+                Native.optional(args.rowScale()),
+                row,
+                Native.optional(args.colScale()),
+                Native.optional(args.bias()),
+                col,
                 from,
                 to,
                 colFrom,

@@ -47,7 +47,8 @@ final class NativeGemmTernary implements Kernel<Arguments> {
               LimbeckH.lb_gemm_ternary_quantize$handle()
                   .invokeExact(
                       kernel.tier,
-                      Native.pointer(a.x(), kernel.slabFrom),
+                      Native.pointer(a.x()),
+                      Native.at(a.x(), kernel.slabFrom, 0),
                       a.x().rowStride(),
                       kernel.quantized,
                       from,
@@ -109,9 +110,11 @@ final class NativeGemmTernary implements Kernel<Arguments> {
                             Native.pointer(a.scale()),
                             scaleStep(a),
                             Native.optional(a.bias()),
-                            Native.pointer(a.y(), kernel.slabFrom),
+                            Native.pointer(a.y()),
+                            Native.at(a.y(), kernel.slabFrom, 0),
                             a.y().rowStride(),
-                            Native.optional(a.acc(), kernel.slabFrom, 0),
+                            Native.optional(a.acc()),
+                            Native.at(a.acc(), kernel.slabFrom, 0),
                             Native.stride(a.acc()),
                             row,
                             rowEnd,

@@ -62,9 +62,8 @@ abstract class PackedGemm {
   private long n;
   private long k;
   private long matrix;
-  private MemorySegment packedA;
-  private MemorySegment packedB;
-  private long offsetB;
+  private MemorySegment packed;
+  private long packedB;
   private long row;
   private long rows;
   private long col;
@@ -104,9 +103,20 @@ abstract class PackedGemm {
       long matrix, long row, long k, long depth, MemorySegment packed, long first, long end)
       throws Throwable;
 
-  /** Packs columns of op(B) likewise. */
+  /**
+   * Packs columns of op(B) likewise.
+   *
+   * @param packedAt where in {@code packed} the slab of op(B) begins, in bytes
+   */
   abstract int packCols(
-      long matrix, long col, long k, long depth, MemorySegment packed, long first, long end)
+      long matrix,
+      long col,
+      long k,
+      long depth,
+      MemorySegment packed,
+      long packedAt,
+      long first,
+      long end)
       throws Throwable;
 
   /**
@@ -115,8 +125,8 @@ abstract class PackedGemm {
    * @param matrix the index within a batch
    * @param row the first row of the slab
    * @param col the first column of the slab
-   * @param packedA where the slab of op(A) begins
-   * @param packedB where that of op(B) begins
+   * @param packed where the slab of op(A) begins
+   * @param packedB where in {@code packed} that of op(B) begins, in bytes
    * @param from the first row of the block, from {@code row} on
    * @param to the row after the last, likewise
    * @param colFrom the first column, from {@code col} on
@@ -129,8 +139,8 @@ abstract class PackedGemm {
       long matrix,
       long row,
       long col,
-      MemorySegment packedA,
-      MemorySegment packedB,
+      MemorySegment packed,
+      long packedB,
       long from,
       long to,
       long colFrom,
@@ -188,7 +198,8 @@ abstract class PackedGemm {
 
   private void part(WorkerPool pool) {
     long words = words(to - from);
-    reserve(pool.shared(), bytesOfRows(rows, words), bytesOfCols(cols, words));
+    packedB = bytesOfRows(rows, words);
+    packed = pool.shared().reserve(packedB + bytesOfCols(cols, words));
     packsOfRows = Math.ceilDiv(rows, PACK_ROWS);
     long packs = packsOfRows + Math.ceilDiv(cols, PACK_COLS);
     long elements = PACK_ROWS * Math.max(1, to - from);
@@ -196,16 +207,6 @@ abstract class PackedGemm {
     long count = rowBlocks * Math.ceilDiv(cols, BLOCK_COLS);
     long products = blockRows * Math.min(BLOCK_COLS, cols) * Math.max(1, to - from);
     pool.forRange(count, Math.max(1, CHUNK_PRODUCTS / products), this, null, blocks);
-  }
-
-  /** Finds place for both slabs; equal calls find the same objects. */
-  private void reserve(Workspace shared, long bytesOfA, long bytesOfB) {
-    MemorySegment both = shared.reserve(bytesOfA + bytesOfB);
-    if (both != packedA || bytesOfA != offsetB) {
-      packedA = both;
-      offsetB = bytesOfA;
-      packedB = both.asSlice(bytesOfA);
-    }
   }
 
   private int wholeProduct(long index, Workspace scratch) throws Throwable {
@@ -218,12 +219,11 @@ abstract class PackedGemm {
         do {
           long end = Math.min(k, p + depth);
           long words = words(end - p);
-          long offset = bytesOfRows(height, words);
-          MemorySegment a = scratch.reserve(offset + bytesOfCols(width, words));
-          MemorySegment b = a.asSlice(offset);
-          status |= packRows(index, i, p, end - p, a, 0, height);
-          status |= packCols(index, j, p, end - p, b, 0, width);
-          status |= multiply(index, i, j, a, b, 0, height, 0, width, p, end, k);
+          long b = bytesOfRows(height, words);
+          MemorySegment both = scratch.reserve(b + bytesOfCols(width, words));
+          status |= packRows(index, i, p, end - p, both, 0, height);
+          status |= packCols(index, j, p, end - p, both, b, 0, width);
+          status |= multiply(index, i, j, both, b, 0, height, 0, width, p, end, k);
           p = end;
         } while (p < k);
       }
@@ -243,11 +243,11 @@ abstract class PackedGemm {
         if (i < packsOfRows) {
           long begin = i * PACK_ROWS;
           long stop = Math.min(rows, begin + PACK_ROWS);
-          status |= packRows(matrix, row, from, to - from, packedA, begin, stop);
+          status |= packRows(matrix, row, from, to - from, packed, begin, stop);
         } else {
           long begin = (i - packsOfRows) * PACK_COLS;
           long stop = Math.min(cols, begin + PACK_COLS);
-          status |= packCols(matrix, col, from, to - from, packedB, begin, stop);
+          status |= packCols(matrix, col, from, to - from, packed, packedB, begin, stop);
         }
       }
       return status;
@@ -268,7 +268,7 @@ abstract class PackedGemm {
         long iEnd = Math.min(rows, i + blockRows);
         long jEnd = Math.min(cols, j + BLOCK_COLS);
         if (i < iEnd) {
-          status |= multiply(matrix, row, col, packedA, packedB, i, iEnd, j, jEnd, from, to, k);
+          status |= multiply(matrix, row, col, packed, packedB, i, iEnd, j, jEnd, from, to, k);
         }
       }
       return status;

@@ -23,10 +23,10 @@ public class LimbeckH extends LimbeckH$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int LB_ABI = (int)2L;
+    private static final int LB_ABI = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define LB_ABI 2
+     * #define LB_ABI 3
      * }
      */
     public static int LB_ABI() {
@@ -948,10 +948,13 @@ public class LimbeckH extends LimbeckH$shared {
             LimbeckH.C_FLOAT,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
             LimbeckH.C_LONG,
             LimbeckH.C_FLOAT,
             LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
             LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
@@ -969,7 +972,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t lda, const float *restrict b, int64_t ldb, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
+     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t a_at, int64_t lda, const float *restrict b, int64_t b_at, int64_t ldb, float beta, float *restrict c, int64_t c_at, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
      * }
      */
     public static FunctionDescriptor lb_gemm_f32$descriptor() {
@@ -979,7 +982,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t lda, const float *restrict b, int64_t ldb, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
+     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t a_at, int64_t lda, const float *restrict b, int64_t b_at, int64_t ldb, float beta, float *restrict c, int64_t c_at, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
      * }
      */
     public static MethodHandle lb_gemm_f32$handle() {
@@ -989,7 +992,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t lda, const float *restrict b, int64_t ldb, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
+     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t a_at, int64_t lda, const float *restrict b, int64_t b_at, int64_t ldb, float beta, float *restrict c, int64_t c_at, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
      * }
      */
     public static MemorySegment lb_gemm_f32$address() {
@@ -998,16 +1001,16 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t lda, const float *restrict b, int64_t ldb, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
+     * int32_t lb_gemm_f32(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const float *restrict a, int64_t a_at, int64_t lda, const float *restrict b, int64_t b_at, int64_t ldb, float beta, float *restrict c, int64_t c_at, int64_t ldc, const float *restrict bias, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to, void *restrict scratch)
      * }
      */
-    public static int lb_gemm_f32(int tier, int options, long m, long n, long k, float alpha, MemorySegment a, long lda, MemorySegment b, long ldb, float beta, MemorySegment c, long ldc, MemorySegment bias, long row_from, long row_to, long col_from, long col_to, MemorySegment scratch) {
+    public static int lb_gemm_f32(int tier, int options, long m, long n, long k, float alpha, MemorySegment a, long a_at, long lda, MemorySegment b, long b_at, long ldb, float beta, MemorySegment c, long c_at, long ldc, MemorySegment bias, long row_from, long row_to, long col_from, long col_to, MemorySegment scratch) {
         var mh$ = lb_gemm_f32.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_gemm_f32", tier, options, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, bias, row_from, row_to, col_from, col_to, scratch);
+                traceDowncall("lb_gemm_f32", tier, options, m, n, k, alpha, a, a_at, lda, b, b_at, ldb, beta, c, c_at, ldc, bias, row_from, row_to, col_from, col_to, scratch);
             }
-            return (int)mh$.invokeExact(tier, options, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, bias, row_from, row_to, col_from, col_to, scratch);
+            return (int)mh$.invokeExact(tier, options, m, n, k, alpha, a, a_at, lda, b, b_at, ldb, beta, c, c_at, ldc, bias, row_from, row_to, col_from, col_to, scratch);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2373,6 +2376,7 @@ public class LimbeckH extends LimbeckH$shared {
             LimbeckH.C_INT,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
             LimbeckH.C_LONG,
@@ -2387,7 +2391,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t a_at, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
      * }
      */
     public static FunctionDescriptor lb_gemm_bf16_pack_a$descriptor() {
@@ -2397,7 +2401,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t a_at, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
      * }
      */
     public static MethodHandle lb_gemm_bf16_pack_a$handle() {
@@ -2407,7 +2411,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t a_at, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
      * }
      */
     public static MemorySegment lb_gemm_bf16_pack_a$address() {
@@ -2416,16 +2420,16 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_bf16_pack_a(int32_t tier, int32_t options, const uint16_t *restrict a, int64_t a_at, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
      * }
      */
-    public static int lb_gemm_bf16_pack_a(int tier, int options, MemorySegment a, long lda, MemorySegment packed, long from, long to, long depth) {
+    public static int lb_gemm_bf16_pack_a(int tier, int options, MemorySegment a, long a_at, long lda, MemorySegment packed, long from, long to, long depth) {
         var mh$ = lb_gemm_bf16_pack_a.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_gemm_bf16_pack_a", tier, options, a, lda, packed, from, to, depth);
+                traceDowncall("lb_gemm_bf16_pack_a", tier, options, a, a_at, lda, packed, from, to, depth);
             }
-            return (int)mh$.invokeExact(tier, options, a, lda, packed, from, to, depth);
+            return (int)mh$.invokeExact(tier, options, a, a_at, lda, packed, from, to, depth);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2440,7 +2444,9 @@ public class LimbeckH extends LimbeckH$shared {
             LimbeckH.C_INT,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
             LimbeckH.C_LONG,
             LimbeckH.C_LONG,
             LimbeckH.C_LONG
@@ -2454,7 +2460,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t b_at, int64_t ldb, void *restrict packed, int64_t packed_at, int64_t from, int64_t to, int64_t depth)
      * }
      */
     public static FunctionDescriptor lb_gemm_bf16_pack_b$descriptor() {
@@ -2464,7 +2470,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t b_at, int64_t ldb, void *restrict packed, int64_t packed_at, int64_t from, int64_t to, int64_t depth)
      * }
      */
     public static MethodHandle lb_gemm_bf16_pack_b$handle() {
@@ -2474,7 +2480,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t b_at, int64_t ldb, void *restrict packed, int64_t packed_at, int64_t from, int64_t to, int64_t depth)
      * }
      */
     public static MemorySegment lb_gemm_bf16_pack_b$address() {
@@ -2483,16 +2489,16 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_bf16_pack_b(int32_t tier, int32_t options, const uint16_t *restrict b, int64_t b_at, int64_t ldb, void *restrict packed, int64_t packed_at, int64_t from, int64_t to, int64_t depth)
      * }
      */
-    public static int lb_gemm_bf16_pack_b(int tier, int options, MemorySegment b, long ldb, MemorySegment packed, long from, long to, long depth) {
+    public static int lb_gemm_bf16_pack_b(int tier, int options, MemorySegment b, long b_at, long ldb, MemorySegment packed, long packed_at, long from, long to, long depth) {
         var mh$ = lb_gemm_bf16_pack_b.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_gemm_bf16_pack_b", tier, options, b, ldb, packed, from, to, depth);
+                traceDowncall("lb_gemm_bf16_pack_b", tier, options, b, b_at, ldb, packed, packed_at, from, to, depth);
             }
-            return (int)mh$.invokeExact(tier, options, b, ldb, packed, from, to, depth);
+            return (int)mh$.invokeExact(tier, options, b, b_at, ldb, packed, packed_at, from, to, depth);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2508,10 +2514,13 @@ public class LimbeckH extends LimbeckH$shared {
             LimbeckH.C_FLOAT,
             LimbeckH.C_POINTER,
             LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
             LimbeckH.C_FLOAT,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
             LimbeckH.C_LONG,
             LimbeckH.C_LONG,
             LimbeckH.C_LONG,
@@ -2529,7 +2538,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, int64_t packed_b_at, float beta, float *restrict c, int64_t c_at, int64_t ldc, const float *restrict bias, int64_t bias_at, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
      * }
      */
     public static FunctionDescriptor lb_gemm_bf16$descriptor() {
@@ -2539,7 +2548,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, int64_t packed_b_at, float beta, float *restrict c, int64_t c_at, int64_t ldc, const float *restrict bias, int64_t bias_at, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
      * }
      */
     public static MethodHandle lb_gemm_bf16$handle() {
@@ -2549,7 +2558,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, int64_t packed_b_at, float beta, float *restrict c, int64_t c_at, int64_t ldc, const float *restrict bias, int64_t bias_at, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
      * }
      */
     public static MemorySegment lb_gemm_bf16$address() {
@@ -2558,16 +2567,16 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, float beta, float *restrict c, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *restrict packed_a, const void *restrict packed_b, int64_t packed_b_at, float beta, float *restrict c, int64_t c_at, int64_t ldc, const float *restrict bias, int64_t bias_at, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
      * }
      */
-    public static int lb_gemm_bf16(int tier, int options, float alpha, MemorySegment packed_a, MemorySegment packed_b, float beta, MemorySegment c, long ldc, MemorySegment bias, long from, long to, long col_from, long col_to, long k_from, long k_to, long k) {
+    public static int lb_gemm_bf16(int tier, int options, float alpha, MemorySegment packed_a, MemorySegment packed_b, long packed_b_at, float beta, MemorySegment c, long c_at, long ldc, MemorySegment bias, long bias_at, long from, long to, long col_from, long col_to, long k_from, long k_to, long k) {
         var mh$ = lb_gemm_bf16.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_gemm_bf16", tier, options, alpha, packed_a, packed_b, beta, c, ldc, bias, from, to, col_from, col_to, k_from, k_to, k);
+                traceDowncall("lb_gemm_bf16", tier, options, alpha, packed_a, packed_b, packed_b_at, beta, c, c_at, ldc, bias, bias_at, from, to, col_from, col_to, k_from, k_to, k);
             }
-            return (int)mh$.invokeExact(tier, options, alpha, packed_a, packed_b, beta, c, ldc, bias, from, to, col_from, col_to, k_from, k_to, k);
+            return (int)mh$.invokeExact(tier, options, alpha, packed_a, packed_b, packed_b_at, beta, c, c_at, ldc, bias, bias_at, from, to, col_from, col_to, k_from, k_to, k);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2641,6 +2650,7 @@ public class LimbeckH extends LimbeckH$shared {
             LimbeckH.C_INT,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
             LimbeckH.C_LONG,
@@ -2655,7 +2665,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t a_at, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
      * }
      */
     public static FunctionDescriptor lb_gemm_i8_pack_a$descriptor() {
@@ -2665,7 +2675,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t a_at, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
      * }
      */
     public static MethodHandle lb_gemm_i8_pack_a$handle() {
@@ -2675,7 +2685,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t a_at, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
      * }
      */
     public static MemorySegment lb_gemm_i8_pack_a$address() {
@@ -2684,16 +2694,16 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_i8_pack_a(int32_t tier, const int8_t *restrict a, int64_t a_at, int64_t lda, void *restrict packed, int64_t from, int64_t to, int64_t depth)
      * }
      */
-    public static int lb_gemm_i8_pack_a(int tier, MemorySegment a, long lda, MemorySegment packed, long from, long to, long depth) {
+    public static int lb_gemm_i8_pack_a(int tier, MemorySegment a, long a_at, long lda, MemorySegment packed, long from, long to, long depth) {
         var mh$ = lb_gemm_i8_pack_a.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_gemm_i8_pack_a", tier, a, lda, packed, from, to, depth);
+                traceDowncall("lb_gemm_i8_pack_a", tier, a, a_at, lda, packed, from, to, depth);
             }
-            return (int)mh$.invokeExact(tier, a, lda, packed, from, to, depth);
+            return (int)mh$.invokeExact(tier, a, a_at, lda, packed, from, to, depth);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2708,7 +2718,9 @@ public class LimbeckH extends LimbeckH$shared {
             LimbeckH.C_INT,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
             LimbeckH.C_LONG,
             LimbeckH.C_LONG,
             LimbeckH.C_LONG
@@ -2722,7 +2734,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t b_at, int64_t ldb, void *restrict packed, int64_t packed_at, int64_t from, int64_t to, int64_t depth)
      * }
      */
     public static FunctionDescriptor lb_gemm_i8_pack_b$descriptor() {
@@ -2732,7 +2744,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t b_at, int64_t ldb, void *restrict packed, int64_t packed_at, int64_t from, int64_t to, int64_t depth)
      * }
      */
     public static MethodHandle lb_gemm_i8_pack_b$handle() {
@@ -2742,7 +2754,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t b_at, int64_t ldb, void *restrict packed, int64_t packed_at, int64_t from, int64_t to, int64_t depth)
      * }
      */
     public static MemorySegment lb_gemm_i8_pack_b$address() {
@@ -2751,16 +2763,16 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t ldb, void *restrict packed, int64_t from, int64_t to, int64_t depth)
+     * int32_t lb_gemm_i8_pack_b(int32_t tier, int32_t options, const int8_t *restrict b, int64_t b_at, int64_t ldb, void *restrict packed, int64_t packed_at, int64_t from, int64_t to, int64_t depth)
      * }
      */
-    public static int lb_gemm_i8_pack_b(int tier, int options, MemorySegment b, long ldb, MemorySegment packed, long from, long to, long depth) {
+    public static int lb_gemm_i8_pack_b(int tier, int options, MemorySegment b, long b_at, long ldb, MemorySegment packed, long packed_at, long from, long to, long depth) {
         var mh$ = lb_gemm_i8_pack_b.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_gemm_i8_pack_b", tier, options, b, ldb, packed, from, to, depth);
+                traceDowncall("lb_gemm_i8_pack_b", tier, options, b, b_at, ldb, packed, packed_at, from, to, depth);
             }
-            return (int)mh$.invokeExact(tier, options, b, ldb, packed, from, to, depth);
+            return (int)mh$.invokeExact(tier, options, b, b_at, ldb, packed, packed_at, from, to, depth);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2774,11 +2786,15 @@ public class LimbeckH extends LimbeckH$shared {
             LimbeckH.C_INT,
             LimbeckH.C_POINTER,
             LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
             LimbeckH.C_POINTER,
-            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
             LimbeckH.C_LONG,
             LimbeckH.C_LONG,
             LimbeckH.C_LONG,
@@ -2796,7 +2812,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, void *restrict c, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, int64_t packed_b_at, void *restrict c, int64_t c_at, int64_t ldc, const float *restrict row_scale, int64_t row_scale_at, const float *restrict col_scale, const float *restrict bias, int64_t col_at, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
      * }
      */
     public static FunctionDescriptor lb_gemm_i8$descriptor() {
@@ -2806,7 +2822,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, void *restrict c, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, int64_t packed_b_at, void *restrict c, int64_t c_at, int64_t ldc, const float *restrict row_scale, int64_t row_scale_at, const float *restrict col_scale, const float *restrict bias, int64_t col_at, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
      * }
      */
     public static MethodHandle lb_gemm_i8$handle() {
@@ -2816,7 +2832,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, void *restrict c, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, int64_t packed_b_at, void *restrict c, int64_t c_at, int64_t ldc, const float *restrict row_scale, int64_t row_scale_at, const float *restrict col_scale, const float *restrict bias, int64_t col_at, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
      * }
      */
     public static MemorySegment lb_gemm_i8$address() {
@@ -2825,16 +2841,16 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, void *restrict c, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
+     * int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *restrict packed_b, int64_t packed_b_at, void *restrict c, int64_t c_at, int64_t ldc, const float *restrict row_scale, int64_t row_scale_at, const float *restrict col_scale, const float *restrict bias, int64_t col_at, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k)
      * }
      */
-    public static int lb_gemm_i8(int tier, MemorySegment packed_a, MemorySegment packed_b, MemorySegment c, long ldc, MemorySegment row_scale, MemorySegment col_scale, MemorySegment bias, long from, long to, long col_from, long col_to, long k_from, long k_to, long k) {
+    public static int lb_gemm_i8(int tier, MemorySegment packed_a, MemorySegment packed_b, long packed_b_at, MemorySegment c, long c_at, long ldc, MemorySegment row_scale, long row_scale_at, MemorySegment col_scale, MemorySegment bias, long col_at, long from, long to, long col_from, long col_to, long k_from, long k_to, long k) {
         var mh$ = lb_gemm_i8.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_gemm_i8", tier, packed_a, packed_b, c, ldc, row_scale, col_scale, bias, from, to, col_from, col_to, k_from, k_to, k);
+                traceDowncall("lb_gemm_i8", tier, packed_a, packed_b, packed_b_at, c, c_at, ldc, row_scale, row_scale_at, col_scale, bias, col_at, from, to, col_from, col_to, k_from, k_to, k);
             }
-            return (int)mh$.invokeExact(tier, packed_a, packed_b, c, ldc, row_scale, col_scale, bias, from, to, col_from, col_to, k_from, k_to, k);
+            return (int)mh$.invokeExact(tier, packed_a, packed_b, packed_b_at, c, c_at, ldc, row_scale, row_scale_at, col_scale, bias, col_at, from, to, col_from, col_to, k_from, k_to, k);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -3050,7 +3066,9 @@ public class LimbeckH extends LimbeckH$shared {
             LimbeckH.C_POINTER,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
             LimbeckH.C_LONG,
             LimbeckH.C_LONG,
             LimbeckH.C_LONG,
@@ -3067,7 +3085,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int32_t *restrict acc, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_at, int64_t y_stride, int32_t *restrict acc, int64_t acc_at, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
      * }
      */
     public static FunctionDescriptor lb_gemm_ternary_i8$descriptor() {
@@ -3077,7 +3095,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int32_t *restrict acc, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_at, int64_t y_stride, int32_t *restrict acc, int64_t acc_at, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
      * }
      */
     public static MethodHandle lb_gemm_ternary_i8$handle() {
@@ -3087,7 +3105,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int32_t *restrict acc, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_at, int64_t y_stride, int32_t *restrict acc, int64_t acc_at, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
      * }
      */
     public static MemorySegment lb_gemm_ternary_i8$address() {
@@ -3096,16 +3114,16 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_stride, int32_t *restrict acc, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
+     * int32_t lb_gemm_ternary_i8(int32_t tier, const void *restrict quantized, const uint8_t *restrict weights, const float *restrict scale, int64_t scale_step, const float *restrict bias, float *restrict y, int64_t y_at, int64_t y_stride, int32_t *restrict acc, int64_t acc_at, int64_t acc_stride, int64_t from, int64_t to, int64_t col_from, int64_t col_to, int64_t k)
      * }
      */
-    public static int lb_gemm_ternary_i8(int tier, MemorySegment quantized, MemorySegment weights, MemorySegment scale, long scale_step, MemorySegment bias, MemorySegment y, long y_stride, MemorySegment acc, long acc_stride, long from, long to, long col_from, long col_to, long k) {
+    public static int lb_gemm_ternary_i8(int tier, MemorySegment quantized, MemorySegment weights, MemorySegment scale, long scale_step, MemorySegment bias, MemorySegment y, long y_at, long y_stride, MemorySegment acc, long acc_at, long acc_stride, long from, long to, long col_from, long col_to, long k) {
         var mh$ = lb_gemm_ternary_i8.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_gemm_ternary_i8", tier, quantized, weights, scale, scale_step, bias, y, y_stride, acc, acc_stride, from, to, col_from, col_to, k);
+                traceDowncall("lb_gemm_ternary_i8", tier, quantized, weights, scale, scale_step, bias, y, y_at, y_stride, acc, acc_at, acc_stride, from, to, col_from, col_to, k);
             }
-            return (int)mh$.invokeExact(tier, quantized, weights, scale, scale_step, bias, y, y_stride, acc, acc_stride, from, to, col_from, col_to, k);
+            return (int)mh$.invokeExact(tier, quantized, weights, scale, scale_step, bias, y, y_at, y_stride, acc, acc_at, acc_stride, from, to, col_from, col_to, k);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -3118,6 +3136,7 @@ public class LimbeckH extends LimbeckH$shared {
             LimbeckH.C_INT,
             LimbeckH.C_INT,
             LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
             LimbeckH.C_LONG,
             LimbeckH.C_POINTER,
             LimbeckH.C_LONG,
@@ -3133,7 +3152,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
+     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_at, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
      * }
      */
     public static FunctionDescriptor lb_gemm_ternary_quantize$descriptor() {
@@ -3143,7 +3162,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
+     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_at, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
      * }
      */
     public static MethodHandle lb_gemm_ternary_quantize$handle() {
@@ -3153,7 +3172,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
+     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_at, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
      * }
      */
     public static MemorySegment lb_gemm_ternary_quantize$address() {
@@ -3162,16 +3181,16 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
+     * int32_t lb_gemm_ternary_quantize(int32_t tier, const float *restrict x, int64_t x_at, int64_t x_stride, void *restrict quantized, int64_t from, int64_t to, int64_t k)
      * }
      */
-    public static int lb_gemm_ternary_quantize(int tier, MemorySegment x, long x_stride, MemorySegment quantized, long from, long to, long k) {
+    public static int lb_gemm_ternary_quantize(int tier, MemorySegment x, long x_at, long x_stride, MemorySegment quantized, long from, long to, long k) {
         var mh$ = lb_gemm_ternary_quantize.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_gemm_ternary_quantize", tier, x, x_stride, quantized, from, to, k);
+                traceDowncall("lb_gemm_ternary_quantize", tier, x, x_at, x_stride, quantized, from, to, k);
             }
-            return (int)mh$.invokeExact(tier, x, x_stride, quantized, from, to, k);
+            return (int)mh$.invokeExact(tier, x, x_at, x_stride, quantized, from, to, k);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

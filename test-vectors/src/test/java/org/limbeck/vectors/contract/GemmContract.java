@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -428,7 +427,6 @@ abstract class GemmContract extends KernelContract {
   }
 
   @Test
-  @Tag(KernelContract.INLINING)
   void allocatesNothing() {
     long[][] shapes = {{26, 37, 9}, {3, 37, 18}, {7, 37, 18}, {37, 3, 18}};
     for (boolean transA : BOTH) {

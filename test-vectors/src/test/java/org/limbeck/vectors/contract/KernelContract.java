@@ -54,12 +54,6 @@ public abstract class KernelContract {
     reference.close();
   }
 
-  /**
-   * Marks tests that nothing is allocated of kernels that pass parts of matrices to native code:
-   * whether the slices become objects depends on how deep the compiler inlines.
-   */
-  protected static final String INLINING = "inlining";
-
   /** Returns the name of the backend under test. */
   protected final String backend() {
     return backend;
