@@ -46,6 +46,7 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
    */
   static Paired run(Runnable ours, Runnable peer, Runnable calibration, int millis, boolean once) {
     Runnable other = peer == null ? () -> {} : peer;
+    Runnable rest = peer == null ? () -> {} : Rest::await;
     int ourCalls = once ? 1 : calls(ours);
     int peerCalls = once || peer == null ? 1 : calls(other);
     int most = once ? 1 : MOST_PAIRS;
@@ -53,7 +54,7 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
     double[] their = new double[most];
     double[] loops = new double[most + 1];
     long end = System.nanoTime() + millis * 1_000_000L;
-    loops[0] = nanos(calibration, 1);
+    loops[0] = awake(calibration, 1);
     int taken = 0;
     int usual = USUAL_PAIRS;
     while (taken < most
@@ -61,17 +62,19 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
             || System.nanoTime() < end
             || (taken < PATIENCE && undisturbed(loops, taken).length < FEWEST_PAIRS))) {
       if (taken % 2 == 0) {
-        our[taken] = nanos(ours, ourCalls);
-        their[taken] = nanos(other, peerCalls);
+        our[taken] = awake(ours, ourCalls);
+        their[taken] = awake(other, peerCalls);
+        rest.run();
       } else {
-        their[taken] = nanos(other, peerCalls);
-        our[taken] = nanos(ours, ourCalls);
+        their[taken] = awake(other, peerCalls);
+        rest.run();
+        our[taken] = awake(ours, ourCalls);
       }
       if (our[taken] * ourCalls + their[taken] * peerCalls > LONG_PAIR_NANOS) {
         usual = FEWEST_PAIRS;
       }
       taken++;
-      loops[taken] = nanos(calibration, 1);
+      loops[taken] = awake(calibration, 1);
     }
     return summary(our, their, loops, taken, peer != null);
   }
@@ -130,6 +133,12 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
     }
     int trial = (int) Math.min(1000, Math.max(1, SHORTEST_SIDE_NANOS / first / 4));
     return (int) Math.max(1, Math.ceil(SHORTEST_SIDE_NANOS / Math.max(1, nanos(work, trial))));
+  }
+
+  /** Times calls after one that wakes up the threads they need. */
+  private static double awake(Runnable work, int calls) {
+    work.run();
+    return nanos(work, calls);
   }
 
   private static double nanos(Runnable work, int calls) {

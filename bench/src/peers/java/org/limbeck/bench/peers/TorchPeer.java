@@ -16,14 +16,9 @@ public final class TorchPeer implements Peer {
 
   private static final Pattern VERSION = Pattern.compile("TORCH_VERSION=([0-9.]+)");
 
-  /** With two pools of threads in the process, waiting ones must soon give way. */
-  private static final Map<String, String> ALWAYS = Map.of("GOMP_SPINCOUNT", "2000");
-
   /** As it comes, each large tensor is new memory of the system, and pays its page faults. */
   private static final Map<String, String> MEMORY_KEPT =
       Map.of(
-          "GOMP_SPINCOUNT",
-          "2000",
           "MALLOC_MMAP_MAX_",
           "0",
           "MALLOC_TRIM_THRESHOLD_",
@@ -41,7 +36,7 @@ public final class TorchPeer implements Peer {
 
   @Override
   public List<Setting> settings() {
-    return List.of(new Setting(NAME, ALWAYS), new Setting(NAME + "-memory-kept", MEMORY_KEPT));
+    return List.of(new Setting(NAME, Map.of()), new Setting(NAME + "-memory-kept", MEMORY_KEPT));
   }
 
   @Override

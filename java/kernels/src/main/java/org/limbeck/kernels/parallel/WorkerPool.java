@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.kernels.parallel;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
@@ -17,6 +19,9 @@ import org.limbeck.kernels.memory.Workspace;
  *
  * <p>A range with one chunk, or a pool of one thread, runs on the calling thread alone. Nothing is
  * allocated by a call.
+ *
+ * <p>Threads that wait look out for work for some 100 microseconds, then sleep. On Linux, where
+ * native access is enabled for this module, they are woken on another processor than the caller's.
  */
 public final class WorkerPool implements AutoCloseable {
   private static final int SPINS_BEFORE_PARKING = 4_000;
@@ -124,7 +129,7 @@ public final class WorkerPool implements AutoCloseable {
       epoch.incrementAndGet();
       for (Worker worker : workers) {
         if (worker.parked) {
-          LockSupport.unpark(worker);
+          worker.wake();
         }
       }
       takeChunks(callerScratch);
@@ -211,7 +216,16 @@ public final class WorkerPool implements AutoCloseable {
 
   private final class Worker extends Thread {
     private final Workspace scratch = new Workspace();
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment processors = arena.allocate(Processors.SET_BYTES, Long.BYTES);
     private volatile boolean parked;
+
+    // Written before the worker parks, read by the caller while it is parked.
+    private int thread;
+    private int processor;
+
+    /** Whether the worker has to take its processors back; written before it is woken. */
+    private volatile boolean displaced;
 
     Worker(int index) {
       super("limbeck-worker-" + index);
@@ -221,15 +235,30 @@ public final class WorkerPool implements AutoCloseable {
     @Override
     public void run() {
       long seen = 0;
+      thread = Processors.thread();
       try {
         while (awaitEpochAfter(seen)) {
+          if (displaced) {
+            displaced = false;
+            Processors.allow(processors);
+          }
           seen = epoch.get();
           takeChunks(scratch);
           workerFinished();
         }
       } finally {
         scratch.close();
+        arena.close();
       }
+    }
+
+    /** Wakes the worker from another thread, on another processor than that thread's. */
+    private void wake() {
+      int mine = Processors.current();
+      if (mine != Processors.UNKNOWN && mine == processor && !displaced) {
+        displaced = Processors.forbid(thread, mine, processors);
+      }
+      LockSupport.unpark(this);
     }
 
     private boolean awaitEpochAfter(long seen) {
@@ -240,6 +269,7 @@ public final class WorkerPool implements AutoCloseable {
         Thread.onSpinWait();
       }
       while (epoch.get() == seen && !closed) {
+        processor = Processors.current();
         parked = true;
         if (epoch.get() == seen && !closed) {
           LockSupport.park(WorkerPool.this);

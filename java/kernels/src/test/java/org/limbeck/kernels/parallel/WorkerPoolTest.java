@@ -138,4 +138,17 @@ class WorkerPoolTest {
     assertThrows(IllegalStateException.class, pool::acquire);
     assertThrows(IllegalArgumentException.class, () -> new WorkerPool(0));
   }
+
+  @Test
+  void workersThatHaveParkedWakeUp() throws InterruptedException {
+    try (WorkerPool pool = new WorkerPool(3)) {
+      AtomicIntegerArray count = new AtomicIntegerArray(1);
+      for (int i = 0; i < 50; i++) {
+        // Longer than workers look out for work.
+        Thread.sleep(2);
+        pool.forRange(30, 1, count, null, (c, none, scratch, from, to) -> c.incrementAndGet(0));
+      }
+      assertEquals(1500, count.get(0));
+    }
+  }
 }
