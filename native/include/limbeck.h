@@ -443,9 +443,10 @@ LB_API int32_t lb_gemm_i8(int32_t tier, const void *LB_RESTRICT packed_a, const 
 
 /*
  * Products with few rows of op(A) or few columns of op(B), at most LB_GEMM_FEW: lb_gemm_bf16_few and lb_gemm_i8_few read the
- * other operand once, where it lies, instead of packing it. The range [from, to) is one of columns of C where there are few rows
- * (also if columns are few), else of rows; each call takes all of the few. scratch of lb_gemm_few_scratch bytes for sums of
- * length k. LB_BAD_SIZE: a negative size, neither few rows nor few columns, a range that is not inside C.
+ * other operand once, where it lies, instead of packing it. Where rows are few the range [from, to) is one of columns of C, and
+ * a call computes all rows; else it is one of rows, and a call computes all columns. Matrices begin at their elements a_at, b_at
+ * and c_at; scratch of lb_gemm_few_scratch bytes for sums of length k. LB_BAD_SIZE: a negative size, neither few rows nor few
+ * columns, a range that is not inside C.
  */
 #define LB_GEMM_FEW 16
 LB_API int64_t lb_gemm_few_scratch(int32_t tier, int64_t k);

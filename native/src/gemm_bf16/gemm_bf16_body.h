@@ -8,7 +8,7 @@
  * (k + 8) u S. One thread, blocks of C. 2 m n k flops.
  *
  * With BF16 instructions a word holds two elements; they add two exact products at a time and count subnormal numbers as 0.
- * Else a word holds an element as a float. Tails: filled up with zeros; stores are masked.
+ * Else a word holds an element as a float. Tails: filled up with zeros; stores are masked. Few rows or columns: see few.h.
  */
 #include "gemm_bf16.h"
 
@@ -179,6 +179,11 @@ LB_INLINE vi32 vacc_words(vf32 sum) { return vf32_as_i32(sum); }
 LB_INLINE void vacc_sum4(vf32 a, vf32 b, vf32 c, vf32 d, int32_t *to) {
   float sums[4];
   vf32_sum4(a, b, c, d, sums);
+  for (int i = 0; i < 4; i++) {
+    float before;
+    memcpy(&before, to + i, sizeof before);
+    sums[i] += before;
+  }
   memcpy(to, sums, sizeof sums);
 }
 

@@ -8,7 +8,7 @@
  *
  * With VNNI a word holds four bytes; the dot product wants those of one factor unsigned: b + 128 is packed, and sums begin at
  * -128 times the sum of the row of A. Else a word holds two elements as int16_t. Tails: filled up with zeros in A, whatever B
- * then holds; stores are masked.
+ * then holds; stores are masked. Few rows or columns: see few.h; the unsigned factor is then the large operand.
  */
 #include "gemm_i8.h"
 
@@ -184,9 +184,9 @@ LB_INLINE vi32 vacc_words(vi32 sum) { return sum; }
 
 LB_INLINE void vacc_sum4(vi32 a, vi32 b, vi32 c, vi32 d, int32_t *to) {
 #ifdef __AVX2__
-  _mm_storeu_si128((__m128i *)to, vi32_sum4(a, b, c, d));
+  __m128i before = _mm_loadu_si128((const __m128i *)to);
+  _mm_storeu_si128((__m128i *)to, _mm_add_epi32(before, vi32_sum4(a, b, c, d)));
 #else
-  vi32_store_n(to, vi32_set1(0), 4);
   for (int i = 0; i < LB_W; i++) {
     vi32 lanes = {{a.v[i], b.v[i], c.v[i], d.v[i]}};
     vi32_store_n(to, vi32_add(vi32_load_n(to, 4, lanes), lanes), 4);

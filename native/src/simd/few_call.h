@@ -9,7 +9,7 @@
 
 /* Scratch, in words of 32 bits: where the sums of lines start, sums of a strip of all lines, and the lines. */
 #define FEW_STARTS 16
-#define FEW_SUMS 8192
+#define FEW_SUMS 4096
 
 /* The distance of lines in scratch: whole vectors, and not all in the same set of a cache. */
 LB_INLINE int64_t few_pitch(int64_t words) { return (words + 15) / 16 * 16 + 16; }
