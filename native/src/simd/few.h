@@ -13,7 +13,7 @@
  * - vacc_sum4(a, b, c, d, to), which adds the sums of the lanes of four to four words
  *
  * Dots: the large operand is stored along k, and each element is a dot product, summed in lanes. Sums: it is stored across k,
- * and lines are sums of multiples of its rows. What an element is made of, in which order, depends on k alone.
+ * and lines are sums of multiples of its rows. The order in which an element is summed depends on k and the number of lines.
  */
 #ifndef LB_FEW_H
 #define LB_FEW_H
