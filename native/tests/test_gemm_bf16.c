@@ -185,8 +185,9 @@ static void tier_tests(int32_t tier) {
   for (size_t s = 0; s < sizeof SHAPES / sizeof SHAPES[0]; s++) {
     for (size_t l = 0; l < sizeof LENGTHS / sizeof LENGTHS[0]; l++) {
       for (int kind = 0; kind < 4; kind++) {
+        int32_t options = kind + EPILOGUES[(s + l) % 4];
         for (int right = 0; right < 2; right++) {
-          product(tier, multiply, SHAPES[s][0], SHAPES[s][1], LENGTHS[l], kind + EPILOGUES[(s + l) % 4], right ? 0 : 0.75f, right);
+          product(tier, multiply, SHAPES[s][0], SHAPES[s][1], LENGTHS[l], options, right ? 0 : 0.75f, right);
         }
       }
     }
@@ -196,8 +197,9 @@ static void tier_tests(int32_t tier) {
   for (size_t s = 0; s < sizeof FEW / sizeof FEW[0]; s++) {
     for (size_t l = s % 3; l < sizeof LENGTHS / sizeof LENGTHS[0]; l += FEW[s][0] * FEW[s][1] > 500 ? 3 : 1) {
       for (int kind = 0; kind < 4; kind++) {
+        int32_t options = kind + EPILOGUES[(s + l) % 4];
         for (int right = 0; right < 2; right++) {
-          product(tier, multiply_few, FEW[s][0], FEW[s][1], LENGTHS[l], kind + EPILOGUES[(s + l) % 4], right ? 0 : 0.75f, right);
+          product(tier, multiply_few, FEW[s][0], FEW[s][1], LENGTHS[l], options, right ? 0 : 0.75f, right);
         }
       }
     }

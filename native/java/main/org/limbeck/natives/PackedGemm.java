@@ -59,7 +59,7 @@ abstract class PackedGemm {
   /** About how many elements of an operand that is read once pay for handing work to a thread. */
   private static final long FEW_ELEMENTS = 1 << 18;
 
-  /** Parts of such an operand that each of several threads should have, and what they consist of. */
+  /** Parts of such an operand that each of several threads should have, and their step. */
   private static final long FEW_PARTS = 4;
 
   private static final long FEW_STEP = 256;
