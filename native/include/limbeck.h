@@ -442,6 +442,37 @@ LB_API int32_t lb_gemm_i8(int32_t tier, const void *LB_RESTRICT packed_a, const 
                           int64_t col_from, int64_t col_to, int64_t k_from, int64_t k_to, int64_t k);
 
 /*
+ * Products with few rows of op(A) or few columns of op(B), at most LB_GEMM_FEW: lb_gemm_bf16_few and lb_gemm_i8_few read the
+ * other operand once, where it lies, instead of packing it. Where rows are few the range [from, to) is one of columns of C, and
+ * a call computes all rows; else it is one of rows, and a call computes all columns. Matrices begin at their elements a_at, b_at
+ * and c_at; scratch of lb_gemm_few_scratch bytes for sums of length k. LB_BAD_SIZE: a negative size, neither few rows nor few
+ * columns, a range that is not inside C.
+ */
+#define LB_GEMM_FEW 16
+LB_API int64_t lb_gemm_few_scratch(int32_t tier, int64_t k);
+
+/*
+ * gemm_bf16 with few rows or columns: C = act(alpha op(A) op(B) + beta C + bias). A bf16 [m, k] or [k, m], B bf16 [k, n] or
+ * [n, k], C f32 [m, n], row strides lda, ldb, ldc; bias f32 [n]. All else as for lb_gemm_bf16. The bits of an element depend on
+ * m, n, k, its row of op(A) and its column of op(B), not on the range.
+ */
+LB_API int32_t lb_gemm_bf16_few(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha,
+                                const uint16_t *LB_RESTRICT a, int64_t a_at, int64_t lda, const uint16_t *LB_RESTRICT b,
+                                int64_t b_at, int64_t ldb, float beta, float *LB_RESTRICT c, int64_t c_at, int64_t ldc,
+                                const float *LB_RESTRICT bias, int64_t from, int64_t to, void *LB_RESTRICT scratch);
+
+/*
+ * gemm_i8 with few rows or columns: C = A op(B), or sum row_scale_i col_scale_j + bias_j. A i8 [m, k], B i8 [k, n] or [n, k],
+ * C i32 or f32 [m, n], row strides lda, ldb, ldc; row_scale f32 [m], col_scale f32 [n], bias f32 [n]. All else as for
+ * lb_gemm_i8, and the same bits.
+ */
+LB_API int32_t lb_gemm_i8_few(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, const int8_t *LB_RESTRICT a,
+                              int64_t a_at, int64_t lda, const int8_t *LB_RESTRICT b, int64_t b_at, int64_t ldb,
+                              void *LB_RESTRICT c, int64_t c_at, int64_t ldc, const float *LB_RESTRICT row_scale,
+                              const float *LB_RESTRICT col_scale, const float *LB_RESTRICT bias, int64_t from, int64_t to,
+                              void *LB_RESTRICT scratch);
+
+/*
  * For benchmarks: what a core does at most of the dot products that gemm_i8 or gemm_bf16 of a tier consist of, on registers
  * alone, `rounds` times all of them. All factors are 1, so that the sum written to *sum is the number of products; operations are
  * twice that. LB_BAD_SIZE: rounds < 0 or above LB_CEILING_ROUNDS. LB_BAD_OPTION: tier LB_TIER_PORTABLE, whose instructions are

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The number of the interface, and what the processor can do. */
+/* The number of the interface, what the processor can do, and what stems share. */
 #include "arch.h"
+#include "simd/few_call.h"
 
 int32_t lb_abi(void) { return LB_ABI; }
 
@@ -24,4 +25,10 @@ int32_t lb_best_tier(void) {
   }
 #endif
   return tier;
+}
+
+int64_t lb_gemm_few_scratch(int32_t tier, int64_t k) {
+  (void)tier;
+  /* An element may take a word. */
+  return (FEW_STARTS + FEW_SUMS + LB_GEMM_FEW * few_pitch(k)) * (int64_t)sizeof(int32_t);
 }

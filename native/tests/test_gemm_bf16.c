@@ -66,7 +66,23 @@ static void multiply(int32_t tier, const Case *x, int64_t cut, int split, float 
   } while (from < x->k);
 }
 
-static void product(int32_t tier, int64_t m, int64_t n, int64_t k, int32_t options, float beta, int right) {
+/* The product that reads the large operand in place, in two ranges; the scratch is pa. */
+static void multiply_few(int32_t tier, const Case *x, int64_t cut, int split, float *c, int64_t ldc, const float *bias) {
+  int64_t lda = x->options & LB_GEMM_TRANS_A ? x->m : x->k;
+  int64_t ldb = x->options & LB_GEMM_TRANS_B ? x->k : x->n;
+  int64_t length = x->m <= LB_GEMM_FEW ? x->n : x->m;
+  (void)cut;
+  for (int part = 0; part < 2; part++) {
+    int64_t middle = split ? length / 3 : 0;
+    CHECK(lb_gemm_bf16_few(tier, x->options, x->m, x->n, x->k, x->alpha, x->a, 0, lda, x->b, 0, ldb, x->beta, c, 0, ldc, bias,
+                           part == 0 ? 0 : middle, part == 0 ? middle : length, x->pa) == LB_OK,
+          "status");
+  }
+}
+
+typedef void Multiply(int32_t tier, const Case *x, int64_t cut, int split, float *c, int64_t ldc, const float *bias);
+
+static void product(int32_t tier, Multiply *how, int64_t m, int64_t n, int64_t k, int32_t options, float beta, int right) {
   Guarded g[6];
   int64_t ldc = n + STRIDE_PAD;
   int64_t words = blocks(k, lb_gemm_bf16_per_word(tier));
@@ -74,7 +90,9 @@ static void product(int32_t tier, int64_t m, int64_t n, int64_t k, int32_t optio
                     (size_t)(n * k) * 2,
                     (size_t)(m * ldc) * 4,
                     (size_t)n * 4,
-                    (size_t)(blocks(m, LB_GEMM_ROWS) * (64 + 4 * LB_GEMM_ROWS * words) + 63) / 64 * 64,
+                    (size_t)((how == multiply ? blocks(m, LB_GEMM_ROWS) * (64 + 4 * LB_GEMM_ROWS * words)
+                                              : lb_gemm_few_scratch(tier, k)) +
+                             63) / 64 * 64,
                     (size_t)(blocks(n, LB_GEMM_COLS) * 4 * LB_GEMM_COLS * words)};
   void *data[6];
   for (int i = 0; i < 6; i++) {
@@ -93,7 +111,7 @@ static void product(int32_t tier, int64_t m, int64_t n, int64_t k, int32_t optio
     for (int64_t i = 0; i < m && beta != 0; i++) {
       check_fill(c + i * ldc, n, -1, 1, (uint64_t)(100 + i));
     }
-    multiply(tier, &x, cuts[t], t, c, ldc, bias);
+    how(tier, &x, cuts[t], t, c, ldc, bias);
     check_marks(c, m, n, ldc);
     for (int64_t i = 0; i < m; i++) {
       for (int64_t j = 0; j < n; j++) {
@@ -140,6 +158,21 @@ static void special(int32_t tier) {
   Case x = {2, 1, 1, LB_GEMM_BIAS_RELU, 1, 0, a, one, pa, pb};
   multiply(tier, &x, 1, 0, c, 1, &bias);
   CHECK(c[0] == INFINITY && isnan(c[1]), "%g, %g", c[0], c[1]);
+  x.pa = aligned_alloc(64, (size_t)(lb_gemm_few_scratch(tier, 1) + 63) / 64 * 64);
+  for (int trans = 0; trans < 2; trans++) {
+    c[0] = c[1] = NAN;
+    x.options = LB_GEMM_BIAS_RELU + (trans ? LB_GEMM_TRANS_B : 0);
+    multiply_few(tier, &x, 1, 0, c, 1, &bias);
+    CHECK(c[0] == INFINITY && isnan(c[1]), "%g, %g", c[0], c[1]);
+  }
+  int64_t bad[][5] = {{2, 2, -1, 0, 2}, {-1, 2, 1, 0, 2}, {2, 2, 1, -1, 2}, {2, 2, 1, 2, 1}, {2, 2, 1, 0, 3},
+                      {LB_GEMM_FEW + 1, 2, 1, 0, LB_GEMM_FEW + 2}, {LB_GEMM_FEW + 1, LB_GEMM_FEW + 1, 1, 0, 1}};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    int64_t *q = bad[i];
+    CHECK(lb_gemm_bf16_few(tier, 0, q[0], q[1], q[2], 1, a, 0, 1, a, 0, 2, 0, c, 0, 2, NULL, q[3], q[4], x.pa) == LB_BAD_SIZE,
+          "sizes %d", (int)i);
+  }
+  free(x.pa);
   CHECK(lb_gemm_bf16_pack_a(tier, 0, a, 0, 1, pa, 3, 4, 1) == LB_BAD_SIZE, "a range that begins inside a block");
   CHECK(lb_gemm_bf16_pack_b(tier, 0, a, 0, 1, pb, 0, 0, 1, -1) == LB_BAD_SIZE, "depth -1");
   CHECK(lb_gemm_bf16(tier, 0, 1, pa, pb, 0, 0, c, 0, 1, NULL, 0, 0, 1, 0, 1, 0, 2, 1) == LB_BAD_SIZE, "more elements than k");
@@ -152,12 +185,26 @@ static void tier_tests(int32_t tier) {
   for (size_t s = 0; s < sizeof SHAPES / sizeof SHAPES[0]; s++) {
     for (size_t l = 0; l < sizeof LENGTHS / sizeof LENGTHS[0]; l++) {
       for (int kind = 0; kind < 4; kind++) {
+        int32_t options = kind + EPILOGUES[(s + l) % 4];
         for (int right = 0; right < 2; right++) {
-          product(tier, SHAPES[s][0], SHAPES[s][1], LENGTHS[l], kind + EPILOGUES[(s + l) % 4], right ? 0 : 0.75f, right);
+          product(tier, multiply, SHAPES[s][0], SHAPES[s][1], LENGTHS[l], options, right ? 0 : 0.75f, right);
         }
       }
     }
   }
+  static const int64_t FEW[][2] = {{1, 1},   {1, 63}, {1, 130}, {2, 65},  {3, 64},   {5, 97},   {7, 16},          {13, 33},
+                                   {16, 31}, {33, 3}, {17, 16}, {530, 1}, {16, 529}, {3, 2900}, {LB_GEMM_FEW, 1}, {300, 9}};
+  for (size_t s = 0; s < sizeof FEW / sizeof FEW[0]; s++) {
+    for (size_t l = s % 3; l < sizeof LENGTHS / sizeof LENGTHS[0]; l += FEW[s][0] * FEW[s][1] > 500 ? 3 : 1) {
+      for (int kind = 0; kind < 4; kind++) {
+        int32_t options = kind + EPILOGUES[(s + l) % 4];
+        for (int right = 0; right < 2; right++) {
+          product(tier, multiply_few, FEW[s][0], FEW[s][1], LENGTHS[l], options, right ? 0 : 0.75f, right);
+        }
+      }
+    }
+  }
+  product(tier, multiply_few, 1, 8300, 9, LB_GEMM_BIAS, 0, 1);
   special(tier);
 }
 

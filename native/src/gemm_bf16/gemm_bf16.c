@@ -36,3 +36,15 @@ int32_t lb_gemm_bf16(int32_t tier, int32_t options, float alpha, const void *res
   const void *panels = (const char *)packed_b + packed_b_at;
   return BF16_DISPATCH(tier, lb_gemm_bf16, (&g, packed_a, panels, from, to, col_from, col_to, k_to - k_from));
 }
+
+int32_t lb_gemm_bf16_few(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha,
+                         const uint16_t *restrict a, int64_t a_at, int64_t lda, const uint16_t *restrict b, int64_t b_at,
+                         int64_t ldb, float beta, float *restrict c, int64_t c_at, int64_t ldc, const float *restrict bias,
+                         int64_t from, int64_t to, void *restrict scratch) {
+  if (!few_ok(m, n, k, from, to)) {
+    return LB_BAD_SIZE;
+  }
+  Few few = few_call(options, m, n, k, a + a_at, lda, b + b_at, ldb, scratch);
+  GemmBf16 g = {options, alpha, beta, c + c_at, ldc, bias, 1, 1};
+  return BF16_DISPATCH(tier, lb_gemm_bf16_few, (&few, &g, from, to));
+}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../arch.h"
+#include "../simd/few_call.h"
 
 /* A call: what it is given, and whether it begins and ends the sums. */
 typedef struct {
@@ -22,7 +23,8 @@ typedef struct {
   int32_t lb_gemm_bf16_pack_##tier(int by_rows, int turn, const uint16_t *restrict x, int64_t stride,                       \
                                    int32_t *restrict packed, int64_t from, int64_t to, int64_t depth);                      \
   int32_t lb_gemm_bf16_##tier(const GemmBf16 *g, const int32_t *packed_a, const int32_t *packed_b, int64_t from, int64_t to, \
-                              int64_t col_from, int64_t col_to, int64_t depth);
+                              int64_t col_from, int64_t col_to, int64_t depth);                                             \
+  int32_t lb_gemm_bf16_few_##tier(const Few *few, const GemmBf16 *g, int64_t from, int64_t to);
 
 LB_DECLARE_BF16(portable)
 LB_DECLARE_BF16(avx2)

@@ -8,7 +8,7 @@
  * (k + 8) u S. One thread, blocks of C. 2 m n k flops.
  *
  * With BF16 instructions a word holds two elements; they add two exact products at a time and count subnormal numbers as 0.
- * Else a word holds an element as a float. Tails: filled up with zeros; stores are masked.
+ * Else a word holds an element as a float. Tails: filled up with zeros; stores are masked. Few rows or columns: see few.h.
  */
 #include "gemm_bf16.h"
 
@@ -146,6 +146,53 @@ int32_t LB_TIER(lb_gemm_bf16)(const GemmBf16 *g, const int32_t *packed_a, const 
   words_multiply(g, bf16_words(depth), packed_a, packed_b, from, to, col_from, col_to);
   if (g->ends && (g->options & LB_GEMM_BIAS_GELU)) {
     bf16_gelu(g, from, to, col_from, col_to);
+  }
+  return LB_OK;
+}
+
+#define FEW_TYPE uint16_t
+#define FEW_PER_WORD BF16_PER_WORD
+#define FEW_FLIP 0
+#define FEW_RAW (BF16_PER_WORD == 2)
+
+LB_INLINE vi32 few_load(const uint16_t *from) {
+#if FEW_RAW
+  return vi32_load((const int32_t *)(const void *)from);
+#else
+  return vi32_shl(vi32_load_u16(from), 16);
+#endif
+}
+
+LB_INLINE int32_t few_start(const int32_t *line, int64_t k) {
+  (void)line, (void)k;
+  return 0;
+}
+
+LB_INLINE vf32 few_begin(vf32 sum, vi32 start) {
+  (void)start;
+  return sum;
+}
+
+LB_INLINE vf32 vacc_of(vi32 words) { return vi32_as_f32(words); }
+LB_INLINE vi32 vacc_words(vf32 sum) { return vf32_as_i32(sum); }
+
+LB_INLINE void vacc_sum4(vf32 a, vf32 b, vf32 c, vf32 d, int32_t *to) {
+  float sums[4];
+  vf32_sum4(a, b, c, d, sums);
+  for (int i = 0; i < 4; i++) {
+    float before;
+    memcpy(&before, to + i, sizeof before);
+    sums[i] += before;
+  }
+  memcpy(to, sums, sizeof sums);
+}
+
+#include "../simd/few.h"
+
+int32_t LB_TIER(lb_gemm_bf16_few)(const Few *few, const GemmBf16 *g, int64_t from, int64_t to) {
+  few_multiply(few, g, from, to);
+  if (g->options & LB_GEMM_BIAS_GELU) {
+    bf16_gelu(g, few->turned ? from : 0, few->turned ? to : few->lines, few->turned ? 0 : from, few->turned ? few->lines : to);
   }
   return LB_OK;
 }

@@ -41,3 +41,15 @@ int32_t lb_gemm_i8(int32_t tier, const void *restrict packed_a, const void *rest
   const void *panels = (const char *)packed_b + packed_b_at;
   return I8_DISPATCH(tier, lb_gemm_i8, (&g, packed_a, panels, from, to, col_from, col_to, k_to - k_from));
 }
+
+int32_t lb_gemm_i8_few(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, const int8_t *restrict a, int64_t a_at,
+                       int64_t lda, const int8_t *restrict b, int64_t b_at, int64_t ldb, void *restrict c, int64_t c_at,
+                       int64_t ldc, const float *restrict row_scale, const float *restrict col_scale,
+                       const float *restrict bias, int64_t from, int64_t to, void *restrict scratch) {
+  if (!few_ok(m, n, k, from, to)) {
+    return LB_BAD_SIZE;
+  }
+  Few few = few_call(options & LB_GEMM_TRANS_B, m, n, k, a + a_at, lda, b + b_at, ldb, scratch);
+  GemmI8 g = {(char *)c + 4 * c_at, ldc, row_scale, col_scale, bias, 1, row_scale != NULL};
+  return I8_DISPATCH(tier, lb_gemm_i8_few, (&few, &g, from, to));
+}

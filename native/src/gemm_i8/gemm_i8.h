@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../arch.h"
+#include "../simd/few_call.h"
 
 /* A call: what it is given, and whether it begins and ends the sums. */
 typedef struct {
@@ -24,7 +25,8 @@ typedef struct {
   int32_t lb_gemm_i8_pack_b_##tier(int32_t options, const int8_t *restrict b, int64_t ldb, int32_t *restrict packed,        \
                                    int64_t from, int64_t to, int64_t depth);                                                \
   int32_t lb_gemm_i8_##tier(const GemmI8 *g, const int32_t *packed_a, const int32_t *packed_b, int64_t from, int64_t to,    \
-                            int64_t col_from, int64_t col_to, int64_t depth);
+                            int64_t col_from, int64_t col_to, int64_t depth);                                               \
+  int32_t lb_gemm_i8_few_##tier(const Few *few, const GemmI8 *g, int64_t from, int64_t to);
 
 LB_DECLARE_I8(portable)
 LB_DECLARE_I8(avx2)

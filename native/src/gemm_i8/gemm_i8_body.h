@@ -8,7 +8,7 @@
  *
  * With VNNI a word holds four bytes; the dot product wants those of one factor unsigned: b + 128 is packed, and sums begin at
  * -128 times the sum of the row of A. Else a word holds two elements as int16_t. Tails: filled up with zeros in A, whatever B
- * then holds; stores are masked.
+ * then holds; stores are masked. Few rows or columns: see few.h; the unsigned factor is then the large operand.
  */
 #include "gemm_i8.h"
 
@@ -161,5 +161,42 @@ int32_t LB_TIER(lb_gemm_i8_pack_b)(int32_t options, const int8_t *restrict b, in
 int32_t LB_TIER(lb_gemm_i8)(const GemmI8 *g, const int32_t *packed_a, const int32_t *packed_b, int64_t from, int64_t to,
                             int64_t col_from, int64_t col_to, int64_t depth) {
   words_multiply(g, i8_words(depth), packed_a, packed_b, from, to, col_from, col_to);
+  return LB_OK;
+}
+
+#define FEW_TYPE int8_t
+#define FEW_PER_WORD I8_PER_WORD
+#define FEW_FLIP I8_FLIP
+#define FEW_RAW (I8_PER_WORD == 4)
+
+LB_INLINE vi32 few_load(const int8_t *from) {
+#if FEW_RAW
+  return vi32_load((const int32_t *)(const void *)from);
+#else
+  return vi32_load_i8(from);
+#endif
+}
+
+LB_INLINE int32_t few_start(const int32_t *line, int64_t k) { return i8_start((const int8_t *)line, k); }
+LB_INLINE vi32 few_begin(vi32 sum, vi32 start) { return vi32_add(sum, start); }
+LB_INLINE vi32 vacc_of(vi32 words) { return words; }
+LB_INLINE vi32 vacc_words(vi32 sum) { return sum; }
+
+LB_INLINE void vacc_sum4(vi32 a, vi32 b, vi32 c, vi32 d, int32_t *to) {
+#ifdef __AVX2__
+  __m128i before = _mm_loadu_si128((const __m128i *)to);
+  _mm_storeu_si128((__m128i *)to, _mm_add_epi32(before, vi32_sum4(a, b, c, d)));
+#else
+  for (int i = 0; i < LB_W; i++) {
+    vi32 lanes = {{a.v[i], b.v[i], c.v[i], d.v[i]}};
+    vi32_store_n(to, vi32_add(vi32_load_n(to, 4, lanes), lanes), 4);
+  }
+#endif
+}
+
+#include "../simd/few.h"
+
+int32_t LB_TIER(lb_gemm_i8_few)(const Few *few, const GemmI8 *g, int64_t from, int64_t to) {
+  few_multiply(few, g, from, to);
   return LB_OK;
 }

@@ -8,6 +8,10 @@
  *   bytes of s. Neighbouring products must add up to an int16_t where there is no VNNI.
  * - vi32_sar_by, not in the portable tier: a shift by a variable number of bits.
  * - vi32_sum4, not in the portable tier: the sums of the lanes of four vectors.
+ * - vi32_load_i8 widens 2 LB_W signed bytes to int16_t.
+ * - vi32_mix_halves(a, b, out) pairs halves: of every eight, the first four pairs are in out[0], the others in out[1].
+ * - vi32_mix_bytes(rows, out), with LB_W = 16 only: of every sixteen bytes of four rows, the first four quads, one byte of each
+ *   row, are in out[0], the next in out[1], and so on.
  */
 #ifndef LB_SIMD_BYTES_H
 #define LB_SIMD_BYTES_H
@@ -39,6 +43,16 @@ LB_INLINE vi32 vi32_dot(vi32 sum, vi32 u, vi32 s) {
 #endif
 }
 
+LB_INLINE vi32 vi32_load_i8(const int8_t *p) { return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)p)); }
+LB_INLINE void vi32_mix_halves(vi32 a, vi32 b, vi32 out[2]) {
+  out[0] = _mm512_unpacklo_epi16(a, b);
+  out[1] = _mm512_unpackhi_epi16(a, b);
+}
+LB_INLINE void vi32_mix_bytes(const vi32 rows[4], vi32 out[4]) {
+  vi32_mix_halves(_mm512_unpacklo_epi8(rows[0], rows[1]), _mm512_unpacklo_epi8(rows[2], rows[3]), out);
+  vi32_mix_halves(_mm512_unpackhi_epi8(rows[0], rows[1]), _mm512_unpackhi_epi8(rows[2], rows[3]), out + 2);
+}
+
 LB_INLINE vi32 vi32_sar_by(vi32 a, int n) { return _mm512_sra_epi32(a, _mm_cvtsi32_si128(n)); }
 
 LB_INLINE __m128i vi32_sum4(vi32 a, vi32 b, vi32 c, vi32 d) {
@@ -60,6 +74,12 @@ LB_INLINE vi32 vi32_dot(vi32 sum, vi32 u, vi32 s) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1)));
 }
 
+LB_INLINE vi32 vi32_load_i8(const int8_t *p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p)); }
+LB_INLINE void vi32_mix_halves(vi32 a, vi32 b, vi32 out[2]) {
+  out[0] = _mm256_unpacklo_epi16(a, b);
+  out[1] = _mm256_unpackhi_epi16(a, b);
+}
+
 LB_INLINE vi32 vi32_sar_by(vi32 a, int n) { return _mm256_sra_epi32(a, _mm_cvtsi32_si128(n)); }
 
 LB_INLINE __m128i vi32_sum4(vi32 a, vi32 b, vi32 c, vi32 d) {
@@ -75,6 +95,20 @@ LB_INLINE vi32 vi32_madd(vi32 sum, vi32 a, vi32 b) {
   LB_LANES(vi32, LB_W,
            (int32_t)((uint32_t)sum.v[i] + (uint32_t)((int16_t)a.v[i] * (int16_t)b.v[i]) +
                      (uint32_t)((a.v[i] >> 16) * (b.v[i] >> 16))));
+}
+LB_INLINE vi32 vi32_load_i8(const int8_t *p) {
+  LB_LANES(vi32, LB_W, (int32_t)((uint32_t)p[2 * i + 1] << 16 | (uint16_t)p[2 * i]));
+}
+LB_INLINE int32_t lb_halves(const vi32 *a, const vi32 *b, int half) {
+  int shift = half % 2 * 16;
+  uint32_t low = (uint32_t)a->v[half / 2] >> shift & 0xffff;
+  return (int32_t)(((uint32_t)b->v[half / 2] >> shift) << 16 | low);
+}
+LB_INLINE void vi32_mix_halves(vi32 a, vi32 b, vi32 out[2]) {
+  for (int i = 0; i < LB_W; i++) {
+    out[0].v[i] = lb_halves(&a, &b, i / 4 * 8 + i % 4);
+    out[1].v[i] = lb_halves(&a, &b, i / 4 * 8 + 4 + i % 4);
+  }
 }
 LB_INLINE vf32 vf32_lookup(vf32 table, vi32 index) { LB_LANES(vf32, LB_W, table.v[index.v[i] & (LB_W - 1)]); }
 

@@ -40,7 +40,9 @@ final class NativeGemmBf16 extends PackedGemm implements Kernel<Arguments> {
     shape(a.m(), a.n(), k);
     double products = (double) a.m() * a.n() * Math.max(1, k);
     long count = a.batch().count();
-    if (count > 1 && products < WHOLE_PRODUCTS) {
+    if (isFew()) {
+      few(pool, tier, count);
+    } else if (count > 1 && products < WHOLE_PRODUCTS) {
       each(pool, count, (long) Math.max(1, CHUNK_PRODUCTS / Math.max(1, products)));
     } else {
       for (long i = 0; i < count; i++) {
@@ -135,5 +137,32 @@ final class NativeGemmBf16 extends PackedGemm implements Kernel<Arguments> {
                 kFrom,
                 kTo,
                 k);
+  }
+
+  @Override
+  int multiplyFew(long matrix, long from, long to, MemorySegment scratch) throws Throwable {
+    return (int)
+        LimbeckH.lb_gemm_bf16_few$handle()
+            .invokeExact(
+                tier,
+                options,
+                args.m(),
+                args.n(),
+                args.k(spec),
+                spec.alpha(),
+                Native.pointer(args.a()),
+                args.batch().offsetA(matrix),
+                args.a().rowStride(),
+                Native.pointer(args.b()),
+                args.batch().offsetB(matrix),
+                args.b().rowStride(),
+                spec.beta(),
+                Native.pointer(args.c()),
+                args.batch().offsetC(matrix),
+                args.c().rowStride(),
+                Native.optional(args.bias()),
+                from,
+                to,
+                scratch);
   }
 }

@@ -26,7 +26,11 @@ final class NativeGemmI8 extends PackedGemm implements Kernel<Arguments> {
   public void run(Arguments a, WorkerPool pool) {
     args = a;
     shape(a.m(), a.n(), a.k());
-    product(pool, 0);
+    if (isFew()) {
+      few(pool, tier, 1);
+    } else {
+      product(pool, 0);
+    }
     args = null;
   }
 
@@ -110,5 +114,32 @@ final class NativeGemmI8 extends PackedGemm implements Kernel<Arguments> {
                 kFrom,
                 kTo,
                 k);
+  }
+
+  @Override
+  int multiplyFew(long matrix, long from, long to, MemorySegment scratch) throws Throwable {
+    return (int)
+        LimbeckH.lb_gemm_i8_few$handle()
+            .invokeExact(
+                tier,
+                transB ? LimbeckH.LB_GEMM_TRANS_B() : 0,
+                args.m(),
+                args.n(),
+                args.k(),
+                Native.pointer(args.a()),
+                0L,
+                args.a().rowStride(),
+                Native.pointer(args.b()),
+                0L,
+                args.b().rowStride(),
+                Native.pointer(args.c()),
+                0L,
+                args.c().rowStride(),
+                Native.optional(args.rowScale()),
+                Native.optional(args.colScale()),
+                Native.optional(args.bias()),
+                from,
+                to,
+                scratch);
   }
 }

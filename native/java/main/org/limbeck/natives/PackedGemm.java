@@ -11,6 +11,9 @@ import org.limbeck.natives.bindings.LimbeckH;
  * a part of the sums, and then share blocks of C. The parts are the same wherever a product is
  * computed, so that its bits are.
  *
+ * <p>Products with few rows or columns pack nothing: threads share the columns or rows of the large
+ * operand, which changes no bit either.
+ *
  * <p>Kernels keep the arguments of the call in progress, so that calls of the library are few
  * methods away: {@link LibraryCall} says why.
  */
@@ -50,9 +53,21 @@ abstract class PackedGemm {
 
   private static final long CHUNK_ELEMENTS = 1 << 15;
 
+  /** Products with at most as many rows or columns read the other operand once, unpacked. */
+  private static final long FEW = LimbeckH.LB_GEMM_FEW();
+
+  /** About how many elements of an operand that is read once pay for handing work to a thread. */
+  private static final long FEW_ELEMENTS = 1 << 18;
+
+  /** Parts of such an operand that each of several threads should have, and their step. */
+  private static final long FEW_PARTS = 4;
+
+  private static final long FEW_STEP = 256;
+
   private final Packing packing;
   private final Blocks blocks;
   private final Matrices matrices;
+  private final FewLines fewLines;
 
   private final long depth;
   private final long perWord;
@@ -73,6 +88,10 @@ abstract class PackedGemm {
   private long packsOfRows;
   private long blockRows;
   private long rowBlocks;
+  private long length;
+  private long part;
+  private long parts;
+  private long scratchBytes;
 
   /**
    * Splits products.
@@ -86,6 +105,7 @@ abstract class PackedGemm {
     this.packing = new Packing(function + "_pack");
     this.blocks = new Blocks(function);
     this.matrices = new Matrices(function);
+    this.fewLines = new FewLines(function + "_few");
   }
 
   /**
@@ -150,11 +170,42 @@ abstract class PackedGemm {
       long k)
       throws Throwable;
 
+  /**
+   * Multiplies operands of which one has few rows or columns, without packing.
+   *
+   * @param matrix the index within a batch
+   * @param from the first column of C if C has few rows, else the first row
+   * @param to the one after the last
+   * @param scratch memory of {@code lb_gemm_few_scratch} bytes
+   */
+  abstract int multiplyFew(long matrix, long from, long to, MemorySegment scratch) throws Throwable;
+
   /** Tells the shape of the products that follow. */
   final void shape(long newM, long newN, long newK) {
     m = newM;
     n = newN;
     k = newK;
+  }
+
+  /** Returns whether products of this shape are those of {@link #few}. */
+  final boolean isFew() {
+    return m <= FEW || n <= FEW;
+  }
+
+  /** Computes products of a batch with few rows or columns. */
+  final void few(WorkerPool pool, int tier, long count) {
+    length = m <= FEW ? n : m;
+    long elements = Math.max(1, k);
+    part = Math.max(1, length);
+    if (pool.threads() > 1) {
+      long fewest = Math.ceilDiv(length, FEW_PARTS * pool.threads());
+      long enough = Math.max(fewest, Math.ceilDiv(FEW_ELEMENTS, elements));
+      part = Math.min(part, Native.roundUp(enough, FEW_STEP));
+    }
+    parts = Math.ceilDiv(length, part);
+    scratchBytes = LimbeckH.lb_gemm_few_scratch(tier, k);
+    long together = Math.max(1, FEW_ELEMENTS / elements / part);
+    pool.forRange(count * parts, together, this, null, fewLines);
   }
 
   /** Computes products of a batch, each on one thread. */
@@ -285,6 +336,23 @@ abstract class PackedGemm {
       int status = LimbeckH.LB_OK();
       for (long i = first; i < end; i++) {
         status |= wholeProduct(i, scratch);
+      }
+      return status;
+    }
+  }
+
+  private final class FewLines extends LibraryCall<Object, Object> {
+    FewLines(String function) {
+      super(function);
+    }
+
+    @Override
+    int call(Object kernel, Object none, Workspace scratch, long first, long end) throws Throwable {
+      MemorySegment memory = scratch.reserve(scratchBytes);
+      int status = LimbeckH.LB_OK();
+      for (long i = first; i < end; i++) {
+        long begin = i % parts * part;
+        status |= multiplyFew(i / parts, begin, Math.min(length, begin + part), memory);
       }
       return status;
     }

@@ -257,6 +257,15 @@ public class LimbeckH extends LimbeckH$shared {
     public static int LB_GEMM_COLS() {
         return LB_GEMM_COLS;
     }
+    private static final int LB_GEMM_FEW = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_GEMM_FEW 16
+     * }
+     */
+    public static int LB_GEMM_FEW() {
+        return LB_GEMM_FEW;
+    }
     private static final int LB_CEILING_ROUNDS = (int)4194304L;
     /**
      * {@snippet lang=c :
@@ -2851,6 +2860,225 @@ public class LimbeckH extends LimbeckH$shared {
                 traceDowncall("lb_gemm_i8", tier, packed_a, packed_b, packed_b_at, c, c_at, ldc, row_scale, row_scale_at, col_scale, bias, col_at, from, to, col_from, col_to, k_from, k_to, k);
             }
             return (int)mh$.invokeExact(tier, packed_a, packed_b, packed_b_at, c, c_at, ldc, row_scale, row_scale_at, col_scale, bias, col_at, from, to, col_from, col_to, k_from, k_to, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_few_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_LONG,
+            LimbeckH.C_INT,
+            LimbeckH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_few_scratch");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_few_scratch(int32_t tier, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_few_scratch$descriptor() {
+        return lb_gemm_few_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_few_scratch(int32_t tier, int64_t k)
+     * }
+     */
+    public static MethodHandle lb_gemm_few_scratch$handle() {
+        return lb_gemm_few_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t lb_gemm_few_scratch(int32_t tier, int64_t k)
+     * }
+     */
+    public static MemorySegment lb_gemm_few_scratch$address() {
+        return lb_gemm_few_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t lb_gemm_few_scratch(int32_t tier, int64_t k)
+     * }
+     */
+    public static long lb_gemm_few_scratch(int tier, long k) {
+        var mh$ = lb_gemm_few_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_few_scratch", tier, k);
+            }
+            return (long)mh$.invokeExact(tier, k);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_bf16_few {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_FLOAT,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_bf16_few");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_few(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const uint16_t *restrict a, int64_t a_at, int64_t lda, const uint16_t *restrict b, int64_t b_at, int64_t ldb, float beta, float *restrict c, int64_t c_at, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, void *restrict scratch)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_bf16_few$descriptor() {
+        return lb_gemm_bf16_few.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_few(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const uint16_t *restrict a, int64_t a_at, int64_t lda, const uint16_t *restrict b, int64_t b_at, int64_t ldb, float beta, float *restrict c, int64_t c_at, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, void *restrict scratch)
+     * }
+     */
+    public static MethodHandle lb_gemm_bf16_few$handle() {
+        return lb_gemm_bf16_few.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_few(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const uint16_t *restrict a, int64_t a_at, int64_t lda, const uint16_t *restrict b, int64_t b_at, int64_t ldb, float beta, float *restrict c, int64_t c_at, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, void *restrict scratch)
+     * }
+     */
+    public static MemorySegment lb_gemm_bf16_few$address() {
+        return lb_gemm_bf16_few.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_bf16_few(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, float alpha, const uint16_t *restrict a, int64_t a_at, int64_t lda, const uint16_t *restrict b, int64_t b_at, int64_t ldb, float beta, float *restrict c, int64_t c_at, int64_t ldc, const float *restrict bias, int64_t from, int64_t to, void *restrict scratch)
+     * }
+     */
+    public static int lb_gemm_bf16_few(int tier, int options, long m, long n, long k, float alpha, MemorySegment a, long a_at, long lda, MemorySegment b, long b_at, long ldb, float beta, MemorySegment c, long c_at, long ldc, MemorySegment bias, long from, long to, MemorySegment scratch) {
+        var mh$ = lb_gemm_bf16_few.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_bf16_few", tier, options, m, n, k, alpha, a, a_at, lda, b, b_at, ldb, beta, c, c_at, ldc, bias, from, to, scratch);
+            }
+            return (int)mh$.invokeExact(tier, options, m, n, k, alpha, a, a_at, lda, b, b_at, ldb, beta, c, c_at, ldc, bias, from, to, scratch);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class lb_gemm_i8_few {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_INT,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_POINTER,
+            LimbeckH.C_LONG,
+            LimbeckH.C_LONG,
+            LimbeckH.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("lb_gemm_i8_few");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_few(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, const int8_t *restrict a, int64_t a_at, int64_t lda, const int8_t *restrict b, int64_t b_at, int64_t ldb, void *restrict c, int64_t c_at, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, void *restrict scratch)
+     * }
+     */
+    public static FunctionDescriptor lb_gemm_i8_few$descriptor() {
+        return lb_gemm_i8_few.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_few(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, const int8_t *restrict a, int64_t a_at, int64_t lda, const int8_t *restrict b, int64_t b_at, int64_t ldb, void *restrict c, int64_t c_at, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, void *restrict scratch)
+     * }
+     */
+    public static MethodHandle lb_gemm_i8_few$handle() {
+        return lb_gemm_i8_few.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_few(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, const int8_t *restrict a, int64_t a_at, int64_t lda, const int8_t *restrict b, int64_t b_at, int64_t ldb, void *restrict c, int64_t c_at, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, void *restrict scratch)
+     * }
+     */
+    public static MemorySegment lb_gemm_i8_few$address() {
+        return lb_gemm_i8_few.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t lb_gemm_i8_few(int32_t tier, int32_t options, int64_t m, int64_t n, int64_t k, const int8_t *restrict a, int64_t a_at, int64_t lda, const int8_t *restrict b, int64_t b_at, int64_t ldb, void *restrict c, int64_t c_at, int64_t ldc, const float *restrict row_scale, const float *restrict col_scale, const float *restrict bias, int64_t from, int64_t to, void *restrict scratch)
+     * }
+     */
+    public static int lb_gemm_i8_few(int tier, int options, long m, long n, long k, MemorySegment a, long a_at, long lda, MemorySegment b, long b_at, long ldb, MemorySegment c, long c_at, long ldc, MemorySegment row_scale, MemorySegment col_scale, MemorySegment bias, long from, long to, MemorySegment scratch) {
+        var mh$ = lb_gemm_i8_few.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("lb_gemm_i8_few", tier, options, m, n, k, a, a_at, lda, b, b_at, ldb, c, c_at, ldc, row_scale, col_scale, bias, from, to, scratch);
+            }
+            return (int)mh$.invokeExact(tier, options, m, n, k, a, a_at, lda, b, b_at, ldb, c, c_at, ldc, row_scale, col_scale, bias, from, to, scratch);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

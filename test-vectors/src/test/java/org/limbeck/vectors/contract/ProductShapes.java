@@ -20,13 +20,16 @@ final class ProductShapes {
           new long[] {24, 64, 4},
           new long[] {27, 65, 3},
           new long[] {125, 18, 10},
-          new long[] {17, 129, 131});
+          new long[] {17, 129, 131},
+          new long[] {16, 67, 133},
+          new long[] {131, 16, 130});
 
   private static final List<long[]> SPLIT =
       List.of(
           new long[] {263, 801, 300},
           new long[] {3, 2500, 70},
           new long[] {7, 3000, 40},
+          new long[] {16, 1500, 90},
           new long[] {3000, 3, 60});
 
   private ProductShapes() {}
