@@ -4,6 +4,8 @@ package org.limbeck.experiments.run;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import java.io.IOException;
+import java.lang.reflect.Method;
+import java.lang.reflect.RecordComponent;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.limbeck.formats.AtomicFiles;
@@ -36,15 +38,18 @@ public final class SettingsFile {
    *
    * @param file the file
    * @param type their class
-   * @return the settings; what the file lacks is null or 0
-   * @throws BadInputException if it cannot be read or holds no settings
+   * @return the settings; numbers that the file lacks are 0
+   * @throws BadInputException if it cannot be read, holds no settings, or lacks a text or list
    */
   public static <S extends Record> S read(Path file, Class<S> type) {
     try {
       S settings = JSON.fromJson(Files.readString(file), type);
       if (settings != null) {
+        requireAll(file, settings);
         return settings;
       }
+    } catch (BadInputException e) {
+      throw e;
     } catch (IOException e) {
       throw BadInputException.reading(file, e);
     } catch (RuntimeException e) {
@@ -52,5 +57,20 @@ public final class SettingsFile {
       throw new BadInputException(file + " does not hold the settings of a run", e);
     }
     throw new BadInputException(file + " is empty, expected the settings of a run");
+  }
+
+  private static void requireAll(Path file, Record settings) {
+    for (RecordComponent part : settings.getClass().getRecordComponents()) {
+      try {
+        Method accessor = part.getAccessor();
+        accessor.setAccessible(true);
+        if (accessor.invoke(settings) == null) {
+          throw new BadInputException(
+              file + " names no " + part.getName() + ", expected the settings of a run");
+        }
+      } catch (ReflectiveOperationException e) {
+        throw new AssertionError(e);
+      }
+    }
   }
 }

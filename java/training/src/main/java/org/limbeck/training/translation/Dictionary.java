@@ -11,6 +11,7 @@ import java.util.Map;
 import org.limbeck.formats.AtomicFiles;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.training.data.Utf8File;
+import org.limbeck.training.transformer.SpecialTokens;
 
 /**
  * Numbers the subwords of a language as fairseq does: four special ones, then by falling frequency,
@@ -19,18 +20,6 @@ import org.limbeck.training.data.Utf8File;
  * <p>Source: fairseq's {@code Dictionary}; ids in {@code pet.md} P12.
  */
 public final class Dictionary {
-  /** The id of the begin of a sentence, which nothing uses. */
-  public static final int BOS = 0;
-
-  /** The id of padding. */
-  public static final int PAD = 1;
-
-  /** The id of the end of a sentence, which also begins the decoder's input. */
-  public static final int EOS = 2;
-
-  /** The id of a word that the dictionary lacks. */
-  public static final int UNKNOWN = 3;
-
   private static final List<String> SPECIAL = List.of("<s>", "<pad>", "</s>", "<unk>");
   private static final int MULTIPLE = 8;
   private static final String DUMMY = "madeupword%04d";
@@ -43,7 +32,7 @@ public final class Dictionary {
     this.words = List.copyOf(words);
     this.counts = List.copyOf(counts);
     for (int i = 0; i < words.size(); i++) {
-      ids.put(words.get(i), SPECIAL.size() + i);
+      ids.put(words.get(i), SpecialTokens.COUNT + i);
     }
   }
 
@@ -65,7 +54,7 @@ public final class Dictionary {
       words.add(entry.getKey());
       frequencies.add(entry.getValue());
     }
-    for (int i = 0; (words.size() + SPECIAL.size()) % MULTIPLE != 0; ) {
+    for (int i = 0; (words.size() + SpecialTokens.COUNT) % MULTIPLE != 0; ) {
       String dummy = String.format(Locale.ROOT, DUMMY, i++);
       if (!counts.containsKey(dummy)) {
         words.add(dummy);
@@ -77,17 +66,17 @@ public final class Dictionary {
 
   /** Returns the number of ids, special and dummy ones included. */
   public int size() {
-    return SPECIAL.size() + words.size();
+    return SpecialTokens.COUNT + words.size();
   }
 
   /**
    * Returns the id of a word.
    *
    * @param word the word
-   * @return its id, {@link #UNKNOWN} where the dictionary lacks it
+   * @return its id, {@link #SpecialTokens.UNK} where the dictionary lacks it
    */
   public int id(String word) {
-    return ids.getOrDefault(word, UNKNOWN);
+    return ids.getOrDefault(word, SpecialTokens.UNK);
   }
 
   /**
@@ -101,7 +90,7 @@ public final class Dictionary {
       throw new IllegalArgumentException(
           "Dictionary: id: given " + id + ", expected 0 to " + (size() - 1));
     }
-    return id < SPECIAL.size() ? SPECIAL.get(id) : words.get(id - SPECIAL.size());
+    return id < SpecialTokens.COUNT ? SPECIAL.get(id) : words.get(id - SpecialTokens.COUNT);
   }
 
   /**

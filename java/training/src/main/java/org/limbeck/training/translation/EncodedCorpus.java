@@ -4,9 +4,10 @@ package org.limbeck.training.translation;
 import java.util.ArrayList;
 import java.util.List;
 import org.limbeck.formats.BadInputException;
+import org.limbeck.training.transformer.SpecialTokens;
 
 /**
- * The pairs of a corpus in ids, each sentence ending in {@link Dictionary#EOS}.
+ * The pairs of a corpus in ids, each sentence ending in {@link SpecialTokens#EOS}.
  *
  * @param name the split
  * @param sources the sentences, at least 1
@@ -21,7 +22,7 @@ public record EncodedCorpus(
   /**
    * Which pairs are kept.
    *
-   * @param longest the longest sentence in ids, {@link Dictionary#EOS} included
+   * @param longest the longest sentence in ids, {@link SpecialTokens#EOS} included
    * @param dropLong whether pairs with a longer one are left out; else they are an error
    * @param ratio how many times as long as the other the longer sentence of a pair may be, in ids,
    *     at least 1; infinity keeps all. Fairseq's preparation of IWSLT'14 has 1.5
@@ -80,7 +81,7 @@ public record EncodedCorpus(
         targets.add(target.ids());
         lines.add(pair.line());
         for (int id : source.ids()) {
-          unknown += id == Dictionary.UNKNOWN ? 1 : 0;
+          unknown += id == SpecialTokens.UNK ? 1 : 0;
         }
       }
     }

@@ -7,6 +7,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.limbeck.training.transformer.SpecialTokens;
 
 /**
  * Turns sentences of one language into ids of subwords and back.
@@ -21,8 +22,8 @@ public final class SubwordEncoder {
   /**
    * A sentence in ids.
    *
-   * @param ids the subwords, with {@link Dictionary#EOS} at the end
-   * @param unknown the subwords that the dictionary lacks, which are {@link Dictionary#UNKNOWN} in
+   * @param ids the subwords, with {@link SpecialTokens#EOS} at the end
+   * @param unknown the subwords that the dictionary lacks, which are {@link SpecialTokens#UNK} in
    *     {@code ids}; each once
    */
   public record Encoding(int[] ids, List<String> unknown) {}
@@ -72,7 +73,7 @@ public final class SubwordEncoder {
    * Encodes a sentence.
    *
    * @param sentence the sentence
-   * @return its ids; only {@link Dictionary#EOS} for white space
+   * @return its ids; only {@link SpecialTokens#EOS} for white space
    */
   public Encoding encode(String sentence) {
     List<String> subwords = bpe.segmentAll(form.words(sentence));
@@ -80,27 +81,27 @@ public final class SubwordEncoder {
     Set<String> unknown = new LinkedHashSet<>();
     for (int i = 0; i < subwords.size(); i++) {
       ids[i] = dictionary.id(subwords.get(i));
-      if (ids[i] == Dictionary.UNKNOWN) {
+      if (ids[i] == SpecialTokens.UNK) {
         unknown.add(subwords.get(i));
       }
     }
-    ids[subwords.size()] = Dictionary.EOS;
+    ids[subwords.size()] = SpecialTokens.EOS;
     return new Encoding(ids, List.copyOf(unknown));
   }
 
   /**
    * Returns the words of ids.
    *
-   * @param ids subwords up to {@link Dictionary#EOS} or the end; padding and begins are left out
+   * @param ids subwords up to {@link SpecialTokens#EOS} or the end; padding and begins are left out
    * @return words as {@link TextForm#words} has them
    */
   public List<String> words(int[] ids) {
     List<String> subwords = new ArrayList<>(ids.length);
     for (int id : ids) {
-      if (id == Dictionary.EOS) {
+      if (id == SpecialTokens.EOS) {
         break;
       }
-      if (id != Dictionary.PAD && id != Dictionary.BOS) {
+      if (id != SpecialTokens.PAD && id != SpecialTokens.BOS) {
         subwords.add(dictionary.word(id));
       }
     }

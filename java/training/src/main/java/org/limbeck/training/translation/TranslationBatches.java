@@ -103,8 +103,8 @@ public final class TranslationBatches {
    * @param step the step, counted from 0 through all epochs
    * @return a new batch
    */
-  public TranslationBatch training(long step) {
-    return TranslationBatch.of(corpus, pairs(step));
+  public PairBatch training(long step) {
+    return PairBatch.of(corpus, pairs(step));
   }
 
   private int[] pairs(long step) {
@@ -120,30 +120,13 @@ public final class TranslationBatches {
     return batches.get(order[(int) (step % steps())]);
   }
 
-  /**
-   * Returns batches of a fixed number of pairs to evaluate, from the longest sentences to the
-   * shortest; together they have each pair once.
-   *
-   * @param corpus the pairs
-   * @param size pairs of a batch, at least 1; the last batch has what is left
-   * @return all batches
-   */
-  public static List<TranslationBatch> evaluation(EncodedCorpus corpus, int size) {
-    if (size < 1) {
-      throw new IllegalArgumentException(
-          "TranslationBatches: size: given " + size + ", expected at least 1");
-    }
-    Comparator<Integer> longestFirst =
-        Comparator.comparingInt(i -> -corpus.sources().get(i).length);
-    Integer[] order = new Integer[corpus.size()];
-    Arrays.setAll(order, i -> i);
-    Arrays.sort(order, longestFirst);
-    List<TranslationBatch> out = new ArrayList<>();
-    for (int from = 0; from < order.length; from += size) {
-      int to = Math.min(order.length, from + size);
-      int[] pairs = Arrays.stream(order, from, to).mapToInt(Integer::intValue).toArray();
-      out.add(TranslationBatch.of(corpus, pairs));
-    }
-    return out;
+  /** Returns the greatest number of pairs in a batch. */
+  public int largest() {
+    return batches.stream().mapToInt(pairs -> pairs.length).max().orElseThrow();
+  }
+
+  /** Returns all batches once, in the order in which the corpus was cut. */
+  public List<PairBatch> all() {
+    return batches.stream().map(pairs -> PairBatch.of(corpus, pairs)).toList();
   }
 }

@@ -14,6 +14,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.limbeck.formats.BadInputException;
+import org.limbeck.training.transformer.SpecialTokens;
 
 class DictionaryTest {
   @TempDir Path directory;
@@ -28,7 +29,7 @@ class DictionaryTest {
         List.of("<s>", "<pad>", "</s>", "<unk>", "c", "a", "b", "\u00e4", "z", "madeupword0000"),
         words);
     assertEquals(5, dictionary.id("a"));
-    assertEquals(Dictionary.UNKNOWN, dictionary.id("no"));
+    assertEquals(SpecialTokens.UNK, dictionary.id("no"));
     Path file = directory.resolve("dict.xx.txt");
     dictionary.save(file);
     assertTrue(
@@ -83,7 +84,7 @@ class DictionaryTest {
     SubwordEncoder.Encoding encoding = read.source().encode("der hund bellt \u0153!");
     assertArrayEquals(learned.source().encode("der hund bellt \u0153!").ids(), encoding.ids());
     assertEquals(List.of("\u0153"), encoding.unknown());
-    assertEquals(Dictionary.EOS, encoding.ids()[encoding.ids().length - 1]);
+    assertEquals(SpecialTokens.EOS, encoding.ids()[encoding.ids().length - 1]);
     assertEquals(
         "The dog barks.", read.target().sentence(read.target().encode("The dog barks.").ids()));
     assertEquals(
@@ -92,9 +93,9 @@ class DictionaryTest {
             .words(
                 new int[] {
                   read.target().dictionary().id("The"),
-                  Dictionary.PAD,
+                  SpecialTokens.PAD,
                   read.target().dictionary().id("dog"),
-                  Dictionary.EOS,
+                  SpecialTokens.EOS,
                   4
                 }));
     Files.writeString(directory.resolve("text.json"), "{\"source\": {}}");

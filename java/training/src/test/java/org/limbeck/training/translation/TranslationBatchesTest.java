@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.limbeck.training.transformer.SpecialTokens;
 
 class TranslationBatchesTest {
   /** Pair i holds ids 10 + i, then EOS. */
@@ -28,7 +29,7 @@ class TranslationBatchesTest {
   private static int[] sentence(int id, int length) {
     int[] ids = new int[length];
     Arrays.fill(ids, id);
-    ids[length - 1] = Dictionary.EOS;
+    ids[length - 1] = SpecialTokens.EOS;
     return ids;
   }
 
@@ -42,21 +43,6 @@ class TranslationBatchesTest {
   }
 
   @Test
-  void paddedOnTheRightAndShifted() {
-    TranslationBatch batch =
-        TranslationBatches.evaluation(corpus(new int[] {2, 3}, new int[] {4, 2}), 8).get(0);
-    assertArrayEquals(new int[] {1, 0}, batch.pairs(), "longest first");
-    assertArrayEquals(new int[] {11, 11, 11, 2, 10, 2, 1, 1}, batch.source());
-    assertArrayEquals(new int[] {4, 2}, batch.sourceLengths());
-    assertArrayEquals(new int[] {2, 11, 1, 2, 10, 10}, batch.targetInput());
-    assertArrayEquals(new int[] {11, 2, 1, 10, 10, 2}, batch.targetOutput());
-    assertArrayEquals(new int[] {2, 3}, batch.targetLengths());
-    assertEquals(5, batch.targetTokens());
-    assertEquals(4, batch.sourceLength());
-    assertEquals(3, batch.targetLength());
-  }
-
-  @Test
   void anEpochHasEachPairOnceWithinTheLimit() {
     EncodedCorpus corpus = random(2003);
     TranslationBatches batches = new TranslationBatches(corpus, 400, 42);
@@ -66,18 +52,23 @@ class TranslationBatchesTest {
       boolean[] seen = new boolean[corpus.size()];
       StringBuilder order = new StringBuilder();
       for (int step = 0; step < batches.steps(); step++) {
-        TranslationBatch batch = batches.training((long) epoch * batches.steps() + step);
-        int longest = Math.max(batch.sourceLength(), batch.targetLength());
-        assertTrue(batch.size() * longest <= 400);
+        PairBatch batch = batches.training((long) epoch * batches.steps() + step);
+        assertTrue(batch.size() * batch.longest() <= 400);
+        assertTrue(batch.size() <= batches.largest());
         assertTrue(batch.size() >= 400 / 31 / 8 * 8 || batch.size() < 8);
         notEights += batch.size() % 8 != 0 ? 1 : 0;
         int shortest = Integer.MAX_VALUE;
-        for (int pair : batch.pairs()) {
+        int longest = 0;
+        for (int i = 0; i < batch.size(); i++) {
+          int pair = batch.pairs()[i];
           assertFalse(seen[pair]);
           seen[pair] = true;
-          shortest = Math.min(shortest, corpus.sources().get(pair).length);
+          assertArrayEquals(corpus.sources().get(pair), batch.sources().get(i));
+          assertArrayEquals(corpus.targets().get(pair), batch.targets().get(i));
+          shortest = Math.min(shortest, batch.sources().get(i).length);
+          longest = Math.max(longest, batch.sources().get(i).length);
         }
-        assertTrue(batch.sourceLength() - shortest <= 2, "sentences of like length");
+        assertTrue(longest - shortest <= 2, "sentences of like length");
         order.append(batch.pairs()[0]).append(' ');
       }
       for (boolean one : seen) {
@@ -120,18 +111,18 @@ class TranslationBatchesTest {
   }
 
   @Test
-  void evaluationHasEachPairOnce() {
+  void allBatchesHaveEachPairOnce() {
     EncodedCorpus corpus = random(101);
     int[] seen = new int[101];
-    int before = Integer.MAX_VALUE;
-    for (TranslationBatch batch : TranslationBatches.evaluation(corpus, 16)) {
-      assertTrue(batch.sourceLength() <= before);
-      before = batch.sourceLength();
+    int tokens = 0;
+    for (PairBatch batch : new TranslationBatches(corpus, 200, 1).all()) {
+      tokens += batch.targetTokens();
       for (int pair : batch.pairs()) {
         seen[pair]++;
       }
     }
     assertTrue(Arrays.stream(seen).allMatch(count -> count == 1));
+    assertEquals(corpus.targetTokens(), tokens);
   }
 
   @Test
@@ -140,6 +131,5 @@ class TranslationBatchesTest {
     assertThrows(IllegalArgumentException.class, () -> new TranslationBatches(corpus, 8, 1));
     TranslationBatches batches = new TranslationBatches(corpus, 9, 1);
     assertThrows(IllegalArgumentException.class, () -> batches.training(-1));
-    assertThrows(IllegalArgumentException.class, () -> TranslationBatches.evaluation(corpus, 0));
   }
 }
