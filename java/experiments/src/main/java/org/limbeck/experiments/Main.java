@@ -2,6 +2,8 @@
 package org.limbeck.experiments;
 
 import java.io.PrintWriter;
+import org.limbeck.experiments.pet.PetCommand;
+import org.limbeck.experiments.pet.TranslateCommand;
 import org.limbeck.experiments.qatkd.ExportCommand;
 import org.limbeck.experiments.qatkd.QatKdCommand;
 import org.limbeck.formats.BadInputException;
@@ -22,6 +24,8 @@ import picocli.CommandLine.Command;
     subcommands = {
       QatKdCommand.class,
       ExportCommand.class,
+      PetCommand.class,
+      TranslateCommand.class,
       SelftestCommand.class,
       BenchCommand.class,
       DoctorCommand.class

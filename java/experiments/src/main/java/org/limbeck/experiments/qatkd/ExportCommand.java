@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.limbeck.experiments.run.OutputDirectory;
-import org.limbeck.experiments.run.SettingsFile;
+import org.limbeck.experiments.run.RecordFile;
 import org.limbeck.experiments.run.TrainingLoop;
 import org.limbeck.formats.AtomicFiles;
 import org.limbeck.formats.BadInputException;
@@ -92,7 +92,7 @@ public final class ExportCommand implements Callable<Integer> {
             break;
           }
           return new Origin(
-              SettingsFile.read(settings, Settings.class), Task.of(below.getName(1).toString()), kind.equals(Folders.TEACHERS));
+              RecordFile.read(settings, Settings.class, OutputDirectory.SETTINGS), Task.of(below.getName(1).toString()), kind.equals(Folders.TEACHERS));
         }
       }
       throw new BadInputException(

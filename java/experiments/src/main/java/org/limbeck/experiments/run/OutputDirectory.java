@@ -15,6 +15,9 @@ import org.limbeck.formats.BadInputException;
  * report. A run that was killed goes on from here. One process at a time has it.
  */
 public final class OutputDirectory implements AutoCloseable {
+  /** What messages call the file of {@link #settings}. */
+  public static final String SETTINGS = "the settings of a run";
+
   private final Path root;
   private final FileChannel lock;
 
@@ -78,7 +81,7 @@ public final class OutputDirectory implements AutoCloseable {
         throw new BadInputException(
             root + " holds an earlier run: give --resume to go on with it, or another --out");
       }
-      Record earlier = SettingsFile.read(file, settings.getClass());
+      Record earlier = RecordFile.read(file, settings.getClass(), SETTINGS);
       if (!earlier.equals(settings)) {
         throw new BadInputException(
             root
@@ -87,7 +90,7 @@ public final class OutputDirectory implements AutoCloseable {
                 + ": give the same ones to go on with it, or another --out");
       }
     } else {
-      SettingsFile.write(file, settings);
+      RecordFile.write(file, settings);
     }
   }
 

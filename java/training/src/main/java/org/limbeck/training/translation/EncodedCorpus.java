@@ -128,6 +128,15 @@ public record EncodedCorpus(
     return sources.size();
   }
 
+  /** Returns the length of the longest sentence or translation in ids. */
+  public int longest() {
+    int longest = 0;
+    for (int i = 0; i < size(); i++) {
+      longest = Math.max(longest, Math.max(sources.get(i).length, targets.get(i).length));
+    }
+    return longest;
+  }
+
   /** Returns the number of ids to predict: the translations' subwords and their ends. */
   public long targetTokens() {
     return targets.stream().mapToLong(ids -> ids.length).sum();
