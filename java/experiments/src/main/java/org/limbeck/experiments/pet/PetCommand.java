@@ -15,7 +15,6 @@ import org.limbeck.formats.AtomicFiles;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.training.transformer.Capacity;
-import org.limbeck.training.transformer.SpecialTokens;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -386,24 +385,21 @@ public final class PetCommand implements Callable<Integer> {
     PetData.Texts texts =
         smoke ? PetData.builtIn() : PetData.read(data, tests, source, target);
     Settings settings = settings(texts);
-    // The names and widths of the models do not depend on the vocabularies, which come later.
-    new ModelPlan.Factory(settings, SpecialTokens.COUNT + 1, SpecialTokens.COUNT + 1).all();
+    PetData.Prepared prepared = PetData.prepare(texts, settings);
+    int longestRead = prepared.train().longest();
+    Options.require(
+        settings.batchTokens() >= longestRead,
+        "--batch-tokens",
+        settings.batchTokens(),
+        "at least the longest training sentence, " + longestRead);
+    List<ModelPlan> plans =
+        new ModelPlan.Factory(
+                settings,
+                prepared.vocabulary().source().dictionary().size(),
+                prepared.vocabulary().target().dictionary().size())
+            .all();
     try (Limbeck limbeck = Devices.open(device, threads);
         OutputDirectory directory = OutputDirectory.open(out, settings, resume)) {
-      PetData.Prepared prepared =
-          PetData.prepare(texts, settings, directory.folder("text"));
-      int longestRead = prepared.train().longest();
-      Options.require(
-          settings.batchTokens() >= longestRead,
-          "--batch-tokens",
-          settings.batchTokens(),
-          "at least the longest training sentence, " + longestRead);
-      List<ModelPlan> plans =
-          new ModelPlan.Factory(
-                  settings,
-                  prepared.vocabulary().source().dictionary().size(),
-                  prepared.vocabulary().target().dictionary().size())
-              .all();
       Trainer trainer =
           new Trainer(
               limbeck, settings, prepared, directory, new Trainer.Conduct(checkpointSeconds, quiet));

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -163,26 +162,20 @@ final class PetData {
   }
 
   /**
-   * Learns the vocabulary, or reads the one of an earlier part of this run, and encodes all pairs.
+   * Learns the vocabulary and encodes all pairs.
    *
    * @param texts the pairs
    * @param settings the settings
-   * @param folder where the vocabulary is kept
+   * @throws BadInputException if a sentence is longer than the settings allow
    */
-  static Prepared prepare(Texts texts, Settings settings, Path folder) {
+  static Prepared prepare(Texts texts, Settings settings) {
     ParallelCorpus train = subset(texts.train(), settings.trainPairs());
-    TranslationVocabulary vocabulary;
-    if (Files.exists(folder.resolve(TranslationVocabulary.TEXT))) {
-      vocabulary = TranslationVocabulary.load(folder);
-    } else {
-      vocabulary =
-          TranslationVocabulary.learn(
-              train,
-              new TextForm(settings.source(), settings.moses(), settings.lowerCase()),
-              new TextForm(settings.target(), settings.moses(), settings.lowerCase()),
-              settings.merges());
-      vocabulary.save(folder);
-    }
+    TranslationVocabulary vocabulary =
+        TranslationVocabulary.learn(
+            train,
+            new TextForm(settings.source(), settings.moses(), settings.lowerCase()),
+            new TextForm(settings.target(), settings.moses(), settings.lowerCase()),
+            settings.merges());
     double ratio = settings.lengthRatio() > 0 ? settings.lengthRatio() : Double.POSITIVE_INFINITY;
     EncodedCorpus encoded =
         EncodedCorpus.of(

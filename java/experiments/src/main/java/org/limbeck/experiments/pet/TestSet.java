@@ -68,7 +68,7 @@ record TestSet(
     List<String> tokenised = new ArrayList<>();
     for (int i : chosen) {
       String reference = corpus.pairs().get(i).target();
-      List<String> words = target.form().words(reference);
+      List<String> words = target.form().words(reference, inWords);
       sources.add(encoded.sources().get(i));
       sentences.add(corpus.pairs().get(i).source());
       references.add(inWords ? target.form().sentence(words) : reference);

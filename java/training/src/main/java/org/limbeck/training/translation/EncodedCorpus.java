@@ -55,7 +55,7 @@ public record EncodedCorpus(
   }
 
   /**
-   * Encodes a corpus.
+   * Encodes a corpus. One that comes in words already is not cut again.
    *
    * @param corpus the pairs
    * @param vocabulary the subwords
@@ -70,9 +70,10 @@ public record EncodedCorpus(
     List<int[]> targets = new ArrayList<>();
     List<Integer> lines = new ArrayList<>();
     long unknown = 0;
+    boolean inWords = corpus.tokenised();
     for (SentencePair pair : corpus.pairs()) {
-      SubwordEncoder.Encoding source = vocabulary.source().encode(pair.source());
-      SubwordEncoder.Encoding target = vocabulary.target().encode(pair.target());
+      SubwordEncoder.Encoding source = encode(vocabulary.source(), pair.source(), inWords);
+      SubwordEncoder.Encoding target = encode(vocabulary.target(), pair.target(), inWords);
       boolean fits =
           fits(corpus.sourceName(), pair.line(), source.ids(), limits)
               & fits(corpus.targetName(), pair.line(), target.ids(), limits);
@@ -103,6 +104,11 @@ public record EncodedCorpus(
         lines.stream().mapToInt(Integer::intValue).toArray(),
         corpus.pairs().size() - sources.size(),
         unknown);
+  }
+
+  private static SubwordEncoder.Encoding encode(
+      SubwordEncoder encoder, String sentence, boolean inWords) {
+    return encoder.encodeWords(encoder.form().words(sentence, inWords));
   }
 
   private static boolean fits(String file, int line, int[] ids, Limits limits) {

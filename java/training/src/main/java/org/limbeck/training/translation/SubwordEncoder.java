@@ -57,12 +57,14 @@ public final class SubwordEncoder {
    * @param form how sentences become words
    * @param bpe how words become subwords
    * @param sentences the sentences
+   * @param inWords whether they come in words already
    * @return how often each subword occurs
    */
-  static Map<String, Long> count(TextForm form, Bpe bpe, List<String> sentences) {
+  static Map<String, Long> count(
+      TextForm form, Bpe bpe, List<String> sentences, boolean inWords) {
     Map<String, Long> counts = new HashMap<>();
     for (String sentence : sentences) {
-      for (String subword : bpe.segmentAll(form.words(sentence))) {
+      for (String subword : bpe.segmentAll(form.words(sentence, inWords))) {
         counts.merge(subword, 1L, Long::sum);
       }
     }
@@ -76,7 +78,17 @@ public final class SubwordEncoder {
    * @return its ids; only {@link SpecialTokens#EOS} for white space
    */
   public Encoding encode(String sentence) {
-    List<String> subwords = bpe.segmentAll(form.words(sentence));
+    return encodeWords(form.words(sentence));
+  }
+
+  /**
+   * Encodes words.
+   *
+   * @param words words as {@link TextForm#words} returns them
+   * @return their ids
+   */
+  public Encoding encodeWords(List<String> words) {
+    List<String> subwords = bpe.segmentAll(words);
     int[] ids = new int[subwords.size() + 1];
     Set<String> unknown = new LinkedHashSet<>();
     for (int i = 0; i < subwords.size(); i++) {

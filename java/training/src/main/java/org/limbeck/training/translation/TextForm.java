@@ -54,7 +54,20 @@ public final class TextForm {
    * @return its words, in lower case where so chosen; empty for white space
    */
   public List<String> words(String sentence) {
-    List<String> words = moses ? tokenizer.tokenize(sentence) : MosesTokenizer.words(sentence);
+    return words(sentence, !moses);
+  }
+
+  /**
+   * Returns the words of a sentence that may come in words already.
+   *
+   * @param sentence the sentence
+   * @param inWords whether it has spaces between all words and punctuation marks: Moses' rules
+   *     would cut some of them again
+   * @return its words, in lower case where so chosen; empty for white space
+   */
+  public List<String> words(String sentence, boolean inWords) {
+    List<String> words =
+        inWords || !moses ? MosesTokenizer.words(sentence) : tokenizer.tokenize(sentence);
     return lowerCase ? words.stream().map(word -> word.toLowerCase(Locale.ROOT)).toList() : words;
   }
 

@@ -36,6 +36,8 @@ public record TranslationVocabulary(Bpe bpe, SubwordEncoder source, SubwordEncod
   /**
    * Learns merges and dictionaries.
    *
+   * <p>A corpus that comes in words already, {@link ParallelCorpus#tokenised}, is not cut again.
+   *
    * <p><b>Determinism.</b> A function of the arguments alone.
    *
    * @param corpus the pairs to learn from
@@ -47,9 +49,10 @@ public record TranslationVocabulary(Bpe bpe, SubwordEncoder source, SubwordEncod
   public static TranslationVocabulary learn(
       ParallelCorpus corpus, TextForm source, TextForm target, int merges) {
     Map<String, Long> words = new HashMap<>();
+    boolean inWords = corpus.tokenised();
     for (SentencePair pair : corpus.pairs()) {
-      source.words(pair.source()).forEach(word -> words.merge(word, 1L, Long::sum));
-      target.words(pair.target()).forEach(word -> words.merge(word, 1L, Long::sum));
+      source.words(pair.source(), inWords).forEach(word -> words.merge(word, 1L, Long::sum));
+      target.words(pair.target(), inWords).forEach(word -> words.merge(word, 1L, Long::sum));
     }
     Bpe bpe = BpeLearner.learn(words, merges, MINIMUM);
     return new TranslationVocabulary(

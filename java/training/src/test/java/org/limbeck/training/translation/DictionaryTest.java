@@ -111,4 +111,26 @@ class DictionaryTest {
             .getMessage()
             .startsWith("No file " + directory.resolve("text.json")));
   }
+
+  @Test
+  void textThatComesInWordsIsNotCutAgain() {
+    TextForm form = new TextForm("en", true, true);
+    assertEquals(List.of("we", "'", "re"), form.words("We 're"));
+    assertEquals(List.of("we", "'re"), form.words("We 're", true));
+    ParallelCorpus corpus =
+        ParallelCorpus.of(
+            "train",
+            "x.de",
+            List.of("wir sind da .", "sie auch ."),
+            "x.en",
+            List.of("we 're here .", "they 're , too ."));
+    assertTrue(corpus.tokenised());
+    TranslationVocabulary learned =
+        TranslationVocabulary.learn(corpus, new TextForm("de", true, true), form, 40);
+    EncodedCorpus encoded =
+        EncodedCorpus.of(corpus, learned, EncodedCorpus.Limits.refusing(20));
+    assertEquals(List.of("we", "'re", "here", "."), learned.target().words(encoded.targets().get(0)));
+    assertEquals("they're, too.", learned.target().sentence(encoded.targets().get(1)));
+    assertEquals("we're here.", learned.target().sentence(learned.target().encode("We're here.").ids()));
+  }
 }
