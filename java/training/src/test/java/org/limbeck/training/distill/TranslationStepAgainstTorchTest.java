@@ -180,7 +180,7 @@ class TranslationStepAgainstTorchTest {
     return h.div(h.pow(number(2)).sum().sqrt());
   }
 
-  private static void compare(Compute compute, Parameter parameter, Tensor theirs) {
+  static void compare(Compute compute, Parameter parameter, Tensor theirs) {
     float[] got = Tensors.download(compute.memory(), parameter.gradient());
     double[] want = Twins.values(theirs.grad(), got.length);
     double difference = 0;
