@@ -123,8 +123,7 @@ final class StandardDecoderLayer implements DecoderLayer<StandardDecoderLayer.Sa
       cross.projectQueries(first, query);
       // The hypotheses of a sentence are the queries of one example.
       AttentionShape sentence =
-          new AttentionShape(
-              state.sentences(), stack.heads(), state.beam(), state.sourceLength());
+          new AttentionShape(state.sentences(), stack.heads(), state.beam(), state.sourceLength());
       cross.attendToAll(
           sentence,
           state.sourceLengths(),

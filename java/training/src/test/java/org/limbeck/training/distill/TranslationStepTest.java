@@ -269,9 +269,7 @@ class TranslationStepTest {
           message,
           assertThrows(
                   IllegalArgumentException.class,
-                  () ->
-                      new TranslationTraining(
-                          compute, student, teacher, ALL, Capacity.of(1, 4)))
+                  () -> new TranslationTraining(compute, student, teacher, ALL, Capacity.of(1, 4)))
               .getMessage());
     }
   }
@@ -283,9 +281,7 @@ class TranslationStepTest {
     assertEquals(List.of(1, 3, 5), skip.stream().map(PatienceMapping.Pair::teacher).toList());
     List<PatienceMapping.Pair> last = PatienceMapping.LAST.pairs(4, 6);
     assertEquals(List.of(3, 4, 5), last.stream().map(PatienceMapping.Pair::teacher).toList());
-    assertEquals(
-        List.of(new PatienceMapping.Pair(1, 3)), PatienceMapping.SKIP.pairs(2, 6));
-    assertEquals(
-        List.of(new PatienceMapping.Pair(1, 5)), PatienceMapping.LAST.pairs(2, 6));
+    assertEquals(List.of(new PatienceMapping.Pair(1, 3)), PatienceMapping.SKIP.pairs(2, 6));
+    assertEquals(List.of(new PatienceMapping.Pair(1, 5)), PatienceMapping.LAST.pairs(2, 6));
   }
 }

@@ -86,10 +86,8 @@ class WarmupTest {
         TranslationBuffers buffers = new TranslationBuffers(compute.memory(), capacity)) {
       Transformer teacher = new Transformer(compute, config);
       RandomTransformer.randomise(compute, teacher, 2);
-      List<int[]> sources =
-          RandomTransformer.sentences(lengths, config.sourceVocabulary(), 3);
-      List<int[]> targets =
-          RandomTransformer.sentences(lengths, config.targetVocabulary(), 4);
+      List<int[]> sources = RandomTransformer.sentences(lengths, config.sourceVocabulary(), 3);
+      List<int[]> targets = RandomTransformer.sentences(lengths, config.targetVocabulary(), 4);
       WarmupLabels labels = new WarmupLabels(lengths);
       try (WarmupLabeler labeler = new WarmupLabeler(compute, teacher, correct, wrong, capacity)) {
         // In two batches, the later pairs first.
@@ -168,8 +166,7 @@ class WarmupTest {
           Tensors.upload(
               compute.memory(), parameter.value(), i -> (float) NormalVariates.at(8, 0, i));
         }
-        double got =
-            training.step(buffers.fill(sources, targets), pairs, labels, Pass.EVALUATION);
+        double got = training.step(buffers.fill(sources, targets), pairs, labels, Pass.EVALUATION);
 
         TorchTransformer torch = new TorchTransformer(compute, student);
         torch.forward(sources, targets);

@@ -41,7 +41,12 @@ class TransformerDirectoryTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "pet", "standard", "compressed", "first_tied", "swapped_decoder", "untied_embedding"
+        "pet",
+        "standard",
+        "compressed",
+        "first_tied",
+        "swapped_decoder",
+        "untied_embedding"
       })
   void whatIsWrittenIsRead(String kind) {
     Path directory = write(kind);
@@ -103,31 +108,22 @@ class TransformerDirectoryTest {
     Path weights = standard.resolve("model.safetensors");
     try (Limbeck limbeck = Limbeck.open();
         Compute compute = new Compute(limbeck)) {
-      Files.copy(
-          pet.resolve("model.safetensors"),
-          weights,
-          StandardCopyOption.REPLACE_EXISTING);
+      Files.copy(pet.resolve("model.safetensors"), weights, StandardCopyOption.REPLACE_EXISTING);
       assertEquals(
           weights
               + " has no tensor decoder.layers.0.encoder_attn.q_proj.weight [12, 12], expected one",
-          assertThrows(
-                  BadInputException.class, () -> TransformerDirectory.read(standard, compute))
+          assertThrows(BadInputException.class, () -> TransformerDirectory.read(standard, compute))
               .getMessage());
       Files.copy(
-          compressed.resolve("model.safetensors"),
-          weights,
-          StandardCopyOption.REPLACE_EXISTING);
+          compressed.resolve("model.safetensors"), weights, StandardCopyOption.REPLACE_EXISTING);
       assertEquals(
-          weights
-              + ": tensor decoder.embed_tokens.weight has shape [19, 16], expected [19, 12]",
-          assertThrows(
-                  BadInputException.class, () -> TransformerDirectory.read(standard, compute))
+          weights + ": tensor decoder.embed_tokens.weight has shape [19, 16], expected [19, 12]",
+          assertThrows(BadInputException.class, () -> TransformerDirectory.read(standard, compute))
               .getMessage());
       Path nothing = folder.resolve("nothing");
       assertEquals(
           nothing + " is no directory, expected one with config.json and model.safetensors",
-          assertThrows(
-                  BadInputException.class, () -> TransformerDirectory.read(nothing, compute))
+          assertThrows(BadInputException.class, () -> TransformerDirectory.read(nothing, compute))
               .getMessage());
     }
   }

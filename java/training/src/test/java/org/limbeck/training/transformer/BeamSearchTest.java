@@ -81,14 +81,7 @@ class BeamSearchTest {
     TransformerConfig like = RandomTransformer.config(kind);
     TransformerConfig config =
         new TransformerConfig(
-            9,
-            6,
-            like.encoder(),
-            like.decoder(),
-            like.decoderKind(),
-            like.tying(),
-            true,
-            0);
+            9, 6, like.encoder(), like.decoder(), like.decoderKind(), like.tying(), true, 0);
     BeamOptions options = new BeamOptions(40, 0.5, 0, 2, 2, 8);
     try (Limbeck limbeck = Limbeck.open();
         Compute compute = new Compute(limbeck)) {
@@ -165,11 +158,11 @@ class BeamSearchTest {
     try (Limbeck limbeck = Limbeck.open();
         Compute compute = new Compute(limbeck)) {
       Transformer model = new Transformer(compute, RandomTransformer.config("pet"));
-      try (BeamSearch search =
-          new BeamSearch(limbeck, model, new BeamOptions(2, 1, 0, 3, 3, 4))) {
+      try (BeamSearch search = new BeamSearch(limbeck, model, new BeamOptions(2, 1, 0, 3, 3, 4))) {
         List<Hypothesis> found = search.search(List.of(new int[] {SpecialTokens.EOS})).get(0);
         // Of tokens 0, 2 (the end), 3 and 4 the end is second, within the beam.
-        assertEquals(List.of(List.of(), List.of(0)), found.stream().map(Hypothesis::tokens).toList());
+        assertEquals(
+            List.of(List.of(), List.of(0)), found.stream().map(Hypothesis::tokens).toList());
       }
     }
   }
@@ -183,14 +176,12 @@ class BeamSearchTest {
       assertEquals(List.of(), search.search(List.of()));
       assertEquals(
           "BeamSearch: given a sentence of 0 tokens, expected 1 to 1024",
-          assertThrows(
-                  IllegalArgumentException.class, () -> search.search(List.of(new int[0])))
+          assertThrows(IllegalArgumentException.class, () -> search.search(List.of(new int[0])))
               .getMessage());
     }
     assertThrows(IllegalArgumentException.class, () -> BeamOptions.DEFAULT.withBeam(0));
     assertThrows(IllegalArgumentException.class, () -> BeamOptions.DEFAULT.withSentences(0));
-    assertThrows(
-        IllegalArgumentException.class, () -> new BeamOptions(5, Double.NaN, 1, 1, 10, 1));
+    assertThrows(IllegalArgumentException.class, () -> new BeamOptions(5, Double.NaN, 1, 1, 10, 1));
     assertThrows(IllegalArgumentException.class, () -> new BeamOptions(5, 1, -1, 1, 10, 1));
     assertThrows(IllegalArgumentException.class, () -> new BeamOptions(5, 1, 1, 1, 1024, 1));
   }

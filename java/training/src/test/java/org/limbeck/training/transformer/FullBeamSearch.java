@@ -37,8 +37,7 @@ final class FullBeamSearch implements AutoCloseable {
       target[i] = prefix.get(i);
     }
     target[prefix.size()] = SpecialTokens.EOS;
-    model.forward(
-        buffers.fill(List.of(source), List.of(target)), activations, Pass.EVALUATION);
+    model.forward(buffers.fill(List.of(source), List.of(target)), activations, Pass.EVALUATION);
     int vocabulary = model.config().targetVocabulary();
     long row = prefix.size();
     Matrix logits = compute.memory().matrix(DType.F32, 1, vocabulary);

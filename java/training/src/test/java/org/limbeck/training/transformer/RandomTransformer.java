@@ -22,8 +22,7 @@ public final class RandomTransformer {
       case "pet" -> SMALL.pet(16);
       case "standard" -> SMALL.unshared(16, 2);
       case "compressed" -> SMALL.compressed(16, 2);
-      case "first_tied" ->
-          SMALL.pet(16).withTying(QueryTying.FIRST);
+      case "first_tied" -> SMALL.pet(16).withTying(QueryTying.FIRST);
       case "swapped_decoder" ->
           SMALL.pet(16).withDecoder(SMALL.pet(16).decoder().withRepeatsSwapped());
       case "untied_embedding", "compressed_untied" -> {

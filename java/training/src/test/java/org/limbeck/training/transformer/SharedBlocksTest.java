@@ -59,8 +59,7 @@ class SharedBlocksTest {
         Compute compute = new Compute(limbeck);
         SequenceBuffers buffers = new SequenceBuffers(compute.memory(), CAPACITY)) {
       ParameterSet set = new ParameterSet(compute.memory());
-      EncoderLayer[] layers =
-          new Blocks(compute, config, new LayerFactory(compute, set)).encoder();
+      EncoderLayer[] layers = new Blocks(compute, config, new LayerFactory(compute, set)).encoder();
       long stream = 0;
       for (Parameter parameter : set.all()) {
         long s = stream++;
@@ -140,8 +139,7 @@ class SharedBlocksTest {
       RandomTransformer.randomise(compute, model, 1);
       Transformer copy = new Transformer(compute, untied(config));
       for (Parameter parameter : copy.parameters().all()) {
-        Parameter source =
-            model.parameters().byName().get(shared(parameter.name(), config));
+        Parameter source = model.parameters().byName().get(shared(parameter.name(), config));
         compute.memory().copy(source.value(), parameter.value());
       }
       Pass pass = new Pass(dropout, 11, 4);
@@ -178,10 +176,8 @@ class SharedBlocksTest {
 
   private static double step(Compute compute, Transformer model, Pass pass) {
     TransformerConfig config = model.config();
-    List<int[]> sources =
-        RandomTransformer.sentences(SOURCE_LENGTHS, config.sourceVocabulary(), 3);
-    List<int[]> targets =
-        RandomTransformer.sentences(TARGET_LENGTHS, config.targetVocabulary(), 4);
+    List<int[]> sources = RandomTransformer.sentences(SOURCE_LENGTHS, config.sourceVocabulary(), 3);
+    List<int[]> targets = RandomTransformer.sentences(TARGET_LENGTHS, config.targetVocabulary(), 4);
     try (TranslationBuffers buffers = new TranslationBuffers(compute.memory(), CAPACITY);
         TranslationTraining training =
             new TranslationTraining(
@@ -224,8 +220,7 @@ class SharedBlocksTest {
         for (Matrix sum : sums) {
           float[] values = Tensors.download(compute.memory(), sum);
           // The masks of both widths begin at element 0 of their streams.
-          masks.add(
-              IntStream.range(0, 500).mapToObj(i -> values[i] > 500).toList());
+          masks.add(IntStream.range(0, 500).mapToObj(i -> values[i] > 500).toList());
         }
         assertEquals(4 * 2 + 4 * 3, sums.size());
         assertEquals(sums.size(), masks.size());
