@@ -14,11 +14,7 @@ import org.limbeck.training.transformer.TranslationBatch;
 /** Measures how well a translation model predicts gold tokens, without dropout or smoothing. */
 public final class TranslationEvaluation implements AutoCloseable {
   private static final SoftmaxKl.Spec CROSS_ENTROPY =
-      SoftmaxKl.Spec.builder()
-          .hardWeight(1)
-          .softWeight(0)
-          .ignoreIndex(SpecialTokens.PAD)
-          .build();
+      SoftmaxKl.Spec.builder().hardWeight(1).softWeight(0).ignoreIndex(SpecialTokens.PAD).build();
 
   private final Compute compute;
   private final Transformer model;

@@ -121,12 +121,7 @@ public final class TranslationTraining implements AutoCloseable {
   }
 
   private Matrix rows(
-      SoftmaxKl.Spec spec,
-      TranslationBatch batch,
-      Matrix logits,
-      long from,
-      long to,
-      Matrix loss) {
+      SoftmaxKl.Spec spec, TranslationBatch batch, Matrix logits, long from, long to, Matrix loss) {
     boolean soft = losses.alpha() > 0;
     Matrix second = other.view(logits.rows(), logits.cols());
     if (soft) {

@@ -85,8 +85,7 @@ public final class WarmupLabeler implements AutoCloseable {
    * @param gold the target tokens of each of them, the end included
    * @param labels where the classes go
    */
-  public void label(
-      TranslationBatch batch, int[] pairs, List<int[]> gold, WarmupLabels labels) {
+  public void label(TranslationBatch batch, int[] pairs, List<int[]> gold, WarmupLabels labels) {
     teacher.forward(batch, activations, Pass.EVALUATION);
     int length = batch.target().length();
     rows.forEach(
@@ -105,9 +104,7 @@ public final class WarmupLabeler implements AutoCloseable {
   }
 
   private Matrix probabilities(Matrix logits) {
-    compute
-        .operation(Softmax.FORWARD, new Softmax.Spec())
-        .run(new Softmax.Forward(logits, logits));
+    compute.operation(Softmax.FORWARD, new Softmax.Spec()).run(new Softmax.Forward(logits, logits));
     if (compute.memory().device().isHost()) {
       return logits;
     }

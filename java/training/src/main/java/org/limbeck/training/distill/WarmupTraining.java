@@ -127,8 +127,7 @@ public final class WarmupTraining implements AutoCloseable {
   }
 
   private double vocabulary(TranslationBatch batch, Matrix classes) {
-    PetWarmup.Spec spec =
-        new PetWarmup.Spec(labelSmoothing, Normaliser.of(batch.predicted()));
+    PetWarmup.Spec spec = new PetWarmup.Spec(labelSmoothing, Normaliser.of(batch.predicted()));
     return output.apply(
         activations,
         (logits, from, to, loss) -> {

@@ -47,7 +47,6 @@ public interface Schedule {
       throw new IllegalArgumentException(
           "Schedule: given " + warmup + " steps of warm-up, expected at least 1");
     }
-    return step ->
-        step < warmup ? (double) step / warmup : Math.sqrt((double) warmup / step);
+    return step -> step < warmup ? (double) step / warmup : Math.sqrt((double) warmup / step);
   }
 }

@@ -99,7 +99,7 @@ final class AttentionSubLayer {
     projectQueries(x, query);
     projectKeys(memory, key, value);
     AttentionShape shape = shape(queries, keys);
-    attend(shape, keys.lengths(), query, key, value, scratch.maps, a.maps, a.context);
+    attend(spec, shape, keys.lengths(), query, key, value, scratch.maps, a.maps, a.context);
     return finish(x, a.context.view(), a.sum, a.norm, a.output, pass);
   }
 
@@ -114,8 +114,22 @@ final class AttentionSubLayer {
     projections.value().forward(memory, value);
   }
 
+  /** Computes maps and context of queries that see all keys within the lengths. */
+  void attendToAll(
+      AttentionShape shape,
+      Matrix lengths,
+      Matrix query,
+      Matrix key,
+      Matrix value,
+      Slot scores,
+      Slot maps,
+      Slot context) {
+    attend(Attention.Spec.DEFAULT, shape, lengths, query, key, value, scores, maps, context);
+  }
+
   /** Computes maps and context from Q, K and V; the scores are not kept. */
-  void attend(
+  private void attend(
+      Attention.Spec mask,
       AttentionShape shape,
       Matrix lengths,
       Matrix query,
@@ -126,12 +140,12 @@ final class AttentionSubLayer {
       Slot context) {
     Matrix p = maps.view(shape.rows(), shape.keys());
     compute
-        .operation(Attention.WEIGHTS, spec)
+        .operation(Attention.WEIGHTS, mask)
         .run(
             new Attention.Weights(
                 shape, query, key, lengths, null, scores.view(shape.rows(), shape.keys()), p));
     compute
-        .operation(Attention.CONTEXT, spec)
+        .operation(Attention.CONTEXT, mask)
         .run(new Attention.Context(shape, p, value, context.view(query.rows(), query.cols())));
   }
 

@@ -226,9 +226,7 @@ public final class BeamSearch implements AutoCloseable {
   }
 
   private Matrix probabilities(Matrix logits) {
-    compute
-        .operation(Softmax.FORWARD, new Softmax.Spec())
-        .run(new Softmax.Forward(logits, logits));
+    compute.operation(Softmax.FORWARD, new Softmax.Spec()).run(new Softmax.Forward(logits, logits));
     if (limbeck.device().isHost()) {
       return logits;
     }
@@ -261,11 +259,7 @@ public final class BeamSearch implements AutoCloseable {
 
   /** Finishes hypotheses and returns those that go on; none if the sentence is done. */
   private List<Prefix> advance(
-      Sentence sentence,
-      int step,
-      List<Candidate> candidates,
-      int first,
-      List<Integer> parents) {
+      Sentence sentence, int step, List<Candidate> candidates, int first, List<Integer> parents) {
     int beam = options.beam();
     List<Prefix> onward = new ArrayList<>();
     List<Integer> from = new ArrayList<>();
@@ -287,8 +281,7 @@ public final class BeamSearch implements AutoCloseable {
     }
     while (onward.size() < beam) {
       // Fewer continuations than the beam: a hypothesis that cannot win takes the place.
-      onward.add(
-          new Prefix(sentence.prefixes.get(0), SpecialTokens.EOS, Double.NEGATIVE_INFINITY));
+      onward.add(new Prefix(sentence.prefixes.get(0), SpecialTokens.EOS, Double.NEGATIVE_INFINITY));
       from.add(first);
     }
     parents.addAll(from);

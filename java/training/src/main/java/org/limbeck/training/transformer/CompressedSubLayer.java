@@ -90,9 +90,7 @@ final class CompressedSubLayer implements DecoderLayer<CompressedSubLayer.Saved>
   /** Returns the rows of a stretch of positions of each example: [batch, positions * width]. */
   private static Matrix stretch(Matrix joined, int batch, long from, long to) {
     long width = joined.cols();
-    return joined
-        .reshape(batch, joined.elements() / batch)
-        .columns(from * width, to * width);
+    return joined.reshape(batch, joined.elements() / batch).columns(from * width, to * width);
   }
 
   /** Computes linear(x) into a stretch of positions of each example. */
@@ -103,8 +101,7 @@ final class CompressedSubLayer implements DecoderLayer<CompressedSubLayer.Saved>
     compute
         .memory()
         .copy(
-            y.reshape(batch, positions * y.cols()),
-            stretch(joined, batch, from, from + positions));
+            y.reshape(batch, positions * y.cols()), stretch(joined, batch, from, from + positions));
   }
 
   private static AttentionShape shape(Stack stack, DecoderPass p) {
@@ -170,9 +167,7 @@ final class CompressedSubLayer implements DecoderLayer<CompressedSubLayer.Saved>
     Matrix activated = activatedSlot.view(x.rows(), stack.feedForward());
     parts.residual().forward(dropped, activated);
     compute.add(context, activated);
-    compute
-        .operation(Relu.FORWARD, RELU)
-        .run(new Elementwise.Forward(activated, activated));
+    compute.operation(Relu.FORWARD, RELU).run(new Elementwise.Forward(activated, activated));
     Matrix used = activated;
     if (pass.dropout() > 0) {
       used = usedSlot.view(x.rows(), stack.feedForward());
@@ -213,12 +208,7 @@ final class CompressedSubLayer implements DecoderLayer<CompressedSubLayer.Saved>
   }
 
   private void backwardAttention(
-      Matrix gradContext,
-      Matrix gradNormed,
-      Matrix gradMemory,
-      DecoderPass p,
-      Saved a,
-      Scratch s) {
+      Matrix gradContext, Matrix gradNormed, Matrix gradMemory, DecoderPass p, Saved a, Scratch s) {
     AttentionShape shape = shape(stack, p);
     long keyRows = shape.batch() * shape.keys();
     Matrix gradMaps = s.maps.view(shape.rows(), shape.keys());
@@ -296,8 +286,7 @@ final class CompressedSubLayer implements DecoderLayer<CompressedSubLayer.Saved>
       linear.forward(state.memory(), y);
       compute
           .memory()
-          .copy(
-              y.reshape(state.sentences(), y.elements() / state.sentences()), cache.fixed(state));
+          .copy(y.reshape(state.sentences(), y.elements() / state.sentences()), cache.fixed(state));
     }
 
     @Override

@@ -19,8 +19,7 @@ record DecoderStack<S>(List<? extends DecoderLayer<S>> layers) {
       layer.forward(x, y, pass, saved, scratch);
     }
 
-    void backward(
-        Matrix x, Matrix gradient, Matrix gradMemory, DecoderPass pass, Scratch scratch) {
+    void backward(Matrix x, Matrix gradient, Matrix gradMemory, DecoderPass pass, Scratch scratch) {
       layer.backward(x, gradient, gradMemory, pass, saved, scratch);
     }
   }

@@ -195,8 +195,7 @@ final class DecodingState implements AutoCloseable {
       parentsVector.host().setLong(0, i, parents[i]);
     }
     int newPitch = Math.max(pitch, DecodingCapacity.pitch(prefix + 1));
-    Move move =
-        new Move(parentsVector.upload(parents.length), hypotheses, prefix, pitch, newPitch);
+    Move move = new Move(parentsVector.upload(parents.length), hypotheses, prefix, pitch, newPitch);
     for (LayerCache cache : caches) {
       cache.move(move);
     }

@@ -13,8 +13,7 @@ final class EncoderActivations {
       Compute where, Stack stack, EncoderLayer[] layers, Capacity capacity, boolean backward) {
     this.layers = new EncoderLayer.Saved[layers.length];
     for (int l = 0; l < layers.length; l++) {
-      this.layers[l] =
-          l > 0 && !backward ? this.layers[0] : layers[l].newSaved(where, capacity);
+      this.layers[l] = l > 0 && !backward ? this.layers[0] : layers[l].newSaved(where, capacity);
     }
     hidden = new HiddenStates(where, layers.length, capacity.rows() * stack.width());
   }

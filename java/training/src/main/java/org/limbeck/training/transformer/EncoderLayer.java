@@ -23,7 +23,7 @@ final class EncoderLayer {
   /** What a forward leaves for the backward. */
   static final class Saved {
     final AttentionSubLayer.Saved attention;
-    private final FeedForwardSubLayer.Saved feedForward;
+    final FeedForwardSubLayer.Saved feedForward;
 
     Saved(Compute compute, Stack stack, Capacity capacity) {
       attention = new AttentionSubLayer.Saved(compute, stack, capacity);

@@ -83,9 +83,7 @@ final class FeedForwardSubLayer {
     outer.backwardParameters(wide, gradOutput);
     outer.backwardInput(gradOutput, gradWide, false);
     // relu(x) is above 0 where x is.
-    compute
-        .operation(Relu.BACKWARD, RELU)
-        .run(new Elementwise.Backward(wide, gradWide, gradWide));
+    compute.operation(Relu.BACKWARD, RELU).run(new Elementwise.Backward(wide, gradWide, gradWide));
     inner.backwardParameters(x, gradWide);
     inner.backwardInput(gradWide, gradient, true);
   }

@@ -9,10 +9,10 @@ import org.limbeck.training.nn.Tensors;
 
 /**
  * The values with which training begins, those of fairseq: embeddings normal with deviation
- * d^(-1/2), the row of padding 0; attention weights Xavier-uniform, with gain 1/sqrt(2) for queries,
- * keys and values of self-attention; feed-forward weights and biases, and the biases of queries,
- * keys and values, uniform in +-1/sqrt(inputs); biases of attention outputs 0; layer normalisation 1
- * and 0. Compressed decoder layers: all weights Xavier-uniform, biases 0.
+ * d^(-1/2), the row of padding 0; attention weights Xavier-uniform, with gain 1/sqrt(2) for
+ * queries, keys and values of self-attention; feed-forward weights and biases, and the biases of
+ * queries, keys and values, uniform in +-1/sqrt(inputs); biases of attention outputs 0; layer
+ * normalisation 1 and 0. Compressed decoder layers: all weights Xavier-uniform, biases 0.
  *
  * <p>A query projection that self- and cross-attention share has the gain of cross-attention.
  *
@@ -76,8 +76,7 @@ final class Initialisation {
     if (name.contains("fc2")) {
       return stack.feedForward();
     }
-    boolean source =
-        name.contains("encoder_attn.k_proj.") || name.contains("encoder_attn.v_proj.");
+    boolean source = name.contains("encoder_attn.k_proj.") || name.contains("encoder_attn.v_proj.");
     return source ? config.encoder().width() : stack.width();
   }
 

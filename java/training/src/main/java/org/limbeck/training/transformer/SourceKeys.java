@@ -39,8 +39,7 @@ final class SourceKeys {
 
   /** Computes both from the encoder's output, F32 [B * S, any]. */
   void fill(AttentionSubLayer cross, Matrix memory, int width) {
-    cross.projectKeys(
-        memory, key.view(memory.rows(), width), value.view(memory.rows(), width));
+    cross.projectKeys(memory, key.view(memory.rows(), width), value.view(memory.rows(), width));
     filled = true;
   }
 

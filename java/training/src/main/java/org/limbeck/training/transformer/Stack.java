@@ -18,12 +18,7 @@ import java.util.stream.IntStream;
  *     and keys the query projection
  */
 public record Stack(
-    int width,
-    int feedForward,
-    int heads,
-    int blocks,
-    List<Integer> order,
-    List<Boolean> swapped) {
+    int width, int feedForward, int heads, int blocks, List<Integer> order, List<Boolean> swapped) {
   /** Checks the sizes and the order. */
   public Stack {
     order = List.copyOf(order);

@@ -32,9 +32,9 @@ final class StandardDecoderLayer implements DecoderLayer<StandardDecoderLayer.Sa
 
   /** What a forward leaves for the backward. */
   static final class Saved {
-    private final AttentionSubLayer.Saved self;
-    private final AttentionSubLayer.Saved cross;
-    private final FeedForwardSubLayer.Saved feedForward;
+    final AttentionSubLayer.Saved self;
+    final AttentionSubLayer.Saved cross;
+    final FeedForwardSubLayer.Saved feedForward;
 
     Saved(Compute compute, Stack stack, Capacity capacity) {
       self = new AttentionSubLayer.Saved(compute, stack, capacity);
@@ -108,7 +108,7 @@ final class StandardDecoderLayer implements DecoderLayer<StandardDecoderLayer.Sa
       self.projectQueries(x, query);
       self.projectKeys(x, keys.next(state), values.next(state));
       AttentionShape prefix = new AttentionShape(x.rows(), stack.heads(), 1, state.pitch());
-      self.attend(
+      self.attendToAll(
           prefix,
           state.prefixLengths(),
           query,
@@ -123,9 +123,8 @@ final class StandardDecoderLayer implements DecoderLayer<StandardDecoderLayer.Sa
       cross.projectQueries(first, query);
       // The hypotheses of a sentence are the queries of one example.
       AttentionShape sentence =
-          new AttentionShape(
-              state.sentences(), stack.heads(), state.beam(), state.sourceLength());
-      cross.attend(
+          new AttentionShape(state.sentences(), stack.heads(), state.beam(), state.sourceLength());
+      cross.attendToAll(
           sentence,
           state.sourceLengths(),
           query,

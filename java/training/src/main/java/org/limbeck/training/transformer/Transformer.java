@@ -53,18 +53,14 @@ public final class Transformer {
         new TokenEmbedding(
             compute,
             parameters.add(
-                "encoder.embed_tokens.weight",
-                config.sourceVocabulary(),
-                config.encoder().width()),
+                "encoder.embed_tokens.weight", config.sourceVocabulary(), config.encoder().width()),
             0);
     encoder = blocks.encoder();
     target =
         new TokenEmbedding(
             compute,
             parameters.add(
-                "decoder.embed_tokens.weight",
-                config.targetVocabulary(),
-                config.decoder().width()),
+                "decoder.embed_tokens.weight", config.targetVocabulary(), config.decoder().width()),
             1);
     decoder = blocks.decoder();
     output =
@@ -137,8 +133,7 @@ public final class Transformer {
         new DecoderPass(
             batch.source(), inputs, a.encoder.output(), a.mask(batch.source(), inputs), pass);
     a.decoderStates.begin(inputs.rows(), config.decoder().width());
-    target.forward(
-        inputs.tokens(), inputs.positions(), a.scratch.narrow, a.decoderState(0), pass);
+    target.forward(inputs.tokens(), inputs.positions(), a.scratch.narrow, a.decoderState(0), pass);
     int l = 0;
     for (DecoderStack.Run<?> layer : a.decoder) {
       layer.forward(a.decoderState(l), a.decoderState(l + 1), a.pass, a.scratch);

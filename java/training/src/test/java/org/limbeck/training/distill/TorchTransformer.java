@@ -93,7 +93,16 @@ final class TorchTransformer {
     Stack stack = config.encoder();
     for (int l = 0; l < stack.layers(); l++) {
       String block = "encoder.layers." + (stack.order().get(l) - 1) + ".";
-      x = attention(x, x, block + "self_attn.", null, stack.swapped().get(l), stack.heads(), mask, block + "self_attn_layer_norm");
+      x =
+          attention(
+              x,
+              x,
+              block + "self_attn.",
+              null,
+              stack.swapped().get(l),
+              stack.heads(),
+              mask,
+              block + "self_attn_layer_norm");
       x = feedForward(x, block);
       encoderStates.add(x);
     }
@@ -108,7 +117,16 @@ final class TorchTransformer {
       if (config.decoderKind() == DecoderKind.COMPRESSED) {
         x = compressed(x, memory, block, stack.heads(), mask, causal);
       } else {
-        x = attention(x, x, block + "self_attn.", null, stack.swapped().get(l), stack.heads(), causal, block + "self_attn_layer_norm");
+        x =
+            attention(
+                x,
+                x,
+                block + "self_attn.",
+                null,
+                stack.swapped().get(l),
+                stack.heads(),
+                causal,
+                block + "self_attn_layer_norm");
         boolean tied =
             switch (config.tying()) {
               case NONE -> false;
@@ -116,7 +134,16 @@ final class TorchTransformer {
               case ALL -> true;
             };
         String query = tied ? block + "self_attn.q_proj" : block + "encoder_attn.q_proj";
-        x = attention(x, memory, block + "encoder_attn.", query, false, stack.heads(), mask, block + "encoder_attn_layer_norm");
+        x =
+            attention(
+                x,
+                memory,
+                block + "encoder_attn.",
+                query,
+                false,
+                stack.heads(),
+                mask,
+                block + "encoder_attn_layer_norm");
         x = feedForward(x, block);
       }
       decoderStates.add(x);
@@ -205,8 +232,7 @@ final class TorchTransformer {
     String query = otherQuery != null ? otherQuery : name + (swapped ? "k_proj" : "q_proj");
     String key = name + (swapped ? "q_proj" : "k_proj");
     Tensor context =
-        attend(
-            linear(x, query), linear(memory, key), linear(memory, name + "v_proj"), heads, mask);
+        attend(linear(x, query), linear(memory, key), linear(memory, name + "v_proj"), heads, mask);
     return norm(x.add(linear(context, name + "out_proj")), normName);
   }
 
@@ -220,13 +246,11 @@ final class TorchTransformer {
     Tensor n = norm(x, block + "layer_norm");
     Tensor k =
         cat(
-            new TensorVector(
-                linear(memory, block + "source_k_proj"), linear(n, block + "k_proj")),
+            new TensorVector(linear(memory, block + "source_k_proj"), linear(n, block + "k_proj")),
             1);
     Tensor v =
         cat(
-            new TensorVector(
-                linear(memory, block + "source_v_proj"), linear(n, block + "v_proj")),
+            new TensorVector(linear(memory, block + "source_v_proj"), linear(n, block + "v_proj")),
             1);
     long batch = x.size(0);
     long length = x.size(1);

@@ -87,8 +87,7 @@ class TranslationStepAgainstTorchTest {
         assertEquals(loss.item_double(), values.output(), BOUND * Math.abs(loss.item_double()));
         if (beta > 0) {
           Tensor patience = patience(losses, torchStudent, torchTeacher, sources, targets);
-          assertEquals(
-              patience.item_double(), values.patience(), BOUND * patience.item_double());
+          assertEquals(patience.item_double(), values.patience(), BOUND * patience.item_double());
           loss = loss.add(patience);
         }
         loss.backward();
@@ -114,8 +113,7 @@ class TranslationStepAgainstTorchTest {
     Tensor log = student.logits.log_softmax(2);
     Tensor soft = student.logits.div(number(t)).log_softmax(2);
     Tensor wanted = teacher.logits.detach().div(number(t));
-    Tensor divergence =
-        softmax(wanted, 2, SAME_TYPE).mul(wanted.log_softmax(2).sub(soft));
+    Tensor divergence = softmax(wanted, 2, SAME_TYPE).mul(wanted.log_softmax(2).sub(soft));
     Tensor total = null;
     int tokens = 0;
     for (int b = 0; b < targets.size(); b++) {
@@ -128,11 +126,7 @@ class TranslationStepAgainstTorchTest {
         Tensor term =
             hard.mul(number(1 - losses.alpha()))
                 .add(
-                    divergence
-                        .select(0, b)
-                        .select(0, p)
-                        .sum()
-                        .mul(number(losses.alpha() * t * t)));
+                    divergence.select(0, b).select(0, p).sum().mul(number(losses.alpha() * t * t)));
         total = total == null ? term : total.add(term);
         tokens++;
       }
@@ -152,10 +146,7 @@ class TranslationStepAgainstTorchTest {
   }
 
   private static Tensor side(
-      TranslationLosses losses,
-      List<Tensor> student,
-      List<Tensor> teacher,
-      List<int[]> sentences) {
+      TranslationLosses losses, List<Tensor> student, List<Tensor> teacher, List<int[]> sentences) {
     List<PatienceMapping.Pair> pairs =
         losses.mapping().pairs(student.size() - 1, teacher.size() - 1);
     Tensor total = null;
@@ -180,7 +171,7 @@ class TranslationStepAgainstTorchTest {
     return h.div(h.pow(number(2)).sum().sqrt());
   }
 
-  private static void compare(Compute compute, Parameter parameter, Tensor theirs) {
+  static void compare(Compute compute, Parameter parameter, Tensor theirs) {
     float[] got = Tensors.download(compute.memory(), parameter.gradient());
     double[] want = Twins.values(theirs.grad(), got.length);
     double difference = 0;

@@ -16,18 +16,18 @@ public final class RandomTransformer {
 
   private RandomTransformer() {}
 
-  /** Returns a small model of a kind: pet, standard, plain (one pass), compressed, untied. */
+  /** Returns the sizes of a small model of a kind. */
   public static TransformerConfig config(String kind) {
     return switch (kind) {
       case "pet" -> SMALL.pet(16);
       case "standard" -> SMALL.unshared(16, 2);
       case "compressed" -> SMALL.compressed(16, 2);
-      case "first_tied" ->
-          SMALL.pet(16).withTying(QueryTying.FIRST);
+      case "first_tied" -> SMALL.pet(16).withTying(QueryTying.FIRST);
       case "swapped_decoder" ->
           SMALL.pet(16).withDecoder(SMALL.pet(16).decoder().withRepeatsSwapped());
-      case "untied_embedding" -> {
-        TransformerConfig c = SMALL.unshared(16, 2);
+      case "untied_embedding", "compressed_untied" -> {
+        boolean compressed = kind.startsWith("compressed");
+        TransformerConfig c = compressed ? SMALL.compressed(16, 2) : SMALL.unshared(16, 2);
         yield new TransformerConfig(
             c.sourceVocabulary(),
             c.targetVocabulary(),

@@ -34,8 +34,7 @@ class TransformerConfigTest {
     assertParameters(7_535_840, IWSLT.ablation(320, 2));
     assertParameters(7_535_840, IWSLT.ablation(320, 3));
     assertParameters(7_420_160, IWSLT.ablation(320, 4));
-    assertEquals(
-        List.of(false, false, false, false), IWSLT.ablation(320, 2).encoder().swapped());
+    assertEquals(List.of(false, false, false, false), IWSLT.ablation(320, 2).encoder().swapped());
     assertEquals(List.of(false, false, true, true), IWSLT.ablation(320, 3).encoder().swapped());
     assertEquals(List.of(1, 2, 1, 2), IWSLT.ablation(320, 2).decoder().order());
     assertThrows(IllegalArgumentException.class, () -> IWSLT.ablation(320, 5));
@@ -74,14 +73,18 @@ class TransformerConfigTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "pet", "standard", "compressed", "first_tied", "swapped_decoder", "untied_embedding"
+        "pet",
+        "standard",
+        "compressed",
+        "first_tied",
+        "swapped_decoder",
+        "untied_embedding"
       })
   void countIsThatOfTheTensors(String kind) {
     TransformerConfig config = RandomTransformer.config(kind);
     try (Limbeck limbeck = Limbeck.open();
         Compute compute = new Compute(limbeck)) {
-      assertEquals(
-          config.parameters(), new Transformer(compute, config).parameters().elements());
+      assertEquals(config.parameters(), new Transformer(compute, config).parameters().elements());
     }
   }
 
@@ -93,8 +96,7 @@ class TransformerConfigTest {
   }
 
   private static void assertRefused(String message, Runnable making) {
-    assertEquals(
-        message, assertThrows(IllegalArgumentException.class, making::run).getMessage());
+    assertEquals(message, assertThrows(IllegalArgumentException.class, making::run).getMessage());
   }
 
   @Test
