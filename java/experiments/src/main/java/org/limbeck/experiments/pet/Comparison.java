@@ -153,31 +153,46 @@ final class Comparison {
         + (Double.isNaN(deviation) ? "" : " (" + Numbers.points(deviation) + ")");
   }
 
-  /** Returns speeds of decoding and training. */
+  /** Returns speeds of translation. */
   TextTable speed() {
     List<Column> columns = new ArrayList<>(List.of(Column.text("model")));
     for (int batch : List.of(teacher.single().batch(), teacher.batched().batch())) {
-      columns.add(Column.number("sentences/s, batch " + batch));
+      columns.add(Column.number("batch " + batch + ", sentences/s"));
       columns.add(Column.number("tokens/s"));
       columns.add(Column.number("faster"));
       columns.add(Column.number("time saved"));
     }
-    columns.add(Column.number("training tokens/s"));
-    columns.add(Column.number("steps"));
-    columns.add(Column.number("training"));
     List<List<String>> rows = new ArrayList<>();
     byModel.forEach(
         (name, runs) -> {
           List<String> row = new ArrayList<>(List.of(name));
           addSpeed(row, runs, ModelResult::single);
           addSpeed(row, runs, ModelResult::batched);
-          double rate = mean(runs, ModelResult::trainingRate);
-          row.add(rate > 0 ? number(rate) : NONE);
-          row.add(number(mean(runs, ModelResult::steps)));
-          row.add(Numbers.duration(mean(runs, ModelResult::seconds)));
           rows.add(row);
         });
     return new TextTable(columns, rows);
+  }
+
+  /** Returns how long training took. */
+  TextTable training() {
+    List<List<String>> rows = new ArrayList<>();
+    byModel.forEach(
+        (name, runs) -> {
+          double rate = mean(runs, ModelResult::trainingRate);
+          rows.add(
+              List.of(
+                  name,
+                  String.format(Locale.ROOT, "%.0f", mean(runs, ModelResult::steps)),
+                  rate > 0 ? number(rate) : NONE,
+                  Numbers.duration(mean(runs, ModelResult::seconds))));
+        });
+    return new TextTable(
+        List.of(
+            Column.text("model"),
+            Column.number("steps"),
+            Column.number("target tokens/s"),
+            Column.number("time")),
+        rows);
   }
 
   private void addSpeed(
@@ -204,7 +219,9 @@ final class Comparison {
     return "BLEU, mean (standard deviation)\n"
         + quality().plainText()
         + "\nspeed with beam search\n"
-        + speed().plainText();
+        + speed().plainText()
+        + "\ntraining\n"
+        + training().plainText();
   }
 
   /** Returns a line for each model, seed and test set. */

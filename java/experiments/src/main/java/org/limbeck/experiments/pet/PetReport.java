@@ -68,6 +68,9 @@ final class PetReport {
             + settings.beam()
             + " on the first test set. The paper's speed-up is not defined there: \"faster\" is the"
             + " ratio of rates less 1, \"time saved\" the part of the teacher's time.");
+    report.table(
+        comparison.training(),
+        "Training: the speed is that of steps, the time with validations and warm-up.");
     obstacle.ifPresent(report::paragraph);
     report.section("Size and learning");
     figure("size", this::size, "BLEU against size", sizeCaption());
@@ -75,8 +78,8 @@ final class PetReport {
         "learning",
         () -> learning(outcome.curves()),
         "learning curves",
-        "BLEU on the validation sentences while the models of the first seed train; steps of a"
-            + " warm-up are not counted.");
+        "BLEU on the validation sentences while the models of the first seed train. A curve begins"
+            + " after the steps of the warm-up, where there is one.");
     classes(outcome.results());
     examples();
     report.section("What was run");
@@ -155,14 +158,16 @@ final class PetReport {
     return plot;
   }
 
-  private static XyPlot learning(Map<String, TrainingState> curves) {
+  private XyPlot learning(Map<String, TrainingState> curves) {
     XyPlot plot = new XyPlot("Learning curves", "step", "BLEU, validation");
     curves.forEach(
-        (name, state) ->
-            plot.markedLine(
-                name,
-                state.curve().stream().mapToDouble(TrainingState.Point::step).toArray(),
-                state.curve().stream().mapToDouble(TrainingState.Point::value).toArray()));
+        (name, state) -> {
+          long warmup = comparison.runs(name).get(0).steps() - state.last().step();
+          plot.markedLine(
+              name,
+              state.curve().stream().mapToDouble(point -> warmup + point.step()).toArray(),
+              state.curve().stream().mapToDouble(TrainingState.Point::value).toArray());
+        });
     return plot;
   }
 
