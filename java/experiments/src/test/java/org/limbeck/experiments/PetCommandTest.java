@@ -96,7 +96,7 @@ class PetCommandTest {
     List<String> models =
         List.of(
             "teacher", "matched", "pet", "pkd", "kd", "can", "small", "pet-head", "pet-ce-warmup",
-            "pet:64");
+            "matched:64", "pet:64");
     for (String model : models) {
       assertTrue(run.out().lines().anyMatch(line -> line.startsWith(model + " ")), model);
     }

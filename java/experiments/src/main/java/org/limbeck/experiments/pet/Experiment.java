@@ -83,7 +83,7 @@ final class Experiment {
       List<Long> seeds =
           plan.isTeacher() ? List.of(settings.teacherSeed()) : settings.seeds();
       for (long seed : seeds) {
-        Trainer.Trained trained = trainer.train(plan, seed, plan(ModelPlan.MATCHED), plans.get(0));
+        Trainer.Trained trained = trainer.train(plan, seed, teacher(plan), plans.get(0));
         curves.putIfAbsent(plan.name(), trained.main());
         ModelResult result = judged(plan, seed, trained);
         results.add(result);
@@ -103,8 +103,12 @@ final class Experiment {
     return new Outcome(results, curves);
   }
 
-  private ModelPlan plan(String name) {
-    return plans.stream().filter(plan -> plan.name().equals(name)).findFirst().orElseThrow();
+  /** Returns the plan of the model that another one learns from; itself where it learns alone. */
+  private ModelPlan teacher(ModelPlan plan) {
+    return plans.stream()
+        .filter(other -> other.name().equals(plan.teacher()))
+        .findFirst()
+        .orElse(plan);
   }
 
   private void say(String format, Object... values) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.experiments.pet;
 
-import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.training.distill.PatienceMapping;
@@ -17,6 +18,7 @@ import org.limbeck.training.transformer.TransformerModels;
  * @param label what it is, in a few words
  * @param config its sizes
  * @param losses what its main stage minimises
+ * @param teacher the model whose logits and hidden states it learns from, if the losses need one
  * @param warmup what comes before the main stage
  * @param correctThreshold the threshold of the warm-up's classes where the teacher is correct
  * @param wrongThreshold the threshold where it is wrong
@@ -26,13 +28,17 @@ record ModelPlan(
     String label,
     TransformerConfig config,
     TranslationLosses losses,
+    String teacher,
     Warmup warmup,
     double correctThreshold,
     double wrongThreshold) {
   /** The uncompressed model: it is the base of size cuts and speed-ups. */
   static final String TEACHER = "teacher";
 
-  /** The teacher of the students' widths, whose hidden states and logits they learn from. */
+  /**
+   * The teacher of the students' widths, whose hidden states and logits they learn from; students
+   * of another width have another one, with the width behind a colon.
+   */
   static final String MATCHED = "matched";
 
   /** The students of the comparison. */
@@ -61,9 +67,9 @@ record ModelPlan(
     CROSS_ENTROPY
   }
 
-  /** Returns whether it is one of the two teachers. */
+  /** Returns whether it is a teacher. */
   boolean isTeacher() {
-    return name.equals(TEACHER) || name.equals(MATCHED);
+    return name.equals(TEACHER) || name.startsWith(MATCHED);
   }
 
   /** Makes the models of a run. */
@@ -83,24 +89,33 @@ record ModelPlan(
       models = new TransformerModels(sourceVocabulary, targetVocabulary, settings.dropout());
     }
 
-    /** Returns the teacher, the matched teacher, and the models of the settings. */
+    /** Returns the teachers and the models of the settings, each teacher before its students. */
     List<ModelPlan> all() {
-      List<ModelPlan> plans = new ArrayList<>();
-      plans.add(teacher());
-      plans.add(matched());
-      settings.models().forEach(name -> plans.add(student(name)));
-      return plans;
+      Map<String, ModelPlan> plans = new LinkedHashMap<>();
+      plans.put(
+          TEACHER, plain(TEACHER, "uncompressed", models.teacher(settings.width())));
+      plans.put(MATCHED, matched(settings.studentWidth()));
+      for (String name : settings.models()) {
+        ModelPlan plan = student(name);
+        if (plan.losses.needsTeacher() && !plans.containsKey(plan.teacher)) {
+          plans.put(plan.teacher, matched(widthOf(plan)));
+        }
+        plans.put(name, plan);
+      }
+      return List.copyOf(plans.values());
     }
 
-    ModelPlan teacher() {
-      return plain(TEACHER, "uncompressed", models.teacher(settings.width()));
+    private static int widthOf(ModelPlan plan) {
+      return plan.config.encoder().width();
     }
 
-    ModelPlan matched() {
+    private String matchedName(int width) {
+      return width == settings.studentWidth() ? MATCHED : MATCHED + ":" + width;
+    }
+
+    private ModelPlan matched(int width) {
       return plain(
-          MATCHED,
-          "teacher of the students' widths",
-          models.tinyTeacher(settings.studentWidth()));
+          matchedName(width), "teacher of the students' widths", models.tinyTeacher(width));
     }
 
     private ModelPlan plain(String name, String label, TransformerConfig config) {
@@ -118,6 +133,7 @@ record ModelPlan(
           label,
           config,
           losses,
+          matchedName(config.encoder().width()),
           warmup,
           settings.correctThreshold(),
           settings.wrongThreshold());
@@ -154,6 +170,7 @@ record ModelPlan(
                 "thresholds " + thresholds[0] + " and " + thresholds[1],
                 pet.config,
                 pet.losses,
+                pet.teacher,
                 pet.warmup,
                 Double.parseDouble(thresholds[0]),
                 Double.parseDouble(thresholds[1]));
@@ -178,13 +195,7 @@ record ModelPlan(
     }
 
     private ModelPlan ofWidth(String name, String kind, int width) {
-      boolean same = width == settings.studentWidth();
-      // Hidden states are compared with a teacher of the same widths, which other sizes lack.
-      TranslationLosses patient =
-          same
-              ? patient()
-              : TranslationLosses.knowledgeDistillation(
-                  settings.alpha(), settings.temperature());
+      TranslationLosses patient = patient();
       TranslationLosses alone = TranslationLosses.crossEntropy();
       TransformerConfig pet;
       try {

@@ -144,7 +144,10 @@ public final class PetCommand implements Callable<Integer> {
       names = "--sizes",
       split = ",",
       paramLabel = "WIDTH",
-      description = "Train pet, kd and can with these widths of the encoder too, multiples of 32.")
+      description = {
+        "Train pet, pkd, kd and can with these widths of the encoder too, multiples of 32, and a"
+            + " teacher of each width."
+      })
   private List<Integer> sizes = new ArrayList<>();
 
   @Option(
@@ -506,7 +509,7 @@ public final class PetCommand implements Callable<Integer> {
       names.addAll(ModelPlan.THRESHOLDS);
     }
     for (int size : sizes) {
-      for (String kind : List.of("pet", "kd", "can")) {
+      for (String kind : ModelPlan.STUDENTS) {
         names.add(kind + ":" + size);
       }
     }

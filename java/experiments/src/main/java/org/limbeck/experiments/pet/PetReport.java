@@ -146,7 +146,7 @@ final class PetReport {
           List<String> names = new ArrayList<>(models.values());
           plot.means(
               kind,
-              models.keySet().stream().mapToDouble(size -> Math.round(size / 1e4) / 1e2).toArray(),
+              models.keySet().stream().mapToDouble(size -> Math.max(1, Math.round(size / 1e4)) / 1e2).toArray(),
               names.stream().mapToDouble(comparison::bleu).toArray(),
               names.stream()
                   .mapToDouble(
