@@ -56,11 +56,15 @@ public record TranslationVocabulary(Bpe bpe, SubwordEncoder source, SubwordEncod
     }
     Bpe bpe = BpeLearner.learn(words, merges, MINIMUM);
     return new TranslationVocabulary(
-        bpe, encoder(source, bpe, corpus.sources()), encoder(target, bpe, corpus.targets()));
+        bpe,
+        encoder(source, bpe, corpus.sources(), inWords),
+        encoder(target, bpe, corpus.targets(), inWords));
   }
 
-  private static SubwordEncoder encoder(TextForm form, Bpe bpe, List<String> sentences) {
-    return new SubwordEncoder(form, bpe, Dictionary.of(SubwordEncoder.count(form, bpe, sentences)));
+  private static SubwordEncoder encoder(
+      TextForm form, Bpe bpe, List<String> sentences, boolean inWords) {
+    return new SubwordEncoder(
+        form, bpe, Dictionary.of(SubwordEncoder.count(form, bpe, sentences, inWords)));
   }
 
   /**
