@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.experiments;
 
+import java.io.OutputStreamWriter;
+import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import org.limbeck.experiments.pet.PetCommand;
+import org.limbeck.experiments.pet.TranslateCommand;
 import org.limbeck.experiments.qatkd.ExportCommand;
 import org.limbeck.experiments.qatkd.QatKdCommand;
 import org.limbeck.formats.BadInputException;
@@ -22,6 +27,8 @@ import picocli.CommandLine.Command;
     subcommands = {
       QatKdCommand.class,
       ExportCommand.class,
+      PetCommand.class,
+      TranslateCommand.class,
       SelftestCommand.class,
       BenchCommand.class,
       DoctorCommand.class
@@ -38,7 +45,13 @@ public final class Main implements Runnable {
 
   /** Runs a command line and ends the JVM with its exit code. */
   public static void main(String[] arguments) {
-    System.exit(commandLine().execute(arguments));
+    // Sentences come and go in UTF-8, whatever the locale.
+    System.exit(
+        commandLine().setOut(utf8(System.out)).setErr(utf8(System.err)).execute(arguments));
+  }
+
+  private static PrintWriter utf8(PrintStream stream) {
+    return new PrintWriter(new OutputStreamWriter(stream, StandardCharsets.UTF_8), true);
   }
 
   /** Returns the command line; tests give it other streams. */

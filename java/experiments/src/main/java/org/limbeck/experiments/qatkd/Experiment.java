@@ -9,11 +9,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import org.limbeck.experiments.qatkd.TrainingLoop.Plan;
-import org.limbeck.experiments.qatkd.TrainingState.Point;
 import org.limbeck.experiments.report.PackedResult;
 import org.limbeck.experiments.report.Progress;
 import org.limbeck.experiments.report.RunResult;
+import org.limbeck.experiments.run.OutputDirectory;
+import org.limbeck.experiments.run.TrainingLoop;
+import org.limbeck.experiments.run.TrainingLoop.Plan;
+import org.limbeck.experiments.run.TrainingState;
+import org.limbeck.experiments.run.TrainingState.Point;
 import org.limbeck.formats.AtomicFiles;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.HostMemory;
@@ -22,6 +25,8 @@ import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.bert.PretrainedModel;
 import org.limbeck.training.bert.Quantization;
 import org.limbeck.training.checkpoint.Checkpoint;
+import org.limbeck.training.data.Batch;
+import org.limbeck.training.data.Batches;
 import org.limbeck.training.data.MetricResult;
 import org.limbeck.training.data.Task;
 import org.limbeck.training.distill.Distillation;
@@ -29,6 +34,7 @@ import org.limbeck.training.distill.LossConfiguration;
 import org.limbeck.training.distill.LossValues;
 import org.limbeck.training.distill.Supervised;
 import org.limbeck.training.nn.Compute;
+import org.limbeck.training.nn.Pass;
 import org.limbeck.training.optim.Optimizer;
 import org.limbeck.training.optim.Schedule;
 
@@ -47,6 +53,12 @@ final class Experiment {
 
   /** The configuration of giving the same answer to every example. */
   static final String CONSTANT = "constant guess";
+
+  /** The dropout of BERT's hidden states and attention maps. */
+  private static final double DROPOUT = 0.1;
+
+  /** The part of the steps in which the learning rate rises. */
+  private static final double WARMUP = 0.1;
 
   private final Limbeck limbeck;
   private final PretrainedModel model;
@@ -115,7 +127,7 @@ final class Experiment {
       if (conduct.packed() != null) {
         PackedComparison comparison = comparison(data);
         comparison.obstacle().ifPresent(why -> say("%s: %s", data.task().id(), why));
-        outcome.packed().add(comparison.teacher(evaluator, teacher, out.teacher(data.task().id())));
+        outcome.packed().add(comparison.teacher(evaluator, teacher, Folders.teacher(out, data.task().id())));
       }
       constant(data, outcome);
       untrained(teacher, data, outcome);
@@ -139,9 +151,12 @@ final class Experiment {
 
   private void constant(TokenizedTask data, Outcome outcome) {
     double value = data.constantGuess(data.dataset().dev());
-    Double mismatched =
-        data.devMismatched().isEmpty() ? null : data.constantGuess(data.dataset().devMismatched());
-    Point point = new Point(0, value, value, mismatched, Map.of());
+    Map<String, Double> parts =
+        data.devMismatched().isEmpty()
+            ? Map.of()
+            : Map.of(
+                Evaluator.MISMATCHED, data.constantGuess(data.dataset().devMismatched()));
+    Point point = new Point(0, value, value, parts, Map.of());
     add(outcome, CONSTANT, 0, point, point, 0, 0, new ModelSize(0, 0));
   }
 
@@ -169,30 +184,32 @@ final class Experiment {
             size.fullBytes(),
             size.packedBytes());
     outcome.results().add(result);
-    if (best.mismatched() != null) {
+    if (best.parts().containsKey(Evaluator.MISMATCHED)) {
       outcome
           .results()
           .add(
               result.onTask(
-                  task.id() + "-" + Evaluator.MISMATCHED, best.mismatched(), last.mismatched()));
+                  task.id() + "-" + Evaluator.MISMATCHED,
+                  best.parts().get(Evaluator.MISMATCHED),
+                  last.parts().get(Evaluator.MISMATCHED)));
     }
   }
 
-  private Plan plan(TokenizedTask data, double epochs, long seed) {
+  private Plan plan(TokenizedTask data, double epochs) {
     long steps = data.steps(epochs);
     long every =
         settings.evaluations() > 0
             ? Math.max(1, (steps + settings.evaluations() - 1) / settings.evaluations())
             : data.task().evaluationSteps();
-    return new Plan(steps, every, seed, conduct.checkpointSeconds());
+    return new Plan(steps, every, 0, conduct.checkpointSeconds());
   }
 
   private void teacher(
       BertClassifier teacher, TokenizedTask data, Evaluator evaluator, Outcome outcome) {
     String task = data.task().id();
-    Path folder = out.teacher(task);
+    Path folder = Folders.teacher(out, task);
     TrainingState state = TrainingLoop.finishedState(folder);
-    Plan plan = plan(data, settings.teacherEpochs(), settings.teacherSeed());
+    Plan plan = plan(data, settings.teacherEpochs());
     if (state == null) {
       // A classifier that comes with the encoder is of another task.
       teacher.load(model.encoder(), settings.teacherSeed());
@@ -206,18 +223,24 @@ final class Experiment {
                 training,
                 teacher.parameters(),
                 settings.teacherLearningRate(),
-                Schedule.warmupLinear(plan.steps(), TrainingLoop.WARMUP));
+                Schedule.warmupLinear(plan.steps(), WARMUP));
+        Batches batches = data.trainBatches(host);
+        BatchUpload upload = new BatchUpload(training.memory(), data.batch(), data.length());
         state =
             new TrainingLoop(
                     training,
-                    teacher,
+                    teacher.parameters(),
+                    teacher::refreshWeights,
                     optimizer,
-                    data.trainBatches(host),
-                    new BatchUpload(training.memory(), data.batch(), data.length()),
                     plan,
                     folder)
                 .run(
-                    (batch, labels, pass) -> Map.of("label", supervised.step(batch, labels, pass)),
+                    number -> {
+                      Batch batch = batches.training(settings.teacherSeed(), number);
+                      Pass pass = new Pass(DROPOUT, settings.teacherSeed(), number);
+                      return Map.of(
+                          "label", supervised.step(upload.run(batch), batch.labels(), pass));
+                    },
                     () -> evaluator.run(teacher),
                     progress);
       }
@@ -259,7 +282,7 @@ final class Experiment {
               0,
               result.value(),
               result.selection(),
-              result.parts().get(Evaluator.MISMATCHED),
+              result.parts(),
               Map.of());
       add(outcome, UNTRAINED, 0, point, point, 0, 0, size);
       if (analyses(data)) {
@@ -289,7 +312,7 @@ final class Experiment {
   private void student(
       BertClassifier teacher, TokenizedTask data, String losses, long seed, Outcome outcome) {
     String task = data.task().id();
-    Path folder = out.student(task, losses, seed);
+    Path folder = Folders.student(out, task, losses, seed);
     Path analysed = folder.resolve("analysis.json");
     Path curvature = folder.resolve("hessian.json");
     boolean first = seed == settings.seeds().get(0);
@@ -298,7 +321,7 @@ final class Experiment {
     boolean packs = conduct.packed() != null && first;
     TrainingState state = TrainingLoop.finishedState(folder);
     boolean trains = state == null;
-    Plan plan = plan(data, settings.epochs(), seed);
+    Plan plan = plan(data, settings.epochs());
     try (Compute compute = new Compute(limbeck);
         HostMemory host = new HostMemory()) {
       BertClassifier student = newStudent(compute, teacher);
@@ -323,18 +346,23 @@ final class Experiment {
                   compute,
                   student.parameters(),
                   settings.learningRate(),
-                  Schedule.warmupLinear(plan.steps(), TrainingLoop.WARMUP));
+                  Schedule.warmupLinear(plan.steps(), WARMUP));
+          Batches batches = data.trainBatches(host);
+          BatchUpload upload = new BatchUpload(compute.memory(), data.batch(), data.length());
           state =
               new TrainingLoop(
                       compute,
-                      student,
+                      student.parameters(),
+                      student::refreshWeights,
                       optimizer,
-                      data.trainBatches(host),
-                      new BatchUpload(compute.memory(), data.batch(), data.length()),
                       plan,
                       folder)
                   .run(
-                      (batch, labels, pass) -> named(distillation.step(batch, pass)),
+                      number ->
+                          named(
+                              distillation.step(
+                                  upload.run(batches.training(seed, number)),
+                                  new Pass(DROPOUT, seed, number))),
                       () -> evaluator.run(student),
                       progress);
         }

@@ -9,6 +9,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.limbeck.experiments.run.OutputDirectory;
+import org.limbeck.experiments.run.RecordFile;
+import org.limbeck.experiments.run.TrainingLoop;
 import org.limbeck.formats.AtomicFiles;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.Limbeck;
@@ -37,9 +40,6 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     usageHelpWidth = 100)
 public final class ExportCommand implements Callable<Integer> {
-  private static final String TEACHERS = "teachers";
-  private static final String STUDENTS = "students";
-
   @Spec private CommandSpec spec;
 
   @Option(
@@ -88,11 +88,11 @@ public final class ExportCommand implements Callable<Integer> {
         if (Files.exists(settings)) {
           Path below = root.relativize(absolute);
           String kind = below.getName(0).toString();
-          if (below.getNameCount() < 2 || !List.of(TEACHERS, STUDENTS).contains(kind)) {
+          if (below.getNameCount() < 2 || !List.of(Folders.TEACHERS, Folders.STUDENTS).contains(kind)) {
             break;
           }
           return new Origin(
-              Settings.read(settings), Task.of(below.getName(1).toString()), kind.equals(TEACHERS));
+              RecordFile.read(settings, Settings.class, OutputDirectory.SETTINGS), Task.of(below.getName(1).toString()), kind.equals(Folders.TEACHERS));
         }
       }
       throw new BadInputException(

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.limbeck.experiments.report.PackedResult;
+import org.limbeck.experiments.run.TrainingLoop;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.HostMemory;

@@ -10,11 +10,12 @@ import java.util.concurrent.Callable;
 import org.limbeck.experiments.report.PackedTable;
 import org.limbeck.experiments.report.ResultTable;
 import org.limbeck.experiments.report.RunResult;
+import org.limbeck.experiments.run.Devices;
+import org.limbeck.experiments.run.Options;
+import org.limbeck.experiments.run.OutputDirectory;
 import org.limbeck.formats.AtomicFiles;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.Limbeck;
-import org.limbeck.kernels.backend.Backends;
-import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.op.GemmTernary.Activations;
 import org.limbeck.training.bert.PretrainedModel;
@@ -41,8 +42,6 @@ import picocli.CommandLine.Spec;
     usageHelpWidth = 100,
     abbreviateSynopsis = true)
 public final class QatKdCommand implements Callable<Integer> {
-  private static final double GREATEST = 1e6;
-
   @Spec private CommandSpec spec;
 
   @Option(
@@ -259,7 +258,7 @@ public final class QatKdCommand implements Callable<Integer> {
     OutputDirectory.requireWritable(csv);
     OutputDirectory.requireWritable(json);
     try (HostMemory host = new HostMemory();
-        Limbeck limbeck = open()) {
+        Limbeck limbeck = Devices.open(device, threads)) {
       PretrainedModel pretrained = ModelCatalog.standard().load(model, host);
       requireLayers(settings, pretrained.config().layers());
       try (WordPieceTokenizer tokenizer = new WordPieceTokenizer(pretrained.vocabulary())) {
@@ -337,17 +336,6 @@ public final class QatKdCommand implements Callable<Integer> {
     };
   }
 
-  private Limbeck open() {
-    int count = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
-    if (device.equals("host")) {
-      return Limbeck.open(List.of(), count);
-    }
-    if (!device.equals("cuda")) {
-      throw new BadInputException("--device " + device + " is unknown, expected host or cuda");
-    }
-    return Limbeck.open(Backends.discover(), new Device("cuda", 0), count);
-  }
-
   private Settings settings() {
     List<String> names = losses.stream().map(String::strip).toList();
     for (String written : names) {
@@ -357,20 +345,20 @@ public final class QatKdCommand implements Callable<Integer> {
         throw new BadInputException(e.getMessage(), e);
       }
     }
-    requirePositive("--epochs", epochs);
-    requirePositive("--teacher-epochs", teacherEpochs);
-    requirePositive("--lr", learningRate);
-    requirePositive("--teacher-lr", teacherLearningRate);
-    require(checkpointSeconds >= 0, "--checkpoint", checkpointSeconds, "0 or more");
-    require(batch >= 0, "--batch", batch, "0 or more");
-    require(length == 0 || length >= 3, "--length", length, "0, or 3 or more");
-    require(trainExamples >= 0, "--train-examples", trainExamples, "0 or more");
-    require(evaluations >= 0, "--evaluations", evaluations, "0 or more");
-    require(analysed >= 0, "--analysed", analysed, "0 or more");
-    require(hessian >= 0, "--hessian", hessian, "0 or more");
-    require(hessianBatch >= 1, "--hessian-batch", hessianBatch, "1 or more");
-    require(threads >= 0, "--threads", threads, "0 or more");
-    require(
+    Options.requirePositive("--epochs", epochs);
+    Options.requirePositive("--teacher-epochs", teacherEpochs);
+    Options.requirePositive("--lr", learningRate);
+    Options.requirePositive("--teacher-lr", teacherLearningRate);
+    Options.require(checkpointSeconds >= 0, "--checkpoint", checkpointSeconds, "0 or more");
+    Options.require(batch >= 0, "--batch", batch, "0 or more");
+    Options.require(length == 0 || length >= 3, "--length", length, "0, or 3 or more");
+    Options.require(trainExamples >= 0, "--train-examples", trainExamples, "0 or more");
+    Options.require(evaluations >= 0, "--evaluations", evaluations, "0 or more");
+    Options.require(analysed >= 0, "--analysed", analysed, "0 or more");
+    Options.require(hessian >= 0, "--hessian", hessian, "0 or more");
+    Options.require(hessianBatch >= 1, "--hessian-batch", hessianBatch, "1 or more");
+    Options.require(threads >= 0, "--threads", threads, "0 or more");
+    Options.require(
         List.of("longest", "grouped", "maximum").contains(padding),
         "--padding",
         padding,
@@ -399,19 +387,9 @@ public final class QatKdCommand implements Callable<Integer> {
   private static void requireLayers(Settings settings, int layers) {
     for (String losses : settings.losses()) {
       for (int index : LossConfiguration.parse(losses).hiddenLayers()) {
-        require(
+        Options.require(
             index >= 0 && index <= layers, "--losses " + losses, index, "layers 0 to " + layers);
       }
-    }
-  }
-
-  private static void requirePositive(String option, double given) {
-    require(given > 0 && given < GREATEST, option, given, "a number above 0");
-  }
-
-  private static void require(boolean holds, String option, Object given, String expected) {
-    if (!holds) {
-      throw new BadInputException(option + ": given " + given + ", expected " + expected);
     }
   }
 }

@@ -19,6 +19,9 @@ import org.limbeck.experiments.report.Picture;
 import org.limbeck.experiments.report.Report;
 import org.limbeck.experiments.report.ResultTable;
 import org.limbeck.experiments.report.XyPlot;
+import org.limbeck.experiments.run.OutputDirectory;
+import org.limbeck.experiments.run.RecordFile;
+import org.limbeck.experiments.run.TrainingState;
 import org.limbeck.formats.AtomicFiles;
 import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.bert.PretrainedModel;
@@ -99,7 +102,7 @@ final class QatKdReport {
             config.heads(),
             config.intermediate(),
             config.vocabulary()));
-    report.code(settings.json());
+    report.code(RecordFile.json(settings));
     report.section("Machine");
     report.table(MachineFacts.table(), "The machine of the run that wrote this report.");
     Path file = out.root().resolve("report.html");

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.experiments.qatkd;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
-import com.google.gson.JsonParseException;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
-import org.limbeck.formats.BadInputException;
 
 /**
  * Everything that decides the numbers of a run: two runs of equal settings end with equal bits.
@@ -52,31 +45,4 @@ record Settings(
     int analysed,
     int hessian,
     int hessianBatch,
-    String device) {
-  private static final Gson JSON = new GsonBuilder().setPrettyPrinting().create();
-
-  /** Returns the settings as JSON. */
-  String json() {
-    return JSON.toJson(this) + "\n";
-  }
-
-  /**
-   * Reads settings that {@link #json} wrote.
-   *
-   * @param file the file
-   * @throws BadInputException if it cannot be read
-   */
-  static Settings read(Path file) {
-    try {
-      Settings settings = JSON.fromJson(Files.readString(file), Settings.class);
-      if (settings == null || settings.model == null) {
-        throw new BadInputException(file + " names no model, expected the settings of a run");
-      }
-      return settings;
-    } catch (IOException e) {
-      throw BadInputException.reading(file, e);
-    } catch (JsonParseException e) {
-      throw new BadInputException(file + " does not hold the settings of a run", e);
-    }
-  }
-}
+    String device) {}

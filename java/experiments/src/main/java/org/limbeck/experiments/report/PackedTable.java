@@ -48,11 +48,11 @@ public final class PackedTable {
               r.task(),
               r.configuration(),
               r.metric(),
-              ResultTable.points(r.value()),
+              Numbers.points(r.value()),
               r.differing() < 0 ? NONE : Integer.toString(r.differing()),
               r.differing() < 0 ? NONE : Integer.toString(r.examples()),
-              ResultTable.size(r.diskBytes()),
-              ResultTable.size(r.memoryBytes()),
+              Numbers.size(r.diskBytes()),
+              Numbers.size(r.memoryBytes()),
               Double.isNaN(r.sentencesPerSecond())
                   ? NONE
                   : String.format(Locale.ROOT, "%.1f", r.sentencesPerSecond())));
@@ -68,12 +68,12 @@ public final class PackedTable {
       object.addProperty("task", r.task());
       object.addProperty("configuration", r.configuration());
       object.addProperty("metric", r.metric());
-      object.addProperty("value", ResultTable.finite(r.value()));
+      object.addProperty("value", Numbers.finite(r.value()));
       object.addProperty("differing", r.differing() < 0 ? null : r.differing());
       object.addProperty("examples", r.examples());
       object.addProperty("disk_bytes", r.diskBytes());
       object.addProperty("memory_bytes", r.memoryBytes());
-      object.addProperty("sentences_per_second", ResultTable.finite(r.sentencesPerSecond()));
+      object.addProperty("sentences_per_second", Numbers.finite(r.sentencesPerSecond()));
       all.add(object);
     }
     return all;

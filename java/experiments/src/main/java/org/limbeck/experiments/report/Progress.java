@@ -118,7 +118,7 @@ public final class Progress implements AutoCloseable {
             100.0 * done / Math.max(1, total),
             speed(rate)));
     if (done > 0 && done < total) {
-      line.append(", ").append(ResultTable.duration((total - done) / rate)).append(" left");
+      line.append(", ").append(Numbers.duration((total - done) / rate)).append(" left");
     }
     if (!note.isEmpty()) {
       line.append(", ").append(note);
@@ -156,7 +156,7 @@ public final class Progress implements AutoCloseable {
           done,
           total,
           unit,
-          ResultTable.duration(seconds),
+          Numbers.duration(seconds),
           note.isEmpty() ? "" : ", " + note);
       out.flush();
     }

@@ -211,7 +211,7 @@ public final class ResultTable {
         sum += summary == null ? Double.NaN : summary.mean();
       }
       if (tasks.size() > 1) {
-        row.add(points(sum / tasks.size()));
+        row.add(Numbers.points(sum / tasks.size()));
       }
       rows.add(row);
     }
@@ -219,8 +219,8 @@ public final class ResultTable {
   }
 
   private static String withDeviation(Summary summary) {
-    return points(summary.mean())
-        + (Double.isNaN(summary.deviation()) ? "" : " (" + points(summary.deviation()) + ")");
+    return Numbers.points(summary.mean())
+        + (Double.isNaN(summary.deviation()) ? "" : " (" + Numbers.points(summary.deviation()) + ")");
   }
 
   /** A column of a table of summaries; brief tables leave some out. */
@@ -232,21 +232,21 @@ public final class ResultTable {
         new Field(true, Column.text("configuration"), Summary::configuration),
         new Field(false, Column.text("metric"), Summary::metric),
         new Field(true, Column.number("runs"), s -> Integer.toString(s.runs())),
-        new Field(true, Column.number("mean"), s -> points(s.mean())),
-        new Field(true, Column.number("std. dev."), s -> points(s.deviation())),
-        new Field(false, Column.number("last"), s -> points(s.last())),
+        new Field(true, Column.number("mean"), s -> Numbers.points(s.mean())),
+        new Field(true, Column.number("std. dev."), s -> Numbers.points(s.deviation())),
+        new Field(false, Column.number("last"), s -> Numbers.points(s.last())),
         new Field(
             true,
             Column.number("to " + baseline),
-            s -> s.configuration().equals(baseline) ? NONE : signed(s.toBaseline())),
+            s -> s.configuration().equals(baseline) ? NONE : Numbers.signed(s.toBaseline())),
         new Field(
             true,
             Column.number("to " + teacher),
-            s -> s.configuration().equals(teacher) ? NONE : signed(s.toTeacher())),
+            s -> s.configuration().equals(teacher) ? NONE : Numbers.signed(s.toTeacher())),
         new Field(
-            true, Column.number("time a run"), s -> s.steps() > 0 ? duration(s.seconds()) : NONE),
-        new Field(true, Column.number("full size"), s -> size(s.fullBytes())),
-        new Field(true, Column.number("packed"), s -> size(s.packedBytes())),
+            true, Column.number("time a run"), s -> s.steps() > 0 ? Numbers.duration(s.seconds()) : NONE),
+        new Field(true, Column.number("full size"), s -> Numbers.size(s.fullBytes())),
+        new Field(true, Column.number("packed"), s -> Numbers.size(s.packedBytes())),
         new Field(
             false,
             Column.number("ratio"),
@@ -304,10 +304,10 @@ public final class ResultTable {
       object.addProperty("configuration", run.configuration());
       object.addProperty("seed", run.seed());
       object.addProperty("metric", run.metric());
-      object.addProperty("best", finite(run.best()));
-      object.addProperty("last", finite(run.last()));
+      object.addProperty("best", Numbers.finite(run.best()));
+      object.addProperty("last", Numbers.finite(run.last()));
       object.addProperty("steps", run.steps());
-      object.addProperty("seconds", finite(run.seconds()));
+      object.addProperty("seconds", Numbers.finite(run.seconds()));
       object.addProperty("full_bytes", run.fullBytes());
       object.addProperty("packed_bytes", run.packedBytes());
       all.add(object);
@@ -320,13 +320,13 @@ public final class ResultTable {
       object.addProperty("configuration", s.configuration());
       object.addProperty("metric", s.metric());
       object.addProperty("runs", s.runs());
-      object.addProperty("mean", finite(s.mean()));
-      object.addProperty("standard_deviation", finite(s.deviation()));
-      object.addProperty("last", finite(s.last()));
-      object.addProperty("to_baseline", finite(s.toBaseline()));
-      object.addProperty("to_teacher", finite(s.toTeacher()));
-      object.addProperty("steps", finite(s.steps()));
-      object.addProperty("seconds", finite(s.seconds()));
+      object.addProperty("mean", Numbers.finite(s.mean()));
+      object.addProperty("standard_deviation", Numbers.finite(s.deviation()));
+      object.addProperty("last", Numbers.finite(s.last()));
+      object.addProperty("to_baseline", Numbers.finite(s.toBaseline()));
+      object.addProperty("to_teacher", Numbers.finite(s.toTeacher()));
+      object.addProperty("steps", Numbers.finite(s.steps()));
+      object.addProperty("seconds", Numbers.finite(s.seconds()));
       object.addProperty("full_bytes", s.fullBytes());
       object.addProperty("packed_bytes", s.packedBytes());
       summaries.add(object);
@@ -334,43 +334,5 @@ public final class ResultTable {
     root.add("summaries", summaries);
     root.add("packed", packed.json());
     return new GsonBuilder().setPrettyPrinting().serializeNulls().create().toJson(root) + "\n";
-  }
-
-  static Double finite(double value) {
-    return Double.isFinite(value) ? value : null;
-  }
-
-  static String points(double value) {
-    return Double.isNaN(value) ? NONE : String.format(Locale.ROOT, "%.2f", value);
-  }
-
-  private static String signed(double value) {
-    return Double.isNaN(value) ? NONE : String.format(Locale.ROOT, "%+.2f", value);
-  }
-
-  static String size(long bytes) {
-    if (bytes == 0) {
-      return NONE;
-    }
-    return bytes < 1e5
-        ? String.format(Locale.ROOT, "%.1f kB", bytes / 1e3)
-        : String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
-  }
-
-  /**
-   * Returns a duration as a person would say it: {@code 8.3 s}, {@code 4 min 05 s}, {@code 2 h 07
-   * min}.
-   */
-  static String duration(double seconds) {
-    if (!Double.isFinite(seconds)) {
-      return NONE;
-    }
-    if (seconds < 59.95) {
-      return String.format(Locale.ROOT, "%.1f s", seconds);
-    }
-    long whole = Math.round(seconds);
-    return whole < 3600
-        ? String.format(Locale.ROOT, "%d min %02d s", whole / 60, whole % 60)
-        : String.format(Locale.ROOT, "%d h %02d min", whole / 3600, whole % 3600 / 60);
   }
 }

@@ -19,10 +19,10 @@ final class RunCsv {
   static String write(List<RunResult> runs) {
     StringBuilder out = new StringBuilder(HEADER).append('\n');
     for (RunResult run : runs) {
-      out.append(quoted(run.task())).append(',');
-      out.append(quoted(run.configuration())).append(',');
+      out.append(Csv.quoted(run.task())).append(',');
+      out.append(Csv.quoted(run.configuration())).append(',');
       out.append(run.seed()).append(',');
-      out.append(quoted(run.metric())).append(',');
+      out.append(Csv.quoted(run.metric())).append(',');
       out.append(run.best()).append(',');
       out.append(run.last()).append(',');
       out.append(run.steps()).append(',');
@@ -31,11 +31,6 @@ final class RunCsv {
       out.append(run.packedBytes()).append('\n');
     }
     return out.toString();
-  }
-
-  private static String quoted(String text) {
-    boolean plain = text.chars().noneMatch(c -> c == ',' || c == '"' || c == '\n' || c == '\r');
-    return plain ? text : '"' + text.replace("\"", "\"\"") + '"';
   }
 
   static List<RunResult> read(String name, String text) {

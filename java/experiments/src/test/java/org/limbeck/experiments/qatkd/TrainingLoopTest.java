@@ -20,16 +20,22 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.limbeck.experiments.TinyInput;
 import org.limbeck.experiments.report.Progress;
+import org.limbeck.experiments.run.OutputDirectory;
+import org.limbeck.experiments.run.TrainingLoop;
+import org.limbeck.experiments.run.TrainingState;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.bert.PretrainedModel;
 import org.limbeck.training.bert.Quantization;
+import org.limbeck.training.data.Batch;
+import org.limbeck.training.data.Batches;
 import org.limbeck.training.data.Task;
 import org.limbeck.training.data.WordPieceTokenizer;
 import org.limbeck.training.distill.Supervised;
 import org.limbeck.training.io.HuggingFaceDirectory;
 import org.limbeck.training.nn.Compute;
+import org.limbeck.training.nn.Pass;
 import org.limbeck.training.optim.Optimizer;
 import org.limbeck.training.optim.Schedule;
 
@@ -89,20 +95,24 @@ class TrainingLoopTest {
               compute, network.parameters(), 1e-3, Schedule.warmupLinear(STEPS, 0.1));
       try (Supervised supervised = new Supervised(compute, network, data.batch(), data.length());
           Progress progress = Progress.start("test", "steps", STEPS, true)) {
+        Batches batches = data.trainBatches(host);
+        BatchUpload upload = new BatchUpload(compute.memory(), data.batch(), data.length());
         return new TrainingLoop(
                 compute,
-                network,
+                network.parameters(),
+                network::refreshWeights,
                 optimizer,
-                data.trainBatches(host),
-                new BatchUpload(compute.memory(), data.batch(), data.length()),
-                new TrainingLoop.Plan(STEPS, 4, SEED, 0),
+                new TrainingLoop.Plan(STEPS, 4, 0, 0),
                 folder)
             .run(
-                (batch, labels, pass) -> {
-                  if (optimizer.steps() == breakBefore) {
+                number -> {
+                  if (number == breakBefore) {
                     throw new PowerCut();
                   }
-                  return Map.of("label", supervised.step(batch, labels, pass));
+                  Batch batch = batches.training(SEED, number);
+                  Pass pass = new Pass(0.1, SEED, number);
+                  return Map.of(
+                      "label", supervised.step(upload.run(batch), batch.labels(), pass));
                 },
                 () -> evaluator.run(network),
                 progress);
@@ -154,9 +164,9 @@ class TrainingLoopTest {
                   new Experiment.Conduct(30, true, null, true))
               .run(data);
       assertScores(
-          limbeck, data, out.teacher("stsb"), Quantization.NONE, outcome, Experiment.TEACHER);
+          limbeck, data, Folders.teacher(out, "stsb"), Quantization.NONE, outcome, Experiment.TEACHER);
       assertScores(
-          limbeck, data, out.student("stsb", "map", SEED), Quantization.TERNARY, outcome, "map");
+          limbeck, data, Folders.student(out, "stsb", "map", SEED), Quantization.TERNARY, outcome, "map");
     }
   }
 

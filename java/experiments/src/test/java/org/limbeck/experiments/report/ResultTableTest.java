@@ -142,10 +142,10 @@ class ResultTableTest {
 
   @Test
   void durationsReadAsAPersonWouldSayThem() {
-    assertEquals("8.3 s", ResultTable.duration(8.31));
-    assertEquals("1 min 00 s", ResultTable.duration(59.96));
-    assertEquals("4 min 05 s", ResultTable.duration(245));
-    assertEquals("2 h 07 min", ResultTable.duration(2 * 3600 + 7 * 60 + 10));
-    assertEquals("-", ResultTable.duration(Double.NaN));
+    assertEquals("8.3 s", Numbers.duration(8.31));
+    assertEquals("1 min 00 s", Numbers.duration(59.96));
+    assertEquals("4 min 05 s", Numbers.duration(245));
+    assertEquals("2 h 07 min", Numbers.duration(2 * 3600 + 7 * 60 + 10));
+    assertEquals("-", Numbers.duration(Double.NaN));
   }
 }

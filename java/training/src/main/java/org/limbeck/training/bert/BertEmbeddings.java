@@ -5,6 +5,7 @@ import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Embedding;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.DropoutLayer;
+import org.limbeck.training.nn.LayerFactory;
 import org.limbeck.training.nn.Normalisation;
 import org.limbeck.training.nn.Parameter;
 import org.limbeck.training.nn.ParameterSet;

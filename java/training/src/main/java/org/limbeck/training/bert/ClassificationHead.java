@@ -7,6 +7,7 @@ import org.limbeck.kernels.op.Tanh;
 import org.limbeck.training.nn.ActivationQuantizer;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.DropoutLayer;
+import org.limbeck.training.nn.LayerFactory;
 import org.limbeck.training.nn.Linear;
 import org.limbeck.training.nn.ParameterSet;
 import org.limbeck.training.nn.Pass;

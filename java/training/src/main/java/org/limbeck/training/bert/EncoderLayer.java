@@ -11,6 +11,7 @@ import org.limbeck.kernels.op.Gelu;
 import org.limbeck.training.nn.ActivationQuantizer;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.DropoutLayer;
+import org.limbeck.training.nn.LayerFactory;
 import org.limbeck.training.nn.Linear;
 import org.limbeck.training.nn.Normalisation;
 import org.limbeck.training.nn.ParameterSet;

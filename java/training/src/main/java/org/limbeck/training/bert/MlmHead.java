@@ -6,6 +6,7 @@ import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Elementwise;
 import org.limbeck.kernels.op.Gelu;
 import org.limbeck.training.nn.Compute;
+import org.limbeck.training.nn.LayerFactory;
 import org.limbeck.training.nn.Linear;
 import org.limbeck.training.nn.Normalisation;
 import org.limbeck.training.nn.Parameter;

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.training.data;
 
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.CharBuffer;
-import java.nio.charset.CharsetDecoder;
-import java.nio.charset.CoderResult;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,8 +16,6 @@ import org.limbeck.formats.BadInputException;
  * those of Hugging Face's GLUE example.
  */
 public final class GlueReader {
-  private static final char BYTE_ORDER_MARK = '\uFEFF';
-
   private GlueReader() {}
 
   /**
@@ -77,31 +68,24 @@ public final class GlueReader {
   }
 
   private static List<Example> readSplit(Path file, Task task) {
-    String text = decode(file);
+    String text = Utf8File.read(file, "a split in GLUE's columns");
     List<Example> examples = new ArrayList<>();
-    int end = text.length();
-    while (end > 0 && (text.charAt(end - 1) == '\n' || text.charAt(end - 1) == '\r')) {
-      end--;
+    List<String> lines = Utf8File.lines(text);
+    int last = lines.size();
+    while (last > 0 && lines.get(last - 1).isEmpty()) {
+      last--;
     }
-    // Lines end at a line feed only: sentences hold other characters that Java takes for line ends.
-    int line = 1;
-    for (int from = 0; from < end; line++) {
-      int feed = text.indexOf('\n', from);
-      int to = feed < 0 || feed > end ? end : feed;
-      int content = to > from && text.charAt(to - 1) == '\r' ? to - 1 : to;
-      if (line > 1 || !task.layout().header()) {
-        Example example = example(text.substring(from, content), task, file, line);
-        if (example != null) {
-          examples.add(example);
-        }
+    for (int line = task.layout().header() ? 2 : 1; line <= last; line++) {
+      Example example = example(lines.get(line - 1), task, file, line);
+      if (example != null) {
+        examples.add(example);
       }
-      from = to + 1;
     }
     if (examples.isEmpty()) {
       throw new BadInputException(
           file
               + ": no example in "
-              + (line - 1)
+              + last
               + " lines: expected rows of task "
               + task.id()
               + (task.layout().header() ? " below the line that names the columns" : ""));
@@ -164,35 +148,5 @@ public final class GlueReader {
             + expected
             + " for task "
             + task.id());
-  }
-
-  /** Returns the text of a file without byte order mark, refusing what is not UTF-8. */
-  private static String decode(Path file) {
-    byte[] bytes;
-    try {
-      bytes = Files.readAllBytes(file);
-    } catch (NoSuchFileException e) {
-      throw new BadInputException("No file " + file + ": expected a split in GLUE's columns", e);
-    } catch (IOException e) {
-      throw new BadInputException(
-          "Cannot read " + file + " (" + e + "): expected a split in GLUE's columns", e);
-    }
-    CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
-    ByteBuffer in = ByteBuffer.wrap(bytes);
-    CharBuffer out = CharBuffer.allocate(bytes.length);
-    CoderResult result = decoder.decode(in, out, true);
-    if (result.isError()) {
-      int line = 1;
-      for (int i = 0; i < in.position(); i++) {
-        line += bytes[i] == '\n' ? 1 : 0;
-      }
-      throw new BadInputException(
-          file + ", line " + line + ": bytes that are no text in UTF-8: expected a file in UTF-8");
-    }
-    out.flip();
-    if (out.hasRemaining() && out.get(0) == BYTE_ORDER_MARK) {
-      out.get();
-    }
-    return out.toString();
   }
 }

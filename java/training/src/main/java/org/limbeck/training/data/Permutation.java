@@ -6,15 +6,15 @@ import org.limbeck.kernels.random.Philox;
 /**
  * Shuffles by counter-based random numbers: the order is a function of (size, seed, stream) alone.
  */
-final class Permutation {
+public final class Permutation {
   /** The streams of the epochs: this number plus the epoch. Dropout counts its streams from 0. */
-  static final long EPOCH = 0x5348_5546L << 32;
+  public static final long EPOCH = 0x5348_5546L << 32;
 
   /** The streams that mix an epoch's batches of like length: this number plus the epoch. */
-  static final long BATCHES = 0x4241_5443L << 32;
+  public static final long BATCHES = 0x4241_5443L << 32;
 
   /** The stream that chooses a subset to train on. */
-  static final long SUBSET = 0x5355_4253L << 32;
+  public static final long SUBSET = 0x5355_4253L << 32;
 
   private Permutation() {}
 
@@ -27,8 +27,9 @@ final class Permutation {
    * @param size how many numbers
    * @param seed the seed
    * @param stream the stream of random numbers
+   * @return each number once
    */
-  static int[] of(int size, long seed, long stream) {
+  public static int[] of(int size, long seed, long stream) {
     int[] order = new int[size];
     for (int i = 0; i < size; i++) {
       order[i] = i;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.training.io;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
 import org.limbeck.formats.BadInputException;
 
 /** The fields of a JSON object in a file; what is missing or of another kind is named. */
@@ -83,6 +87,51 @@ final class JsonFields {
       throw bad(field, "a whole number above 0");
     }
     return (int) value;
+  }
+
+  /** Returns whether a field is true. */
+  boolean flag(String field) {
+    if (!(json.get(field) instanceof JsonPrimitive flag) || !flag.isBoolean()) {
+      throw bad(field, "true or false");
+    }
+    return flag.getAsBoolean();
+  }
+
+  /** Returns a list of whole numbers that an {@code int} holds. */
+  List<Integer> integers(String field) {
+    return list(
+        field,
+        "a list of whole numbers",
+        element ->
+            element instanceof JsonPrimitive number
+                    && number.isNumber()
+                    && number.getAsDouble() == number.getAsInt()
+                ? number.getAsInt()
+                : null);
+  }
+
+  /** Returns a list of truth values. */
+  List<Boolean> flags(String field) {
+    return list(
+        field,
+        "a list of true and false",
+        element ->
+            element instanceof JsonPrimitive flag && flag.isBoolean() ? flag.getAsBoolean() : null);
+  }
+
+  private <T> List<T> list(String field, String expected, Function<JsonElement, T> reader) {
+    if (!(json.get(field) instanceof JsonArray array)) {
+      throw bad(field, expected);
+    }
+    List<T> values = new ArrayList<>();
+    for (JsonElement element : array) {
+      T value = reader.apply(element);
+      if (value == null) {
+        throw bad(field, expected);
+      }
+      values.add(value);
+    }
+    return values;
   }
 
   /** Returns a number. */

@@ -13,6 +13,8 @@ import org.limbeck.kernels.op.GemmF32.Epilogue;
 public final class Linear {
   private static final GemmF32.Spec FORWARD =
       GemmF32.Spec.of(false, true).withEpilogue(Epilogue.BIAS);
+  private static final GemmF32.Spec FORWARD_RELU =
+      GemmF32.Spec.of(false, true).withEpilogue(Epilogue.BIAS_RELU);
   private static final GemmF32.Spec GRAD_INPUT = GemmF32.Spec.of(false, false);
   private static final GemmF32.Spec GRAD_INPUT_ADDED = GRAD_INPUT.withBeta(1);
   private static final GemmF32.Spec GRAD_WEIGHT = GemmF32.Spec.of(true, false).withBeta(1);
@@ -46,8 +48,23 @@ public final class Linear {
    * @param y F32 [rows, out], written
    */
   public void forward(Matrix x, Matrix y) {
+    forward(FORWARD, x, y);
+  }
+
+  /**
+   * Computes the outputs and cuts them off at 0: y = max(0, x W^T + b). The backward of the cut is
+   * the caller's, and needs y alone.
+   *
+   * @param x F32 [rows, in]
+   * @param y F32 [rows, out], written
+   */
+  public void forwardRelu(Matrix x, Matrix y) {
+    forward(FORWARD_RELU, x, y);
+  }
+
+  private void forward(GemmF32.Spec spec, Matrix x, Matrix y) {
     compute
-        .operation(GemmF32.OP, FORWARD)
+        .operation(GemmF32.OP, spec)
         .run(new GemmF32.Arguments(x, weight.effective(), y, bias.value(), GemmF32.Batch.SINGLE));
   }
 

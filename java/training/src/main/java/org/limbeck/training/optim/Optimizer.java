@@ -16,7 +16,7 @@ import org.limbeck.training.nn.ParameterSet;
 
 /**
  * Updates the parameters of a network from their gradients. Biases and the scales and shifts of
- * layer normalisation are not decayed.
+ * layer normalisation are not decayed, unless all parameters are.
  */
 public final class Optimizer {
   private final ParameterSet parameters;
@@ -94,6 +94,26 @@ public final class Optimizer {
         compute.operation(AdamW.OP, without),
         learningRate,
         schedule);
+  }
+
+  /**
+   * Returns Adam with decoupled weight decay of all parameters, biases and normalisation included,
+   * as in fairseq's recipe for translation.
+   *
+   * @param compute operations and memory
+   * @param parameters what is trained
+   * @param spec the options of stem {@code adamw}
+   * @param learningRate the peak learning rate
+   * @param schedule its factor at each step
+   */
+  public static Optimizer adamWOfAll(
+      Compute compute,
+      ParameterSet parameters,
+      AdamW.Spec spec,
+      double learningRate,
+      Schedule schedule) {
+    Operation<?, OptimizerStep.Arguments> operation = compute.operation(AdamW.OP, spec);
+    return new Optimizer(compute, parameters, operation, operation, learningRate, schedule);
   }
 
   /** Returns whether a parameter is decayed, by its name. */

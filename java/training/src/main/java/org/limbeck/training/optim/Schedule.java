@@ -35,4 +35,18 @@ public interface Schedule {
       return x < warmup ? x / warmup : Math.max((x - 1) / (warmup - 1), 0);
     };
   }
+
+  /**
+   * Rises linearly from 0 to 1, then falls with the inverse square root: step / warmup below the
+   * warm-up, sqrt(warmup / step) from it on, as in fairseq's recipe for translation.
+   *
+   * @param warmup the number of steps that rise, at least 1
+   */
+  static Schedule inverseSquareRoot(long warmup) {
+    if (warmup < 1) {
+      throw new IllegalArgumentException(
+          "Schedule: given " + warmup + " steps of warm-up, expected at least 1");
+    }
+    return step -> step < warmup ? (double) step / warmup : Math.sqrt((double) warmup / step);
+  }
 }

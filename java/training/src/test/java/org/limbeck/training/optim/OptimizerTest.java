@@ -13,6 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.op.AdamW;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
 import org.limbeck.training.nn.ParameterSet;
@@ -83,6 +84,23 @@ class OptimizerTest {
                 Tensors.download(compute.memory(), parameters.byName().get(name).value()),
                 1e-6f,
                 name));
+  }
+
+  /** A gradient of 0 leaves the decay alone, of biases and normalisation too. */
+  @Test
+  void allMayBeDecayed() {
+    AdamW.Spec spec = new AdamW.Spec(0.9, 0.98, 1e-8, 0.01);
+    for (String name : new String[] {"fc1.weight", "fc1.bias", "final_layer_norm.weight"}) {
+      set(parameters.add(name, 1, 2).value(), 1, -4);
+    }
+    Optimizer.adamWOfAll(compute, parameters, spec, 0.5, Schedule.CONSTANT).step();
+    float kept = 1 - 0.5f * 0.01f;
+    for (Parameter parameter : parameters.all()) {
+      assertArrayEquals(
+          new float[] {kept, -4 * kept},
+          Tensors.download(compute.memory(), parameter.value()),
+          1e-6f);
+    }
   }
 
   /** With bias correction the first step of Adam is the rate, whatever the gradient's size. */

@@ -31,6 +31,19 @@ class ScheduleTest {
   }
 
   @Test
+  void risesAndFallsWithTheInverseSquareRoot() {
+    Schedule schedule = Schedule.inverseSquareRoot(4000);
+    assertEquals(0, schedule.factor(0));
+    assertEquals(0.25, schedule.factor(1000), 1e-15);
+    assertEquals(1, schedule.factor(4000), 1e-15);
+    assertEquals(0.5, schedule.factor(16_000), 1e-15);
+    assertEquals(
+        "Schedule: given 0 steps of warm-up, expected at least 1",
+        assertThrows(IllegalArgumentException.class, () -> Schedule.inverseSquareRoot(0))
+            .getMessage());
+  }
+
+  @Test
   void constant() {
     assertEquals(1, Schedule.CONSTANT.factor(0));
     assertEquals(1, Schedule.CONSTANT.factor(1L << 40));

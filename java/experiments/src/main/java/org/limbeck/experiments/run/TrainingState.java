@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.limbeck.experiments.qatkd;
+package org.limbeck.experiments.run;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
@@ -18,7 +18,7 @@ import org.limbeck.formats.BadInputException;
  * @param bestStep the step of the best evaluation so far; -1 before the first
  * @param seconds the wall time so far
  */
-record TrainingState(
+public record TrainingState(
     List<Point> curve,
     Map<String, Double> lossSums,
     long lossCount,
@@ -28,7 +28,7 @@ record TrainingState(
   private static final Gson JSON = new GsonBuilder().serializeSpecialFloatingPointValues().create();
 
   /** The state before the first step. */
-  static final TrainingState START = new TrainingState(List.of(), Map.of(), 0, -1, 0);
+  public static final TrainingState START = new TrainingState(List.of(), Map.of(), 0, -1, 0);
 
   /**
    * One evaluation.
@@ -36,20 +36,24 @@ record TrainingState(
    * @param step the number of steps taken
    * @param value the metric, in points
    * @param selection the number by which the best evaluation is chosen
-   * @param mismatched the metric on MNLI's examples of other genres, null in other tasks
+   * @param parts the numbers of which the metric is made, by name
    * @param losses the means of the losses since the evaluation before, by term
    */
-  record Point(
-      long step, double value, double selection, Double mismatched, Map<String, Double> losses) {}
+  public record Point(
+      long step,
+      double value,
+      double selection,
+      Map<String, Double> parts,
+      Map<String, Double> losses) {}
 
   /** Copies the lists. */
-  TrainingState {
+  public TrainingState {
     curve = List.copyOf(curve);
     lossSums = Map.copyOf(lossSums);
   }
 
   /** Returns the best evaluation. */
-  Point best() {
+  public Point best() {
     return evaluation(bestStep).orElseThrow();
   }
 
@@ -58,8 +62,13 @@ record TrainingState(
   }
 
   /** Returns the last evaluation. */
-  Point last() {
+  public Point last() {
     return curve.get(curve.size() - 1);
+  }
+
+  /** Returns how many evaluations were made since the best one. */
+  public int evaluationsSinceBest() {
+    return (int) curve.stream().filter(point -> point.step() > bestStep).count();
   }
 
   /** Returns this as JSON. */

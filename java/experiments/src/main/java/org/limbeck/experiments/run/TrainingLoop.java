@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.limbeck.experiments.qatkd;
+package org.limbeck.experiments.run;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -8,43 +8,38 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.limbeck.experiments.qatkd.TrainingState.Point;
 import org.limbeck.experiments.report.Progress;
+import org.limbeck.experiments.run.TrainingState.Point;
 import org.limbeck.formats.AtomicFiles;
 import org.limbeck.formats.BadInputException;
-import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.checkpoint.Checkpoint;
-import org.limbeck.training.data.Batch;
-import org.limbeck.training.data.Batches;
 import org.limbeck.training.data.MetricResult;
 import org.limbeck.training.nn.Compute;
-import org.limbeck.training.nn.Pass;
-import org.limbeck.training.nn.TokenBatch;
+import org.limbeck.training.nn.ParameterSet;
 import org.limbeck.training.optim.Optimizer;
 
 /**
  * Trains one network: batches, steps, evaluations, checkpoints. Killed and started again, it ends
  * with the same bits as without the interruption.
  */
-final class TrainingLoop {
-  /** The dropout of BERT's hidden states and attention maps. */
-  static final double DROPOUT = 0.1;
-
-  /** The part of the steps in which the learning rate rises. */
-  static final double WARMUP = 0.1;
-
+public final class TrainingLoop {
   private static final double NANOS = 1e9;
 
-  /** One step of training: forward and backward, gradients added. */
+  /** One step of training: forward and backward on the step's batch, gradients added. */
   @FunctionalInterface
-  interface Step {
-    /** Runs on a batch and returns the losses by term. */
-    Map<String, Double> run(TokenBatch batch, float[] labels, Pass pass);
+  public interface Step {
+    /**
+     * Runs.
+     *
+     * @param number the step, from 0
+     * @return the losses by term
+     */
+    Map<String, Double> run(long number);
   }
 
   /** Judges the network as it is. */
   @FunctionalInterface
-  interface Evaluation {
+  public interface Evaluation {
     /** Returns the metric on the development set. */
     MetricResult run();
   }
@@ -54,32 +49,39 @@ final class TrainingLoop {
    *
    * @param steps the number of optimizer steps
    * @param evaluateEvery the number of steps between evaluations; there is one after the last too
-   * @param seed the seed of batches and dropout
+   * @param patience how many evaluations without gain end the run; 0 for none
    * @param checkpointSeconds the least time between checkpoints; 0 for one after each step
    */
-  record Plan(long steps, long evaluateEvery, long seed, double checkpointSeconds) {}
+  public record Plan(long steps, long evaluateEvery, int patience, double checkpointSeconds) {}
 
   private final Compute compute;
-  private final BertClassifier network;
+  private final ParameterSet parameters;
+  private final Runnable refresh;
   private final Optimizer optimizer;
-  private final Batches batches;
-  private final BatchUpload upload;
   private final Plan plan;
   private final Path folder;
 
-  TrainingLoop(
+  /**
+   * Prepares.
+   *
+   * @param compute where the network is
+   * @param parameters what is trained
+   * @param refresh called whenever the values have changed
+   * @param optimizer its optimizer
+   * @param plan how long it trains
+   * @param folder where it keeps its files, an existing one
+   */
+  public TrainingLoop(
       Compute compute,
-      BertClassifier network,
+      ParameterSet parameters,
+      Runnable refresh,
       Optimizer optimizer,
-      Batches batches,
-      BatchUpload upload,
       Plan plan,
       Path folder) {
     this.compute = compute;
-    this.network = network;
+    this.parameters = parameters;
+    this.refresh = refresh;
     this.optimizer = optimizer;
-    this.batches = batches;
-    this.upload = upload;
     this.plan = plan;
     this.folder = folder;
   }
@@ -89,7 +91,7 @@ final class TrainingLoop {
   }
 
   /** Returns the file with the parameters of the best evaluation. */
-  static Path best(Path folder) {
+  public static Path best(Path folder) {
     return folder.resolve("best.safetensors");
   }
 
@@ -102,7 +104,7 @@ final class TrainingLoop {
    *
    * @param folder where it kept its files
    */
-  static TrainingState finishedState(Path folder) {
+  public static TrainingState finishedState(Path folder) {
     Path file = finished(folder);
     if (!Files.exists(file) || !Files.exists(best(folder))) {
       return null;
@@ -121,15 +123,20 @@ final class TrainingLoop {
   /**
    * Trains to the end, from the last checkpoint if there is one. The network is left with the
    * parameters of the last step; those of the best evaluation are in a file.
+   *
+   * @param step one step of training
+   * @param evaluation judges the network
+   * @param progress told after each step
+   * @return how the run went
    */
-  TrainingState run(Step step, Evaluation evaluation, Progress progress) {
+  public TrainingState run(Step step, Evaluation evaluation, Progress progress) {
     TrainingState state = TrainingState.START;
     if (Files.exists(checkpoint())) {
       state =
           TrainingState.ofNotes(
               checkpoint(),
-              Checkpoint.load(checkpoint(), compute.memory(), network.parameters(), optimizer));
-      network.refreshWeights();
+              Checkpoint.load(checkpoint(), compute.memory(), parameters, optimizer));
+      refresh.run();
     }
     long begin = System.nanoTime() - (long) (state.seconds() * NANOS);
     double saved = state.seconds();
@@ -138,14 +145,12 @@ final class TrainingLoop {
     long count = state.lossCount();
     long bestStep = state.bestStep();
     progress.stepTo(optimizer.steps());
-    while (optimizer.steps() < plan.steps()) {
+    while (!ended(state)) {
       long number = optimizer.steps();
-      Batch batch = batches.training(plan.seed(), number);
-      network.parameters().zeroGradients();
-      Map<String, Double> losses =
-          step.run(upload.run(batch), batch.labels(), new Pass(DROPOUT, plan.seed(), number));
+      parameters.zeroGradients();
+      Map<String, Double> losses = step.run(number);
       optimizer.step();
-      network.refreshWeights();
+      refresh.run();
       losses.forEach((term, value) -> sums.merge(term, value, Double::sum));
       count++;
       long done = optimizer.steps();
@@ -156,20 +161,20 @@ final class TrainingLoop {
                 done,
                 result.value(),
                 result.selection(),
-                result.parts().get(Evaluator.MISMATCHED),
+                result.parts(),
                 means(sums, count)));
         sums.clear();
         count = 0;
         if (bestStep < 0 || result.selection() > bestSelection(curve, bestStep)) {
           bestStep = done;
-          Checkpoint.save(best(folder), compute.memory(), network.parameters(), null, Map.of());
+          Checkpoint.save(best(folder), compute.memory(), parameters, null, Map.of());
         }
       }
       double seconds = (System.nanoTime() - begin) / NANOS;
       state = new TrainingState(curve, sums, count, bestStep, seconds);
-      if (done < plan.steps() && seconds - saved >= plan.checkpointSeconds()) {
+      if (!ended(state) && seconds - saved >= plan.checkpointSeconds()) {
         Checkpoint.save(
-            checkpoint(), compute.memory(), network.parameters(), optimizer, state.notes());
+            checkpoint(), compute.memory(), parameters, optimizer, state.notes());
         saved = seconds;
       }
       progress.stepTo(done);
@@ -177,6 +182,11 @@ final class TrainingLoop {
     AtomicFiles.write(finished(folder), state.json());
     delete(checkpoint());
     return state;
+  }
+
+  private boolean ended(TrainingState state) {
+    return optimizer.steps() >= plan.steps()
+        || plan.patience() > 0 && state.evaluationsSinceBest() >= plan.patience();
   }
 
   private static double bestSelection(List<Point> curve, long bestStep) {

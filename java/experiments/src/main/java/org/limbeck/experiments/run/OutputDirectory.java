@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.limbeck.experiments.qatkd;
+package org.limbeck.experiments.run;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -8,14 +8,16 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import org.limbeck.formats.AtomicFiles;
 import org.limbeck.formats.BadInputException;
 
 /**
  * Where a run keeps what it made: settings, one folder for each trained network, results, plots and
  * report. A run that was killed goes on from here. One process at a time has it.
  */
-final class OutputDirectory implements AutoCloseable {
+public final class OutputDirectory implements AutoCloseable {
+  /** What messages call the file of {@link #settings}. */
+  public static final String SETTINGS = "the settings of a run";
+
   private final Path root;
   private final FileChannel lock;
 
@@ -28,12 +30,12 @@ final class OutputDirectory implements AutoCloseable {
    * Opens the folder of a run.
    *
    * @param root the folder; made if it is not there
-   * @param settings the settings of this run
+   * @param settings the settings of this run: everything that decides its numbers
    * @param resume whether an earlier run of the same settings goes on
    * @throws BadInputException if another process has the folder, there is an earlier run and it is
    *     not to go on, or it had other settings
    */
-  static OutputDirectory open(Path root, Settings settings, boolean resume) {
+  public static OutputDirectory open(Path root, Record settings, boolean resume) {
     made(root);
     FileChannel lock = lock(root);
     try {
@@ -72,14 +74,14 @@ final class OutputDirectory implements AutoCloseable {
     }
   }
 
-  private static void requireSettings(Path root, Settings settings, boolean resume) {
+  private static void requireSettings(Path root, Record settings, boolean resume) {
     Path file = settings(root);
     if (Files.exists(file)) {
       if (!resume) {
         throw new BadInputException(
             root + " holds an earlier run: give --resume to go on with it, or another --out");
       }
-      Settings earlier = Settings.read(file);
+      Record earlier = RecordFile.read(file, settings.getClass(), SETTINGS);
       if (!earlier.equals(settings)) {
         throw new BadInputException(
             root
@@ -88,7 +90,7 @@ final class OutputDirectory implements AutoCloseable {
                 + ": give the same ones to go on with it, or another --out");
       }
     } else {
-      AtomicFiles.write(file, settings.json());
+      RecordFile.write(file, settings);
     }
   }
 
@@ -104,7 +106,7 @@ final class OutputDirectory implements AutoCloseable {
    * @param file the file, or null for none
    * @throws BadInputException if it is a folder, or its folder is not there or not writable
    */
-  static void requireWritable(Path file) {
+  public static void requireWritable(Path file) {
     if (file == null) {
       return;
     }
@@ -127,34 +129,31 @@ final class OutputDirectory implements AutoCloseable {
    *
    * @param root the folder of the run
    */
-  static Path settings(Path root) {
+  public static Path settings(Path root) {
     return root.resolve("settings.json");
   }
 
   /** Returns the folder itself. */
-  Path root() {
+  public Path root() {
     return root;
   }
 
-  /** Returns the folder of a task's teacher, made if it is not there. */
-  Path teacher(String task) {
-    return made(root.resolve("teachers").resolve(task));
-  }
-
-  /** Returns the folder of a student, made if it is not there. */
-  Path student(String task, String losses, long seed) {
-    return made(
-        root.resolve("students").resolve(task).resolve(fileName(losses)).resolve("seed-" + seed));
+  /**
+   * Returns a folder inside, made if it is not there.
+   *
+   * @param names the names of the folders on the way, outermost first
+   */
+  public Path folder(String... names) {
+    Path folder = root;
+    for (String name : names) {
+      folder = folder.resolve(name);
+    }
+    return made(folder);
   }
 
   /** Returns the folder of plots, made if it is not there. */
-  Path plots() {
-    return made(root.resolve("plots"));
-  }
-
-  /** Returns a configuration's name as a file's name. */
-  static String fileName(String losses) {
-    return losses.replace("^2", "-squared").replace('@', '-').replace('*', 'x').replace(':', '-');
+  public Path plots() {
+    return folder("plots");
   }
 
   private static Path made(Path folder) {

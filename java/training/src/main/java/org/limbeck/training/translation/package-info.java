@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Parallel text: files, tokens, subwords, dictionaries, batches and BLEU. */
+package org.limbeck.training.translation;
