@@ -10,7 +10,6 @@ import org.limbeck.formats.SafetensorsFile;
 import org.limbeck.formats.SafetensorsWriter;
 import org.limbeck.formats.SafetensorsWriter.Entry;
 import org.limbeck.formats.TensorView;
-import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.memory.Memory;
@@ -53,29 +52,20 @@ public final class Checkpoint {
     try (HostMemory staging = new HostMemory()) {
       Map<String, Entry> tensors = new LinkedHashMap<>();
       for (Parameter parameter : parameters.all()) {
-        tensors.put(VALUE + parameter.name(), onHost(memory, staging, parameter.value()));
+        tensors.put(VALUE + parameter.name(), StoredTensors.entry(memory, staging, parameter.value()));
       }
       Map<String, String> metadata = new TreeMap<>(notes);
       if (optimizer != null) {
         optimizer
             .firstMoments()
-            .forEach((name, m) -> tensors.put(FIRST + name, onHost(memory, staging, m)));
+            .forEach((name, m) -> tensors.put(FIRST + name, StoredTensors.entry(memory, staging, m)));
         optimizer
             .secondMoments()
-            .forEach((name, m) -> tensors.put(SECOND + name, onHost(memory, staging, m)));
+            .forEach((name, m) -> tensors.put(SECOND + name, StoredTensors.entry(memory, staging, m)));
         metadata.put(STEPS, Long.toString(optimizer.steps()));
       }
       SafetensorsWriter.write(file, tensors, metadata);
     }
-  }
-
-  private static Entry onHost(Memory memory, HostMemory staging, Matrix matrix) {
-    if (memory.device().isHost()) {
-      return Entry.of(matrix);
-    }
-    Matrix host = staging.matrix(DType.F32, matrix.rows(), matrix.cols());
-    memory.download(matrix, host);
-    return Entry.of(host);
   }
 
   /**
@@ -122,27 +112,7 @@ public final class Checkpoint {
       String name,
       Matrix target,
       Map<Matrix, TensorView> sources) {
-    TensorView view = opened.tensors().get(name);
-    if (view == null) {
-      throw new BadInputException(
-          file + " has no tensor " + name + ": it is of another network, or not a checkpoint");
-    }
-    if (view.rows() != target.rows() || view.cols() != target.cols()) {
-      throw new BadInputException(
-          file
-              + ": tensor "
-              + name
-              + " has shape ["
-              + view.rows()
-              + ", "
-              + view.cols()
-              + "], expected ["
-              + target.rows()
-              + ", "
-              + target.cols()
-              + "]: it is of another network");
-    }
-    sources.put(target, view);
+    sources.put(target, StoredTensors.find(opened, file, "a checkpoint", name, target));
   }
 
   private static long steps(Path file, Map<String, String> metadata) {

@@ -9,14 +9,14 @@ import java.util.Map;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.formats.SafetensorsFile;
 import org.limbeck.formats.SafetensorsWriter;
+import org.limbeck.formats.SafetensorsWriter.Entry;
 import org.limbeck.formats.TensorView;
-import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.training.checkpoint.StoredTensors;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
-import org.limbeck.training.nn.ParameterSet;
 import org.limbeck.training.transformer.Transformer;
 import org.limbeck.training.transformer.TransformerConfig;
 
@@ -72,26 +72,9 @@ public final class TransformerDirectory {
         HostMemory staging = new HostMemory()) {
       Transformer model = new Transformer(compute, config);
       for (Parameter parameter : model.parameters().all()) {
-        TensorView view = file.tensors().get(parameter.name());
         Matrix target = parameter.value();
-        if (view == null) {
-          throw new BadInputException(weights + " has no tensor " + parameter + ", expected one");
-        }
-        if (view.rows() != target.rows() || view.cols() != target.cols()) {
-          throw new BadInputException(
-              weights
-                  + ": tensor "
-                  + parameter.name()
-                  + " has shape ["
-                  + view.rows()
-                  + ", "
-                  + view.cols()
-                  + "], expected ["
-                  + target.rows()
-                  + ", "
-                  + target.cols()
-                  + "]");
-        }
+        TensorView view =
+            StoredTensors.find(file, weights, "of a translation model", parameter.name(), target);
         compute.memory().upload(view.copyAsFloats(staging), target);
       }
       return model;
@@ -113,20 +96,12 @@ public final class TransformerDirectory {
     } catch (IOException e) {
       throw BadInputException.writing(directory, e);
     }
-    ParameterSet parameters = model.parameters();
     try (HostMemory staging = new HostMemory()) {
-      Map<String, SafetensorsWriter.Entry> entries = new LinkedHashMap<>();
-      for (Parameter parameter : parameters.all()) {
-        Matrix value = parameter.value();
-        Matrix host = value;
-        if (!memory.device().isHost()) {
-          host = staging.matrix(DType.F32, value.rows(), value.cols());
-          parameters.download(parameter, host);
-        }
-        boolean vector = host.rows() == 1;
-        entries.put(
-            parameter.name(),
-            vector ? SafetensorsWriter.Entry.vector(host) : SafetensorsWriter.Entry.of(host));
+      Map<String, Entry> entries = new LinkedHashMap<>();
+      for (Parameter parameter : model.parameters().all()) {
+        Entry entry = StoredTensors.entry(memory, staging, parameter.value());
+        boolean vector = parameter.value().rows() == 1;
+        entries.put(parameter.name(), vector ? Entry.vector(entry.matrix()) : entry);
       }
       SafetensorsWriter.write(directory.resolve(WEIGHTS), entries, Map.of());
     }

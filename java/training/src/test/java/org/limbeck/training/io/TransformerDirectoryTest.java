@@ -111,13 +111,16 @@ class TransformerDirectoryTest {
       Files.copy(pet.resolve("model.safetensors"), weights, StandardCopyOption.REPLACE_EXISTING);
       assertEquals(
           weights
-              + " has no tensor decoder.layers.0.encoder_attn.q_proj.weight [12, 12], expected one",
+              + " has no tensor decoder.layers.0.encoder_attn.q_proj.weight: it is of another"
+              + " network, or not of a translation model",
           assertThrows(BadInputException.class, () -> TransformerDirectory.read(standard, compute))
               .getMessage());
       Files.copy(
           compressed.resolve("model.safetensors"), weights, StandardCopyOption.REPLACE_EXISTING);
       assertEquals(
-          weights + ": tensor decoder.embed_tokens.weight has shape [19, 16], expected [19, 12]",
+          weights
+              + ": tensor decoder.embed_tokens.weight has shape [19, 16], expected [19, 12]: it is"
+              + " of another network",
           assertThrows(BadInputException.class, () -> TransformerDirectory.read(standard, compute))
               .getMessage());
       Path nothing = folder.resolve("nothing");
