@@ -46,8 +46,7 @@ public final class Main implements Runnable {
   /** Runs a command line and ends the JVM with its exit code. */
   public static void main(String[] arguments) {
     // Sentences come and go in UTF-8, whatever the locale.
-    System.exit(
-        commandLine().setOut(utf8(System.out)).setErr(utf8(System.err)).execute(arguments));
+    System.exit(commandLine().setOut(utf8(System.out)).setErr(utf8(System.err)).execute(arguments));
   }
 
   private static PrintWriter utf8(PrintStream stream) {

@@ -66,8 +66,7 @@ class PetCommandTest {
       for (Path file : files.filter(Files::isRegularFile).toList()) {
         String name = out.relativize(file).toString();
         if (name.endsWith(".safetensors") || name.endsWith(".bin") || name.contains("text/")) {
-          byte[] sha =
-              MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
+          byte[] sha = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
           found.put(name, HexFormat.of().formatHex(sha));
         } else if (name.endsWith("training.json") || name.endsWith("result.json")) {
           JsonObject json = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
@@ -91,12 +90,26 @@ class PetCommandTest {
     Path out = directory.resolve("out");
     Path csv = directory.resolve("copy.csv");
     Run run =
-        run(out, "--models", "pet,pkd,kd,can,small,pet-head,pet-ce-warmup,pet:64", "--csv", "" + csv);
+        run(
+            out,
+            "--models",
+            "pet,pkd,kd,can,small,pet-head,pet-ce-warmup,pet:64",
+            "--csv",
+            "" + csv);
     assertFine(run);
     List<String> models =
         List.of(
-            "teacher", "matched", "pet", "pkd", "kd", "can", "small", "pet-head", "pet-ce-warmup",
-            "matched:64", "pet:64");
+            "teacher",
+            "matched",
+            "pet",
+            "pkd",
+            "kd",
+            "can",
+            "small",
+            "pet-head",
+            "pet-ce-warmup",
+            "matched:64",
+            "pet:64");
     for (String model : models) {
       assertTrue(run.out().lines().anyMatch(line -> line.startsWith(model + " ")), model);
     }
@@ -116,7 +129,13 @@ class PetCommandTest {
     double ratio =
         single.get("sentences").getAsDouble()
             / single.get("seconds").getAsDouble()
-            / (3 / results.get(0).getAsJsonObject().getAsJsonObject("single").get("seconds").getAsDouble());
+            / (3
+                / results
+                    .get(0)
+                    .getAsJsonObject()
+                    .getAsJsonObject("single")
+                    .get("seconds")
+                    .getAsDouble());
     assertEquals(100 * (ratio - 1), pet.get("fasterPercentSingle").getAsDouble(), 1e-6);
     assertEquals(100 * (1 - 1 / ratio), pet.get("timeSavedPercentSingle").getAsDouble(), 1e-6);
     assertTrue(Files.size(out.resolve("plots/size.png")) > 5000);

@@ -20,8 +20,7 @@ import org.limbeck.experiments.report.TextTable.Column;
 /** The models of a run beside each other: size, BLEU, speed, and what that is to the teacher. */
 final class Comparison {
   private static final String NONE = "-";
-  private static final Gson JSON =
-      new GsonBuilder().setPrettyPrinting().serializeNulls().create();
+  private static final Gson JSON = new GsonBuilder().setPrettyPrinting().serializeNulls().create();
 
   private final List<ModelResult> results;
   private final ModelResult teacher;
@@ -83,8 +82,7 @@ final class Comparison {
   double timeSaved(ModelResult result, Function<ModelResult, ModelResult.Speed> speed) {
     return 100
         * (1
-            - speed.apply(teacher).sentencesPerSecond()
-                / speed.apply(result).sentencesPerSecond());
+            - speed.apply(teacher).sentencesPerSecond() / speed.apply(result).sentencesPerSecond());
   }
 
   /** Returns the mean of a number over the seeds of a model. */
@@ -146,8 +144,7 @@ final class Comparison {
     return new TextTable(columns, rows);
   }
 
-  private static String withDeviation(
-      List<ModelResult> runs, ToDoubleFunction<ModelResult> value) {
+  private static String withDeviation(List<ModelResult> runs, ToDoubleFunction<ModelResult> value) {
     double deviation = deviation(runs, value);
     return Numbers.points(mean(runs, value))
         + (Double.isNaN(deviation) ? "" : " (" + Numbers.points(deviation) + ")");
@@ -196,9 +193,7 @@ final class Comparison {
   }
 
   private void addSpeed(
-      List<String> row,
-      List<ModelResult> runs,
-      Function<ModelResult, ModelResult.Speed> speed) {
+      List<String> row, List<ModelResult> runs, Function<ModelResult, ModelResult.Speed> speed) {
     row.add(number(mean(runs, run -> speed.apply(run).sentencesPerSecond())));
     row.add(number(mean(runs, run -> speed.apply(run).tokensPerSecond())));
     boolean base = runs.get(0) == teacher;

@@ -80,8 +80,7 @@ final class Experiment {
     List<ModelResult> results = new ArrayList<>();
     Map<String, TrainingState> curves = new LinkedHashMap<>();
     for (ModelPlan plan : plans) {
-      List<Long> seeds =
-          plan.isTeacher() ? List.of(settings.teacherSeed()) : settings.seeds();
+      List<Long> seeds = plan.isTeacher() ? List.of(settings.teacherSeed()) : settings.seeds();
       for (long seed : seeds) {
         Trainer.Trained trained = trainer.train(plan, seed, teacher(plan), plans.get(0));
         curves.putIfAbsent(plan.name(), trained.main());
@@ -93,9 +92,7 @@ final class Experiment {
             seed,
             result.parameters(),
             result.tests().stream()
-                .map(
-                    test ->
-                        Numbers.points(test.sacrebleu()) + " on " + test.name())
+                .map(test -> Numbers.points(test.sacrebleu()) + " on " + test.name())
                 .collect(Collectors.joining(", ")),
             Numbers.duration(result.seconds()));
       }
@@ -126,10 +123,8 @@ final class Experiment {
     try (Compute compute = new Compute(limbeck)) {
       Transformer model = trainer.load(compute, plan, seed);
       ModelFolder.write(folder, model, compute.memory(), data.vocabulary());
-      try (Judge judge =
-          new Judge(limbeck, model, data.vocabulary().target(), settings.beam())) {
-        Judge.Verdict verdict =
-            judge.judge(data.tests(), settings.speedSentences(), EXAMPLES);
+      try (Judge judge = new Judge(limbeck, model, data.vocabulary().target(), settings.beam())) {
+        Judge.Verdict verdict = judge.judge(data.tests(), settings.speedSentences(), EXAMPLES);
         ModelResult result =
             new ModelResult(
                 plan.name(),

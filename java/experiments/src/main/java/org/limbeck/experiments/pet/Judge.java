@@ -89,8 +89,7 @@ final class Judge implements AutoCloseable {
       List<int[]> translations = translate(set.sources());
       double seconds = (System.nanoTime() - begin) / NANOS;
       TestSet.Scores scores = set.score(translations, target);
-      tests.add(
-          new ModelResult.Test(set.name(), scores.sacrebleu(), scores.tokenised(), seconds));
+      tests.add(new ModelResult.Test(set.name(), scores.sacrebleu(), scores.tokenised(), seconds));
       if (batched == null) {
         batched = speed(options.sentences(), translations, seconds);
         kept = first(translations, examples).stream().map(target::sentence).toList();

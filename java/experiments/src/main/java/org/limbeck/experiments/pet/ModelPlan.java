@@ -92,8 +92,7 @@ record ModelPlan(
     /** Returns the teachers and the models of the settings, each teacher before its students. */
     List<ModelPlan> all() {
       Map<String, ModelPlan> plans = new LinkedHashMap<>();
-      plans.put(
-          TEACHER, plain(TEACHER, "uncompressed", models.teacher(settings.width())));
+      plans.put(TEACHER, plain(TEACHER, "uncompressed", models.teacher(settings.width())));
       plans.put(MATCHED, matched(settings.studentWidth()));
       for (String name : settings.models()) {
         ModelPlan plan = student(name);
@@ -159,7 +158,8 @@ record ModelPlan(
       int at = name.indexOf('@');
       try {
         if (colon > 0) {
-          return ofWidth(name, name.substring(0, colon), Integer.parseInt(name.substring(colon + 1)));
+          return ofWidth(
+              name, name.substring(0, colon), Integer.parseInt(name.substring(colon + 1)));
         }
         if (at > 0 && name.substring(0, at).equals("pet")) {
           String[] thresholds = name.substring(at + 1).split("/", -1);
@@ -218,17 +218,14 @@ record ModelPlan(
                 name,
                 "plain distillation",
                 models.unshared(width, 2),
-                TranslationLosses.knowledgeDistillation(
-                    settings.kdAlpha(), settings.temperature()),
+                TranslationLosses.knowledgeDistillation(settings.kdAlpha(), settings.temperature()),
                 Warmup.NONE);
-        case "can" ->
-            plan(name, "compressed attention", can(pet.parameters()), alone, Warmup.NONE);
+        case "can" -> plan(name, "compressed attention", can(pet.parameters()), alone, Warmup.NONE);
         case "small" ->
             plan(name, "no sharing, no teacher", models.ablation(width, 1), alone, Warmup.NONE);
         case "repeat" ->
             plan(name, "pkd + repeated", models.ablation(width, 2), patient, Warmup.NONE);
-        case "swap" ->
-            plan(name, "repeat + swap", models.ablation(width, 3), patient, Warmup.NONE);
+        case "swap" -> plan(name, "repeat + swap", models.ablation(width, 3), patient, Warmup.NONE);
         case "tied" -> plan(name, "swap + tied queries", pet, patient, Warmup.NONE);
         case "pet-head" -> plan(name, "PET, head of four", pet, patient, Warmup.HEAD);
         case "pet-ce-warmup" ->
@@ -244,8 +241,7 @@ record ModelPlan(
           .min(
               (a, b) ->
                   Long.compare(
-                      Math.abs(a.parameters() - parameters),
-                      Math.abs(b.parameters() - parameters)))
+                      Math.abs(a.parameters() - parameters), Math.abs(b.parameters() - parameters)))
           .orElseThrow();
     }
   }

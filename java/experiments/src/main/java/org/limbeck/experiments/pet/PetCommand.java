@@ -349,9 +349,7 @@ public final class PetCommand implements Callable<Integer> {
       names = "--out",
       paramLabel = "DIR",
       defaultValue = "pet-out",
-      description = {
-        "Where models, results, plots and report.html go. Default: ${DEFAULT-VALUE}."
-      })
+      description = {"Where models, results, plots and report.html go. Default: ${DEFAULT-VALUE}."})
   private Path out;
 
   @Option(
@@ -385,8 +383,7 @@ public final class PetCommand implements Callable<Integer> {
     OutputDirectory.requireWritable(csv);
     OutputDirectory.requireWritable(json);
     // Everything that can be refused is looked at before anything is written.
-    PetData.Texts texts =
-        smoke ? PetData.builtIn() : PetData.read(data, tests, source, target);
+    PetData.Texts texts = smoke ? PetData.builtIn() : PetData.read(data, tests, source, target);
     Settings settings = settings(texts);
     PetData.Prepared prepared = PetData.prepare(texts, settings);
     int longestRead = prepared.train().longest();
@@ -405,7 +402,11 @@ public final class PetCommand implements Callable<Integer> {
         OutputDirectory directory = OutputDirectory.open(out, settings, resume)) {
       Trainer trainer =
           new Trainer(
-              limbeck, settings, prepared, directory, new Trainer.Conduct(checkpointSeconds, quiet));
+              limbeck,
+              settings,
+              prepared,
+              directory,
+              new Trainer.Conduct(checkpointSeconds, quiet));
       Experiment.Outcome outcome =
           new Experiment(limbeck, settings, prepared, trainer, plans, terminal).run();
       finish(terminal, settings, prepared, directory, outcome);
@@ -584,7 +585,6 @@ public final class PetCommand implements Callable<Integer> {
         "--warmup-epochs",
         s.warmupEpochs(),
         "0 or more, less than --epochs");
-    Options.require(
-        s.speedSentences() >= 1, "--speed-sentences", s.speedSentences(), "1 or more");
+    Options.require(s.speedSentences() >= 1, "--speed-sentences", s.speedSentences(), "1 or more");
   }
 }

@@ -195,8 +195,7 @@ final class PetData {
         encoded,
         EncodedCorpus.of(
             texts.valid(), vocabulary, EncodedCorpus.Limits.refusing(settings.longest())),
-        TestSet.of(
-            "valid", texts.valid(), vocabulary, settings.longest(), settings.validPairs()),
+        TestSet.of("valid", texts.valid(), vocabulary, settings.longest(), settings.validPairs()),
         tests);
   }
 

@@ -42,8 +42,7 @@ final class PetReport {
   // A run must not end without a report because the machine has no fonts.
   private final Optional<String> obstacle = Picture.obstacle();
 
-  PetReport(
-      Settings settings, PetData.Prepared data, OutputDirectory out, Comparison comparison) {
+  PetReport(Settings settings, PetData.Prepared data, OutputDirectory out, Comparison comparison) {
     this.settings = settings;
     this.data = data;
     this.out = out;
@@ -136,8 +135,7 @@ final class PetReport {
       if (!model.equals(ModelPlan.TEACHER)) {
         int colon = model.indexOf(':');
         kinds
-            .computeIfAbsent(
-                colon < 0 ? model : model.substring(0, colon), kind -> new TreeMap<>())
+            .computeIfAbsent(colon < 0 ? model : model.substring(0, colon), kind -> new TreeMap<>())
             .put(comparison.runs(model).get(0).parameters(), model);
       }
     }
@@ -146,7 +144,9 @@ final class PetReport {
           List<String> names = new ArrayList<>(models.values());
           plot.means(
               kind,
-              models.keySet().stream().mapToDouble(size -> Math.max(1, Math.round(size / 1e4)) / 1e2).toArray(),
+              models.keySet().stream()
+                  .mapToDouble(size -> Math.max(1, Math.round(size / 1e4)) / 1e2)
+                  .toArray(),
               names.stream().mapToDouble(comparison::bleu).toArray(),
               names.stream()
                   .mapToDouble(

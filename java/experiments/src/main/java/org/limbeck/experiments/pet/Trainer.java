@@ -114,10 +114,7 @@ final class Trainer {
   Transformer load(Compute compute, ModelPlan plan, long seed) {
     Transformer model = new Transformer(compute, plan.config());
     Checkpoint.load(
-        TrainingLoop.best(folder(plan.name(), seed)),
-        compute.memory(),
-        model.parameters(),
-        null);
+        TrainingLoop.best(folder(plan.name(), seed)), compute.memory(), model.parameters(), null);
     return model;
   }
 
@@ -180,17 +177,14 @@ final class Trainer {
     double epochs = plan.isTeacher() ? settings.teacherEpochs() : settings.epochs();
     long steps = steps(warmed ? epochs - settings.warmupEpochs() : epochs, seed);
     Transformer teacher =
-        plan.losses().needsTeacher()
-            ? load(compute, teacherPlan, settings.teacherSeed())
-            : null;
+        plan.losses().needsTeacher() ? load(compute, teacherPlan, settings.teacherSeed()) : null;
     TrainingLoop.Plan length =
         new TrainingLoop.Plan(
             steps,
             Math.max(1, Math.round(settings.validateEvery() * batches(seed).steps())),
             plan.isTeacher() ? settings.teacherPatience() : settings.patience(),
             conduct.checkpointSeconds());
-    try (Judge judge =
-            new Judge(limbeck, model, data.vocabulary().target(), settings.validBeam());
+    try (Judge judge = new Judge(limbeck, model, data.vocabulary().target(), settings.validBeam());
         Progress progress = progress(plan, seed, "", steps)) {
       return supervised(
           plan,
@@ -211,8 +205,7 @@ final class Trainer {
   }
 
   private Progress progress(ModelPlan plan, long seed, String stage, long steps) {
-    return Progress.start(
-        plan.name() + ", seed " + seed + stage, "steps", steps, conduct.quiet());
+    return Progress.start(plan.name() + ", seed " + seed + stage, "steps", steps, conduct.quiet());
   }
 
   private TrainingState supervised(
@@ -277,16 +270,10 @@ final class Trainer {
 
   /** Trains by the warm-up and leaves the model with what it ends with. */
   private void warmup(
-      ModelPlan plan,
-      long seed,
-      ModelPlan base,
-      Compute compute,
-      Transformer model,
-      Path folder) {
+      ModelPlan plan, long seed, ModelPlan base, Compute compute, Transformer model, Path folder) {
     long steps = warmupSteps(seed);
     if (TrainingLoop.finishedState(folder) != null) {
-      Checkpoint.load(
-          TrainingLoop.best(folder), compute.memory(), model.parameters(), null);
+      Checkpoint.load(TrainingLoop.best(folder), compute.memory(), model.parameters(), null);
       return;
     }
     boolean head = plan.warmup() == ModelPlan.Warmup.HEAD;
@@ -375,8 +362,7 @@ final class Trainer {
   private WarmupLabels readOrFind(ModelPlan plan, ModelPlan base, String name) {
     Path file = out.folder("labels").resolve(name);
     List<int[]> targets = data.train().targets();
-    WarmupLabels found =
-        new WarmupLabels(targets.stream().mapToInt(ids -> ids.length).toArray());
+    WarmupLabels found = new WarmupLabels(targets.stream().mapToInt(ids -> ids.length).toArray());
     if (Files.exists(file)) {
       try {
         found.takeBytes(Files.readAllBytes(file));

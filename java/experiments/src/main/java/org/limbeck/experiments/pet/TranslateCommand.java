@@ -104,11 +104,9 @@ public final class TranslateCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void translate(TranslationVocabulary vocabulary, BeamSearch search)
-      throws IOException {
+  private void translate(TranslationVocabulary vocabulary, BeamSearch search) throws IOException {
     BufferedReader in =
-        new BufferedReader(
-            new InputStreamReader(System.in, StandardCharsets.UTF_8.newDecoder()));
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8.newDecoder()));
     PrintWriter out = spec.commandLine().getOut();
     int number = 0;
     boolean more = true;

@@ -127,7 +127,9 @@ final class Experiment {
       if (conduct.packed() != null) {
         PackedComparison comparison = comparison(data);
         comparison.obstacle().ifPresent(why -> say("%s: %s", data.task().id(), why));
-        outcome.packed().add(comparison.teacher(evaluator, teacher, Folders.teacher(out, data.task().id())));
+        outcome
+            .packed()
+            .add(comparison.teacher(evaluator, teacher, Folders.teacher(out, data.task().id())));
       }
       constant(data, outcome);
       untrained(teacher, data, outcome);
@@ -154,8 +156,7 @@ final class Experiment {
     Map<String, Double> parts =
         data.devMismatched().isEmpty()
             ? Map.of()
-            : Map.of(
-                Evaluator.MISMATCHED, data.constantGuess(data.dataset().devMismatched()));
+            : Map.of(Evaluator.MISMATCHED, data.constantGuess(data.dataset().devMismatched()));
     Point point = new Point(0, value, value, parts, Map.of());
     add(outcome, CONSTANT, 0, point, point, 0, 0, new ModelSize(0, 0));
   }
@@ -277,13 +278,7 @@ final class Experiment {
       BertClassifier student = newStudent(compute, teacher);
       MetricResult result = new Evaluator(compute, host, data).run(student);
       ModelSize size = ModelSize.of(student);
-      Point point =
-          new Point(
-              0,
-              result.value(),
-              result.selection(),
-              result.parts(),
-              Map.of());
+      Point point = new Point(0, result.value(), result.selection(), result.parts(), Map.of());
       add(outcome, UNTRAINED, 0, point, point, 0, 0, size);
       if (analyses(data)) {
         outcome.analyses().put(TEACHER, analyse(compute, teacher, teacher, data));

@@ -88,11 +88,14 @@ public final class ExportCommand implements Callable<Integer> {
         if (Files.exists(settings)) {
           Path below = root.relativize(absolute);
           String kind = below.getName(0).toString();
-          if (below.getNameCount() < 2 || !List.of(Folders.TEACHERS, Folders.STUDENTS).contains(kind)) {
+          if (below.getNameCount() < 2
+              || !List.of(Folders.TEACHERS, Folders.STUDENTS).contains(kind)) {
             break;
           }
           return new Origin(
-              RecordFile.read(settings, Settings.class, OutputDirectory.SETTINGS), Task.of(below.getName(1).toString()), kind.equals(Folders.TEACHERS));
+              RecordFile.read(settings, Settings.class, OutputDirectory.SETTINGS),
+              Task.of(below.getName(1).toString()),
+              kind.equals(Folders.TEACHERS));
         }
       }
       throw new BadInputException(

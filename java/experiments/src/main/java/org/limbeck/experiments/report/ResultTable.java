@@ -220,7 +220,9 @@ public final class ResultTable {
 
   private static String withDeviation(Summary summary) {
     return Numbers.points(summary.mean())
-        + (Double.isNaN(summary.deviation()) ? "" : " (" + Numbers.points(summary.deviation()) + ")");
+        + (Double.isNaN(summary.deviation())
+            ? ""
+            : " (" + Numbers.points(summary.deviation()) + ")");
   }
 
   /** A column of a table of summaries; brief tables leave some out. */
@@ -244,7 +246,9 @@ public final class ResultTable {
             Column.number("to " + teacher),
             s -> s.configuration().equals(teacher) ? NONE : Numbers.signed(s.toTeacher())),
         new Field(
-            true, Column.number("time a run"), s -> s.steps() > 0 ? Numbers.duration(s.seconds()) : NONE),
+            true,
+            Column.number("time a run"),
+            s -> s.steps() > 0 ? Numbers.duration(s.seconds()) : NONE),
         new Field(true, Column.number("full size"), s -> Numbers.size(s.fullBytes())),
         new Field(true, Column.number("packed"), s -> Numbers.size(s.packedBytes())),
         new Field(

@@ -67,8 +67,7 @@ public final class RecordFile {
         Method accessor = part.getAccessor();
         accessor.setAccessible(true);
         if (accessor.invoke(content) == null) {
-          throw new BadInputException(
-              file + " names no " + part.getName() + ", expected " + what);
+          throw new BadInputException(file + " names no " + part.getName() + ", expected " + what);
         }
       } catch (ReflectiveOperationException e) {
         throw new AssertionError(e);

@@ -134,8 +134,7 @@ public final class TrainingLoop {
     if (Files.exists(checkpoint())) {
       state =
           TrainingState.ofNotes(
-              checkpoint(),
-              Checkpoint.load(checkpoint(), compute.memory(), parameters, optimizer));
+              checkpoint(), Checkpoint.load(checkpoint(), compute.memory(), parameters, optimizer));
       refresh.run();
     }
     long begin = System.nanoTime() - (long) (state.seconds() * NANOS);
@@ -158,11 +157,7 @@ public final class TrainingLoop {
         MetricResult result = evaluation.run();
         curve.add(
             new Point(
-                done,
-                result.value(),
-                result.selection(),
-                result.parts(),
-                means(sums, count)));
+                done, result.value(), result.selection(), result.parts(), means(sums, count)));
         sums.clear();
         count = 0;
         if (bestStep < 0 || result.selection() > bestSelection(curve, bestStep)) {
@@ -173,8 +168,7 @@ public final class TrainingLoop {
       double seconds = (System.nanoTime() - begin) / NANOS;
       state = new TrainingState(curve, sums, count, bestStep, seconds);
       if (!ended(state) && seconds - saved >= plan.checkpointSeconds()) {
-        Checkpoint.save(
-            checkpoint(), compute.memory(), parameters, optimizer, state.notes());
+        Checkpoint.save(checkpoint(), compute.memory(), parameters, optimizer, state.notes());
         saved = seconds;
       }
       progress.stepTo(done);

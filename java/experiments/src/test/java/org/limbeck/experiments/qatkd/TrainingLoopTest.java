@@ -111,8 +111,7 @@ class TrainingLoopTest {
                   }
                   Batch batch = batches.training(SEED, number);
                   Pass pass = new Pass(0.1, SEED, number);
-                  return Map.of(
-                      "label", supervised.step(upload.run(batch), batch.labels(), pass));
+                  return Map.of("label", supervised.step(upload.run(batch), batch.labels(), pass));
                 },
                 () -> evaluator.run(network),
                 progress);
@@ -164,9 +163,19 @@ class TrainingLoopTest {
                   new Experiment.Conduct(30, true, null, true))
               .run(data);
       assertScores(
-          limbeck, data, Folders.teacher(out, "stsb"), Quantization.NONE, outcome, Experiment.TEACHER);
+          limbeck,
+          data,
+          Folders.teacher(out, "stsb"),
+          Quantization.NONE,
+          outcome,
+          Experiment.TEACHER);
       assertScores(
-          limbeck, data, Folders.student(out, "stsb", "map", SEED), Quantization.TERNARY, outcome, "map");
+          limbeck,
+          data,
+          Folders.student(out, "stsb", "map", SEED),
+          Quantization.TERNARY,
+          outcome,
+          "map");
     }
   }
 

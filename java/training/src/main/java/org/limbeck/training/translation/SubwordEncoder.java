@@ -60,8 +60,7 @@ public final class SubwordEncoder {
    * @param inWords whether they come in words already
    * @return how often each subword occurs
    */
-  static Map<String, Long> count(
-      TextForm form, Bpe bpe, List<String> sentences, boolean inWords) {
+  static Map<String, Long> count(TextForm form, Bpe bpe, List<String> sentences, boolean inWords) {
     Map<String, Long> counts = new HashMap<>();
     for (String sentence : sentences) {
       for (String subword : bpe.segmentAll(form.words(sentence, inWords))) {

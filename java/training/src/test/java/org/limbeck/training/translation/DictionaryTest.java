@@ -127,10 +127,11 @@ class DictionaryTest {
     assertTrue(corpus.tokenised());
     TranslationVocabulary learned =
         TranslationVocabulary.learn(corpus, new TextForm("de", true, true), form, 40);
-    EncodedCorpus encoded =
-        EncodedCorpus.of(corpus, learned, EncodedCorpus.Limits.refusing(20));
-    assertEquals(List.of("we", "'re", "here", "."), learned.target().words(encoded.targets().get(0)));
+    EncodedCorpus encoded = EncodedCorpus.of(corpus, learned, EncodedCorpus.Limits.refusing(20));
+    assertEquals(
+        List.of("we", "'re", "here", "."), learned.target().words(encoded.targets().get(0)));
     assertEquals("they're, too.", learned.target().sentence(encoded.targets().get(1)));
-    assertEquals("we're here.", learned.target().sentence(learned.target().encode("We're here.").ids()));
+    assertEquals(
+        "we're here.", learned.target().sentence(learned.target().encode("We're here.").ids()));
   }
 }
