@@ -52,16 +52,19 @@ public final class Checkpoint {
     try (HostMemory staging = new HostMemory()) {
       Map<String, Entry> tensors = new LinkedHashMap<>();
       for (Parameter parameter : parameters.all()) {
-        tensors.put(VALUE + parameter.name(), StoredTensors.entry(memory, staging, parameter.value()));
+        tensors.put(
+            VALUE + parameter.name(), StoredTensors.entry(memory, staging, parameter.value()));
       }
       Map<String, String> metadata = new TreeMap<>(notes);
       if (optimizer != null) {
         optimizer
             .firstMoments()
-            .forEach((name, m) -> tensors.put(FIRST + name, StoredTensors.entry(memory, staging, m)));
+            .forEach(
+                (name, m) -> tensors.put(FIRST + name, StoredTensors.entry(memory, staging, m)));
         optimizer
             .secondMoments()
-            .forEach((name, m) -> tensors.put(SECOND + name, StoredTensors.entry(memory, staging, m)));
+            .forEach(
+                (name, m) -> tensors.put(SECOND + name, StoredTensors.entry(memory, staging, m)));
         metadata.put(STEPS, Long.toString(optimizer.steps()));
       }
       SafetensorsWriter.write(file, tensors, metadata);
