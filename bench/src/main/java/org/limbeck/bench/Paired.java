@@ -32,6 +32,9 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
   /** So many are taken, and no more, to find enough that count. */
   private static final int PATIENCE = 15;
 
+  /** Of a longer call it does not matter whether threads are awake. */
+  private static final double LONG_CALL_NANOS = 2e7;
+
   /** A shorter side of a pair is repeated: the clock and the change of code would count. */
   private static final double SHORTEST_SIDE_NANOS = 1.5e6;
 
@@ -40,21 +43,23 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
    *
    * @param ours our call
    * @param peer the peer's; null for none
+   * @param rest waits until the peer's threads rest
    * @param calibration a loop of fixed work on all threads
    * @param millis about how long it may take; some pairs are taken in any case
    * @param once whether to take one pair of one call each, for a check
    */
-  static Paired run(Runnable ours, Runnable peer, Runnable calibration, int millis, boolean once) {
+  static Paired run(
+      Runnable ours, Runnable peer, Runnable rest, Runnable calibration, int millis, boolean once) {
     Runnable other = peer == null ? () -> {} : peer;
-    Runnable rest = peer == null ? () -> {} : Rest::await;
-    int ourCalls = once ? 1 : calls(ours);
-    int peerCalls = once || peer == null ? 1 : calls(other);
+    Side ourSide = once ? Side.once(ours) : Side.of(ours);
+    Side peerSide = once || peer == null ? Side.once(other) : Side.of(other);
+    Side loop = new Side(calibration, 1, true);
     int most = once ? 1 : MOST_PAIRS;
     double[] our = new double[most];
     double[] their = new double[most];
     double[] loops = new double[most + 1];
     long end = System.nanoTime() + millis * 1_000_000L;
-    loops[0] = awake(calibration, 1);
+    loops[0] = loop.nanos();
     int taken = 0;
     int usual = USUAL_PAIRS;
     while (taken < most
@@ -62,19 +67,19 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
             || System.nanoTime() < end
             || (taken < PATIENCE && undisturbed(loops, taken).length < FEWEST_PAIRS))) {
       if (taken % 2 == 0) {
-        our[taken] = awake(ours, ourCalls);
-        their[taken] = awake(other, peerCalls);
+        our[taken] = ourSide.nanos();
+        their[taken] = peerSide.nanos();
         rest.run();
       } else {
-        their[taken] = awake(other, peerCalls);
+        their[taken] = peerSide.nanos();
         rest.run();
-        our[taken] = awake(ours, ourCalls);
+        our[taken] = ourSide.nanos();
       }
-      if (our[taken] * ourCalls + their[taken] * peerCalls > LONG_PAIR_NANOS) {
+      if (our[taken] * ourSide.calls + their[taken] * peerSide.calls > LONG_PAIR_NANOS) {
         usual = FEWEST_PAIRS;
       }
       taken++;
-      loops[taken] = awake(calibration, 1);
+      loops[taken] = loop.nanos();
     }
     return summary(our, their, loops, taken, peer != null);
   }
@@ -124,28 +129,44 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
     return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
   }
 
-  /** How many calls make a side of a pair; the first call is not counted. */
-  private static int calls(Runnable work) {
-    work.run();
-    double first = nanos(work, 1);
-    if (first >= SHORTEST_SIDE_NANOS) {
-      return 1;
+  /**
+   * A side of a pair.
+   *
+   * @param work a call
+   * @param calls how many are timed
+   * @param wakes whether one more goes before them, which wakes up the threads they need
+   */
+  private record Side(Runnable work, int calls, boolean wakes) {
+    static Side once(Runnable work) {
+      return new Side(work, 1, false);
     }
-    int trial = (int) Math.min(1000, Math.max(1, SHORTEST_SIDE_NANOS / first / 4));
-    return (int) Math.max(1, Math.ceil(SHORTEST_SIDE_NANOS / Math.max(1, nanos(work, trial))));
-  }
 
-  /** Times calls after one that wakes up the threads they need. */
-  private static double awake(Runnable work, int calls) {
-    work.run();
-    return nanos(work, calls);
-  }
-
-  private static double nanos(Runnable work, int calls) {
-    long begin = System.nanoTime();
-    for (int i = 0; i < calls; i++) {
+    /** Finds out how long calls take; the first one is not counted. */
+    static Side of(Runnable work) {
       work.run();
+      double first = time(work, 1);
+      if (first >= SHORTEST_SIDE_NANOS) {
+        return new Side(work, 1, first < LONG_CALL_NANOS);
+      }
+      int trial = (int) Math.min(1000, Math.max(1, SHORTEST_SIDE_NANOS / first / 4));
+      double usual = Math.max(1, time(work, trial));
+      return new Side(work, (int) Math.max(1, Math.ceil(SHORTEST_SIDE_NANOS / usual)), true);
     }
-    return (double) (System.nanoTime() - begin) / calls;
+
+    /** Returns the time of a call. */
+    double nanos() {
+      if (wakes) {
+        work.run();
+      }
+      return time(work, calls);
+    }
+
+    private static double time(Runnable work, int calls) {
+      long begin = System.nanoTime();
+      for (int i = 0; i < calls; i++) {
+        work.run();
+      }
+      return (double) (System.nanoTime() - begin) / calls;
+    }
   }
 }

@@ -34,6 +34,9 @@ final class Worker {
   /** Peers round and sum in their own order, in float32 where ours sums in double. */
   private static final double PEER_SLACK = 8;
 
+  /** Where no other threads wait for a call. */
+  private static final Runnable NO_REST = () -> {};
+
   private static final int WARM_UP_MILLIS = 400;
   private static final int SETTLE_MILLIS = 50;
   private static final int FIRST_SETTLE_MILLIS = 500;
@@ -132,12 +135,13 @@ final class Worker {
       }
       Paired paired;
       if (session == null) {
-        paired = Paired.run(prepared.ours(), null, calibration, millis, once);
+        paired = Paired.run(prepared.ours(), null, NO_REST, calibration, millis, once);
       } else {
         try (PeerCalls peer = new PeerCalls(session)) {
           Runnable theirs = prepared.inTurn(peer::open);
           path += peer.path();
-          paired = Paired.run(prepared.ours(), theirs, calibration, millis, once);
+          Runnable rest = threads == 1 ? NO_REST : Rest::await;
+          paired = Paired.run(prepared.ours(), theirs, rest, calibration, millis, once);
         }
       }
       say(

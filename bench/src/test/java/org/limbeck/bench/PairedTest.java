@@ -41,7 +41,8 @@ class PairedTest {
   void bothSidesRunEquallyOftenWhereTheyTakeLong() {
     AtomicInteger ours = new AtomicInteger();
     AtomicInteger theirs = new AtomicInteger();
-    Paired paired = Paired.run(() -> pause(ours, 2), () -> pause(theirs, 6), () -> {}, 1, false);
+    Paired paired =
+        Paired.run(() -> pause(ours, 2), () -> pause(theirs, 6), () -> {}, () -> {}, 1, false);
     assertEquals(ours.get(), theirs.get());
     assertTrue(paired.taken() >= 5, "pairs " + paired.taken());
     assertTrue(paired.ratio() > 1.5 && paired.ratio() < 6, "ratio " + paired.ratio());
