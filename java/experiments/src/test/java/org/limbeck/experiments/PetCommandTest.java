@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.limbeck.experiments.Run.assertBadInput;
 import static org.limbeck.experiments.Run.assertFine;
+import static org.limbeck.experiments.Run.killWhenThereIs;
 import static org.limbeck.experiments.Run.limbeck;
 
 import com.google.gson.JsonArray;
@@ -25,7 +26,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -161,24 +161,10 @@ class PetCommandTest {
   /** Runs in another process and kills that when a folder has its first checkpoint. */
   private void killInTheMiddle(Path out, Path folder) throws Exception {
     Path checkpoint = folder.resolve("checkpoint.safetensors");
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("--add-modules", "jdk.incubator.vector"));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
-    command.addAll(arguments(out, "--models", "pet", "--checkpoint", "0"));
-    Process child =
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectOutput(directory.resolve("child.txt").toFile())
-            .start();
-    try {
-      while (child.isAlive() && !Files.exists(checkpoint)) {
-        Thread.sleep(1);
-      }
-    } finally {
-      child.destroyForcibly().waitFor(30, TimeUnit.SECONDS);
-    }
-    assertTrue(Files.exists(checkpoint), Files.readString(directory.resolve("child.txt")));
+    killWhenThereIs(
+        arguments(out, "--models", "pet", "--checkpoint", "0"),
+        checkpoint,
+        directory.resolve("child.txt"));
   }
 
   @Test

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.limbeck.experiments.Run.assertBadInput;
 import static org.limbeck.experiments.Run.assertFine;
+import static org.limbeck.experiments.Run.killWhenThereIs;
 import static org.limbeck.experiments.Run.limbeck;
 
 import com.google.gson.JsonArray;
@@ -25,7 +26,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -317,24 +317,7 @@ class QatKdCommandTest {
     List<String> arguments = new ArrayList<>(arguments("cola", killed, shape));
     arguments.addAll(List.of("--checkpoint", "0"));
     Path checkpoint = killed.resolve("students/cola/map/seed-1/checkpoint.safetensors");
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("--add-modules", "jdk.incubator.vector"));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
-    command.addAll(arguments);
-    Process child =
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectOutput(directory.resolve("child.txt").toFile())
-            .start();
-    try {
-      while (child.isAlive() && !Files.exists(checkpoint)) {
-        Thread.sleep(2);
-      }
-    } finally {
-      child.destroyForcibly().waitFor(30, TimeUnit.SECONDS);
-    }
-    assertTrue(Files.exists(checkpoint), Files.readString(directory.resolve("child.txt")));
+    killWhenThereIs(arguments, checkpoint, directory.resolve("child.txt"));
     assertFalse(Files.exists(killed.resolve("results.csv")));
     arguments.add("--resume");
     assertFine(limbeck(arguments));
@@ -398,7 +381,7 @@ class QatKdCommandTest {
     assertRefused("given the term 'maps'", "cola", "--losses", "maps");
     assertRefused("expected layers 0 to 2", "cola", "--losses", "map+layers:12.10");
     assertRefused("expected longest, grouped or maximum", "cola", "--padding", "none");
-    assertRefused("--device disk is unknown", "cola", "--device", "disk");
+    assertRefused("--device: given disk, expected host or cuda", "cola", "--device", "disk");
     assertRefused("cuda", "cola", "--device", "cuda");
     assertRefused("--threads", "cola", "--threads", "-1");
     assertRefused("--hessian", "cola", "--hessian", "-1");

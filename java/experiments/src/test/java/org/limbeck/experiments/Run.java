@@ -6,7 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import picocli.CommandLine;
 
 /** What a command line left: exit code and both streams. */
@@ -35,5 +39,30 @@ record Run(int exit, String out, String err) {
     assertEquals(1, run.err().lines().count(), run.err());
     assertTrue(run.err().startsWith("limbeck: "), run.err());
     assertTrue(run.err().contains(message), run.err());
+  }
+
+  /**
+   * Runs a command line in another process and kills that as soon as a file is there.
+   *
+   * @param arguments the command line
+   * @param file the file to wait for, such as a checkpoint
+   * @param log where the process's output goes
+   */
+  static void killWhenThereIs(List<String> arguments, Path file, Path log) throws Exception {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("--add-modules", "jdk.incubator.vector"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+    command.addAll(arguments);
+    Process child =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+    try {
+      while (child.isAlive() && !Files.exists(file)) {
+        Thread.sleep(1);
+      }
+    } finally {
+      child.destroyForcibly().waitFor(30, TimeUnit.SECONDS);
+    }
+    assertTrue(Files.exists(file), Files.readString(log));
   }
 }

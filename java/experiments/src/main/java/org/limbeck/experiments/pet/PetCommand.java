@@ -8,14 +8,15 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.limbeck.experiments.run.Devices;
+import org.limbeck.experiments.run.DeviceOptions;
 import org.limbeck.experiments.run.Options;
 import org.limbeck.experiments.run.OutputDirectory;
-import org.limbeck.formats.AtomicFiles;
+import org.limbeck.experiments.run.RunOptions;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.training.transformer.Capacity;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -332,46 +333,15 @@ public final class PetCommand implements Callable<Integer> {
   private Integer speedSentences;
 
   @Option(
-      names = "--device",
-      paramLabel = "NAME",
-      defaultValue = "host",
-      description = "host, or cuda. Default: ${DEFAULT-VALUE}.")
-  private String device;
-
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      defaultValue = "0",
-      description = "Threads; 0: all processors. Default: ${DEFAULT-VALUE}.")
-  private int threads;
-
-  @Option(
       names = "--out",
       paramLabel = "DIR",
       defaultValue = "pet-out",
       description = {"Where models, results, plots and report.html go. Default: ${DEFAULT-VALUE}."})
   private Path out;
 
-  @Option(
-      names = "--checkpoint",
-      paramLabel = "SECONDS",
-      defaultValue = "60",
-      description = {
-        "The time between checkpoints, from which --resume goes on. Default: ${DEFAULT-VALUE}."
-      })
-  private double checkpointSeconds;
+  @Mixin private DeviceOptions device;
 
-  @Option(names = "--resume", description = "Go on with the run in --out.")
-  private boolean resume;
-
-  @Option(names = "--quiet", description = "Plain lines instead of a progress bar.")
-  private boolean quiet;
-
-  @Option(names = "--csv", paramLabel = "FILE", description = "Write the results as CSV too.")
-  private Path csv;
-
-  @Option(names = "--json", paramLabel = "FILE", description = "Write the results as JSON too.")
-  private Path json;
+  @Mixin private RunOptions run;
 
   /** For picocli. */
   public PetCommand() {}
@@ -380,8 +350,7 @@ public final class PetCommand implements Callable<Integer> {
   public Integer call() {
     PrintWriter terminal = spec.commandLine().getOut();
     check();
-    OutputDirectory.requireWritable(csv);
-    OutputDirectory.requireWritable(json);
+    run.check();
     // Everything that can be refused is looked at before anything is written.
     PetData.Texts texts = smoke ? PetData.builtIn() : PetData.read(data, tests, source, target);
     Settings settings = settings(texts);
@@ -398,15 +367,15 @@ public final class PetCommand implements Callable<Integer> {
                 prepared.vocabulary().source().dictionary().size(),
                 prepared.vocabulary().target().dictionary().size())
             .all();
-    try (Limbeck limbeck = Devices.open(device, threads);
-        OutputDirectory directory = OutputDirectory.open(out, settings, resume)) {
+    try (Limbeck limbeck = device.open();
+        OutputDirectory directory = OutputDirectory.open(out, settings, run.resume())) {
       Trainer trainer =
           new Trainer(
               limbeck,
               settings,
               prepared,
               directory,
-              new Trainer.Conduct(checkpointSeconds, quiet));
+              new Trainer.Conduct(run.checkpointSeconds(), run.quiet()));
       Experiment.Outcome outcome =
           new Experiment(limbeck, settings, prepared, trainer, plans, terminal).run();
       finish(terminal, settings, prepared, directory, outcome);
@@ -427,14 +396,7 @@ public final class PetCommand implements Callable<Integer> {
     terminal.println();
     terminal.print(comparison.plainText());
     terminal.flush();
-    AtomicFiles.write(directory.root().resolve("results.csv"), comparison.csv());
-    AtomicFiles.write(directory.root().resolve("results.json"), comparison.json());
-    if (csv != null) {
-      AtomicFiles.write(csv, comparison.csv());
-    }
-    if (json != null) {
-      AtomicFiles.write(json, comparison.json());
-    }
+    run.writeResults(directory, comparison.csv(), comparison.json());
     Path report = new PetReport(settings, prepared, directory, comparison).write(outcome);
     terminal.println();
     terminal.println("report: " + report);
@@ -492,8 +454,7 @@ public final class PetCommand implements Callable<Integer> {
         "two probabilities with a / between them");
     Options.require(beam >= 1, "--beam", beam, "1 or more");
     Options.require(validBeam >= 1, "--valid-beam", validBeam, "1 or more");
-    Options.require(threads >= 0, "--threads", threads, "0 or more");
-    Options.require(checkpointSeconds >= 0, "--checkpoint", checkpointSeconds, "0 or more");
+    device.check();
     Options.require(!seeds.isEmpty(), "--seeds", seeds, "at least one seed");
   }
 
@@ -559,7 +520,7 @@ public final class PetCommand implements Callable<Integer> {
             thresholds.get(0),
             thresholds.get(1),
             given(speedSentences, preset.speedSentences()),
-            device);
+            device.device());
     check(settings);
     return settings;
   }

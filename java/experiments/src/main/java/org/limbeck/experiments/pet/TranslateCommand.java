@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.limbeck.experiments.run.Devices;
+import org.limbeck.experiments.run.DeviceOptions;
 import org.limbeck.experiments.run.Options;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.Limbeck;
@@ -23,6 +23,7 @@ import org.limbeck.training.transformer.Capacity;
 import org.limbeck.training.translation.SubwordEncoder;
 import org.limbeck.training.translation.TranslationVocabulary;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -66,19 +67,7 @@ public final class TranslateCommand implements Callable<Integer> {
       })
   private boolean refuseUnknown;
 
-  @Option(
-      names = "--device",
-      paramLabel = "NAME",
-      defaultValue = "host",
-      description = "host, or cuda.")
-  private String device;
-
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      defaultValue = "0",
-      description = "Threads; 0: all processors.")
-  private int threads;
+  @Mixin private DeviceOptions device;
 
   /** For picocli. */
   public TranslateCommand() {}
@@ -87,10 +76,10 @@ public final class TranslateCommand implements Callable<Integer> {
   public Integer call() {
     Options.require(beam >= 1, "--beam", beam, "1 or more");
     Options.require(batch >= 1, "--batch", batch, "1 or more");
-    Options.require(threads >= 0, "--threads", threads, "0 or more");
+    device.check();
     TranslationVocabulary vocabulary = ModelFolder.vocabulary(model);
     BeamOptions options = BeamOptions.DEFAULT.withBeam(beam).withSentences(batch);
-    try (Limbeck limbeck = Devices.open(device, threads);
+    try (Limbeck limbeck = device.open();
         Compute compute = new Compute(limbeck);
         BeamSearch search =
             new BeamSearch(limbeck, TransformerDirectory.read(model, compute), options)) {

@@ -10,10 +10,10 @@ import java.util.concurrent.Callable;
 import org.limbeck.experiments.report.PackedTable;
 import org.limbeck.experiments.report.ResultTable;
 import org.limbeck.experiments.report.RunResult;
-import org.limbeck.experiments.run.Devices;
+import org.limbeck.experiments.run.DeviceOptions;
 import org.limbeck.experiments.run.Options;
 import org.limbeck.experiments.run.OutputDirectory;
-import org.limbeck.formats.AtomicFiles;
+import org.limbeck.experiments.run.RunOptions;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.HostMemory;
@@ -24,6 +24,7 @@ import org.limbeck.training.data.WordPieceTokenizer;
 import org.limbeck.training.distill.LossConfiguration;
 import org.limbeck.training.io.ModelCatalog;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -198,32 +199,11 @@ public final class QatKdCommand implements Callable<Integer> {
   private String packed;
 
   @Option(
-      names = "--device",
-      paramLabel = "NAME",
-      defaultValue = "host",
-      description = "host, or cuda.")
-  private String device;
-
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      defaultValue = "0",
-      description = "Threads; 0: all processors.")
-  private int threads;
-
-  @Option(
       names = "--out",
       paramLabel = "DIR",
       defaultValue = "qat-kd-out",
       description = "Where results, networks, plots and report.html go.")
   private Path out;
-
-  @Option(
-      names = "--checkpoint",
-      paramLabel = "SECONDS",
-      defaultValue = "30",
-      description = "The time between checkpoints, from which --resume goes on.")
-  private double checkpointSeconds;
 
   @Option(
       names = "--export",
@@ -233,17 +213,9 @@ public final class QatKdCommand implements Callable<Integer> {
       })
   private boolean export;
 
-  @Option(names = "--resume", description = "Go on with the run in --out.")
-  private boolean resume;
+  @Mixin private DeviceOptions device;
 
-  @Option(names = "--quiet", description = "Plain lines instead of a progress bar.")
-  private boolean quiet;
-
-  @Option(names = "--csv", paramLabel = "FILE", description = "Write the results as CSV too.")
-  private Path csv;
-
-  @Option(names = "--json", paramLabel = "FILE", description = "Write the results as JSON too.")
-  private Path json;
+  @Mixin private RunOptions run;
 
   /** For picocli. */
   public QatKdCommand() {}
@@ -255,10 +227,9 @@ public final class QatKdCommand implements Callable<Integer> {
     activations();
     // Everything that can be refused is looked at before anything is written.
     List<Task> chosen = settings.tasks().stream().map(Task::of).toList();
-    OutputDirectory.requireWritable(csv);
-    OutputDirectory.requireWritable(json);
+    run.check();
     try (HostMemory host = new HostMemory();
-        Limbeck limbeck = Devices.open(device, threads)) {
+        Limbeck limbeck = device.open()) {
       PretrainedModel pretrained = ModelCatalog.standard().load(model, host);
       requireLayers(settings, pretrained.config().layers());
       try (WordPieceTokenizer tokenizer = new WordPieceTokenizer(pretrained.vocabulary())) {
@@ -266,7 +237,7 @@ public final class QatKdCommand implements Callable<Integer> {
         for (Task task : chosen) {
           read.add(TokenizedTask.read(task, data, settings, tokenizer, pretrained.config()));
         }
-        try (OutputDirectory directory = OutputDirectory.open(out, settings, resume)) {
+        try (OutputDirectory directory = OutputDirectory.open(out, settings, run.resume())) {
           Experiment experiment =
               new Experiment(
                   limbeck,
@@ -274,7 +245,8 @@ public final class QatKdCommand implements Callable<Integer> {
                   settings,
                   directory,
                   terminal,
-                  new Experiment.Conduct(checkpointSeconds, export, activations(), quiet));
+                  new Experiment.Conduct(
+                      run.checkpointSeconds(), export, activations(), run.quiet()));
           List<Experiment.Outcome> outcomes = new ArrayList<>();
           for (TokenizedTask task : read) {
             outcomes.add(experiment.run(task));
@@ -309,14 +281,7 @@ public final class QatKdCommand implements Callable<Integer> {
       terminal.print(packedTable.table().plainText());
     }
     terminal.flush();
-    AtomicFiles.write(directory.root().resolve("results.csv"), table.csv());
-    AtomicFiles.write(directory.root().resolve("results.json"), table.json(packedTable));
-    if (csv != null) {
-      AtomicFiles.write(csv, table.csv());
-    }
-    if (json != null) {
-      AtomicFiles.write(json, table.json(packedTable));
-    }
+    run.writeResults(directory, table.csv(), table.json(packedTable));
     Path report =
         new QatKdReport(settings, pretrained, directory, table, packedTable, tokenizer::piece)
             .write(outcomes);
@@ -349,7 +314,6 @@ public final class QatKdCommand implements Callable<Integer> {
     Options.requirePositive("--teacher-epochs", teacherEpochs);
     Options.requirePositive("--lr", learningRate);
     Options.requirePositive("--teacher-lr", teacherLearningRate);
-    Options.require(checkpointSeconds >= 0, "--checkpoint", checkpointSeconds, "0 or more");
     Options.require(batch >= 0, "--batch", batch, "0 or more");
     Options.require(length == 0 || length >= 3, "--length", length, "0, or 3 or more");
     Options.require(trainExamples >= 0, "--train-examples", trainExamples, "0 or more");
@@ -357,7 +321,7 @@ public final class QatKdCommand implements Callable<Integer> {
     Options.require(analysed >= 0, "--analysed", analysed, "0 or more");
     Options.require(hessian >= 0, "--hessian", hessian, "0 or more");
     Options.require(hessianBatch >= 1, "--hessian-batch", hessianBatch, "1 or more");
-    Options.require(threads >= 0, "--threads", threads, "0 or more");
+    device.check();
     Options.require(
         List.of("longest", "grouped", "maximum").contains(padding),
         "--padding",
@@ -381,7 +345,7 @@ public final class QatKdCommand implements Callable<Integer> {
         analysed,
         hessian,
         hessianBatch,
-        device);
+        device.device());
   }
 
   private static void requireLayers(Settings settings, int layers) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.training.distill;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.limbeck.training.bert.BertClassifier;
@@ -56,5 +58,31 @@ final class Twins {
       bytes.order(ByteOrder.nativeOrder()).asDoubleBuffer().get(values);
     }
     return values;
+  }
+
+  /** Asserts that a parameter's gradient is the twin's, within a bound relative to its norm. */
+  static void assertSameGradient(
+      Compute compute, Parameter parameter, Tensor theirs, double bound) {
+    float[] got = Tensors.download(compute.memory(), parameter.gradient());
+    double[] want = values(theirs.grad(), got.length);
+    double difference = 0;
+    double norm = 0;
+    for (int i = 0; i < got.length; i++) {
+      difference += Math.pow(got[i] - want[i], 2);
+      norm += want[i] * want[i];
+    }
+    // The gradient of key biases is 0 but for rounding: softmax ignores a shift of its row.
+    double floor = 1e-6 * Math.sqrt(got.length);
+    assertTrue(
+        Math.sqrt(difference) <= bound * Math.sqrt(norm) + floor,
+        parameter.name()
+            + ": difference "
+            + Math.sqrt(difference)
+            + " of a norm of "
+            + Math.sqrt(norm)
+            + ", got "
+            + Arrays.toString(Arrays.copyOf(got, 4))
+            + ", want "
+            + Arrays.toString(Arrays.copyOf(want, 4)));
   }
 }
