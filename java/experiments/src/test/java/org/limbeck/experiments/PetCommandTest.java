@@ -220,6 +220,21 @@ class PetCommandTest {
   }
 
   @Test
+  void theTestsOfFoldersBesideTheDataAreTaken() throws IOException {
+    Path data = data();
+    Path beside = Files.createDirectory(directory.resolve("beside"));
+    Files.writeString(beside.resolve("test2016.de"), "eins\nzwei\n");
+    Files.writeString(beside.resolve("test2016.en"), "one\ntwo\n");
+    Path half = Files.createDirectory(directory.resolve("half"));
+    Files.writeString(half.resolve("test.de"), "eins\n");
+    Run all = onData(data);
+    assertFine(all);
+    assertTrue(all.out().contains("test set beside-2016: 2 sentences"), all.out());
+    assertFalse(all.out().contains("half"), all.out());
+    assertBadInput("holds a run of other settings", onData(data, "--resume", "--test", "none"));
+  }
+
+  @Test
   void badInputIsOneSentence() throws IOException {
     Path out = directory.resolve("out");
     assertBadInput("no --data: give a folder with train.de", limbeck("pet", "--out", "" + out));

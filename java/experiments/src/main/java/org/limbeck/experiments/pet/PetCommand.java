@@ -47,8 +47,7 @@ public final class PetCommand implements Callable<Integer> {
       double validateEvery,
       int validPairs,
       int speedSentences) {
-    static final Preset DATA =
-        new Preset(10_000, 256, 160, 4096, 1e-3, 800, 10, 2, 10, 1, 500, 100);
+    static final Preset DATA = new Preset(10_000, 192, 96, 2048, 1e-3, 1000, 6, 1, 6, 1, 500, 100);
     static final Preset SMOKE = new Preset(300, 48, 32, 256, 3e-3, 40, 6, 1, 12, 3, 0, 10);
   }
 
@@ -68,7 +67,10 @@ public final class PetCommand implements Callable<Integer> {
   @Option(
       names = "--test",
       paramLabel = "NAME=DIR",
-      description = "A further folder with test sets; can be given several times.")
+      description = {
+        "A further folder with test sets; can be given several times; none: no further one."
+            + " Default: the folders beside --data that hold tests in both languages."
+      })
   private List<String> tests = new ArrayList<>();
 
   @Option(
@@ -154,7 +156,7 @@ public final class PetCommand implements Callable<Integer> {
   @Option(
       names = "--width",
       paramLabel = "N",
-      description = "The width of the teacher; 512 is the paper's. Default: 256.")
+      description = "The width of the teacher; 512 is the paper's. Default: 192.")
   private Integer width;
 
   @Option(
@@ -162,7 +164,7 @@ public final class PetCommand implements Callable<Integer> {
       paramLabel = "N",
       description = {
         "The width of the students' encoder, a multiple of 32; their decoder has three quarters of"
-            + " it; 320 is the paper's. Default: 160."
+            + " it; 320 is the paper's. Default: 96."
       })
   private Integer studentWidth;
 
@@ -177,19 +179,19 @@ public final class PetCommand implements Callable<Integer> {
   @Option(
       names = "--epochs",
       paramLabel = "N",
-      description = "Students' epochs, those of a warm-up included. Default: 10.")
+      description = "Students' epochs, those of a warm-up included. Default: 6.")
   private Double epochs;
 
   @Option(
       names = "--warmup-epochs",
       paramLabel = "N",
-      description = "Epochs of PET's warm-up; 0: none. Default: 2.")
+      description = "Epochs of PET's warm-up; 0: none. Default: 1.")
   private Double warmupEpochs;
 
   @Option(
       names = "--teacher-epochs",
       paramLabel = "N",
-      description = "Teachers' epochs. Default: 10.")
+      description = "Teachers' epochs. Default: 6.")
   private Double teacherEpochs;
 
   @Option(
@@ -218,7 +220,7 @@ public final class PetCommand implements Callable<Integer> {
   @Option(
       names = "--batch-tokens",
       paramLabel = "N",
-      description = "The most (pairs) * (longest sentence) of a batch. Default: 4096.")
+      description = "The most (pairs) * (longest sentence) of a batch. Default: 2048.")
   private Integer batchTokens;
 
   @Option(
@@ -232,7 +234,7 @@ public final class PetCommand implements Callable<Integer> {
       paramLabel = "STEPS",
       description = {
         "Steps in which the learning rate rises; behind them it falls with the inverse square root."
-            + " Default: 800."
+            + " Default: 1000."
       })
   private Long rise;
 
@@ -352,8 +354,9 @@ public final class PetCommand implements Callable<Integer> {
     check();
     run.check();
     // Everything that can be refused is looked at before anything is written.
-    PetData.Texts texts = smoke ? PetData.builtIn() : PetData.read(data, tests, source, target);
-    Settings settings = settings(texts);
+    List<String> further = smoke ? List.of() : PetData.besides(data, tests, source, target);
+    PetData.Texts texts = smoke ? PetData.builtIn() : PetData.read(data, further, source, target);
+    Settings settings = settings(texts, further);
     PetData.Prepared prepared = PetData.prepare(texts, settings);
     int longestRead = prepared.train().longest();
     Options.require(
@@ -478,7 +481,7 @@ public final class PetCommand implements Callable<Integer> {
     return List.copyOf(names);
   }
 
-  private Settings settings(PetData.Texts texts) {
+  private Settings settings(PetData.Texts texts, List<String> further) {
     Preset preset = smoke ? Preset.SMOKE : Preset.DATA;
     Settings settings =
         new Settings(
@@ -486,7 +489,7 @@ public final class PetCommand implements Callable<Integer> {
             texts.digest(),
             source,
             target,
-            List.copyOf(tests),
+            further,
             tokenizer.equals("moses"),
             !cased,
             given(merges, preset.merges()),

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -14,6 +15,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.training.data.Permutation;
 import org.limbeck.training.data.Utf8File;
@@ -26,6 +28,11 @@ import org.limbeck.training.translation.TranslationVocabulary;
 /** The sentence pairs of a run, as they are read and in ids. */
 final class PetData {
   private static final String BUILT_IN = "built-in.tsv";
+
+  /** In place of test sets: none but those of the folder itself. */
+  static final String NO_MORE = "none";
+
+  private static final String TEST = "test";
 
   /** Every so many built-in pairs one is for validation and one is a test. */
   private static final int BUILT_IN_SHARE = 10;
@@ -80,7 +87,7 @@ final class PetData {
    * Reads a folder.
    *
    * @param folder the folder with train and valid, and tests if there are some
-   * @param more further test sets, NAME=DIR
+   * @param more further test sets, NAME=DIR; see {@link #besides}
    * @param source the suffix of the language to translate from
    * @param target the suffix of the language to translate to
    * @throws BadInputException if a file is not as expected, or there is no test set
@@ -117,10 +124,46 @@ final class PetData {
     return new Texts(train, valid, tests);
   }
 
+  /**
+   * Returns the further test sets of a run, NAME=DIR: those that were given; where none were, the
+   * folders beside the run's own that hold tests in both languages, by name.
+   *
+   * @param folder the folder with the training pairs
+   * @param given what was given; {@link #NO_MORE} alone for none
+   * @param source the suffix of the language to translate from
+   * @param target the suffix of the language to translate to
+   */
+  static List<String> besides(Path folder, List<String> given, String source, String target) {
+    if (!given.isEmpty()) {
+      return given.equals(List.of(NO_MORE)) ? List.of() : List.copyOf(given);
+    }
+    Path own = folder.toAbsolutePath().normalize();
+    if (own.getParent() == null) {
+      return List.of();
+    }
+    try (Stream<Path> beside = Files.list(own.getParent())) {
+      return beside
+          .filter(other -> Files.isDirectory(other) && Files.isReadable(other))
+          .filter(other -> !other.equals(own) && holdsTests(other, source, target))
+          .sorted()
+          .map(other -> other.getFileName() + "=" + other)
+          .toList();
+    } catch (IOException e) {
+      throw BadInputException.reading(own.getParent(), e);
+    }
+  }
+
+  private static boolean holdsTests(Path folder, String source, String target) {
+    List<String> splits = ParallelCorpus.splits(folder, TEST, source);
+    return !splits.isEmpty()
+        && splits.stream()
+            .allMatch(split -> Files.isRegularFile(folder.resolve(split + "." + target)));
+  }
+
   private static void addTests(
       Map<String, ParallelCorpus> tests, String name, Path folder, String source, String target) {
-    for (String split : ParallelCorpus.splits(folder, "test", source)) {
-      String suffix = split.substring("test".length());
+    for (String split : ParallelCorpus.splits(folder, TEST, source)) {
+      String suffix = split.substring(TEST.length());
       String full = suffix.isEmpty() ? name : name + "-" + suffix;
       if (tests.put(full, ParallelCorpus.read(folder, split, source, target)) != null) {
         throw new BadInputException(
