@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -140,8 +141,18 @@ class PetCommandTest {
     assertEquals(100 * (1 - 1 / ratio), pet.get("timeSavedPercentSingle").getAsDouble(), 1e-6);
     assertTrue(Files.size(out.resolve("plots/size.png")) > 5000);
     assertTrue(Files.size(out.resolve("plots/learning.png")) > 5000);
+    String order = "BLEU in order: ";
+    int begin = run.out().indexOf(order) + order.length();
+    assertTrue(begin >= order.length(), run.out());
+    List<Double> scores =
+        Arrays.stream(run.out().substring(begin, run.out().indexOf(". ", begin)).split(", "))
+            .map(cell -> Double.valueOf(cell.substring(cell.indexOf(' ') + 1)))
+            .toList();
+    assertEquals(scores.stream().sorted(Comparator.reverseOrder()).toList(), scores);
+    assertEquals(5, scores.size());
     String report = Files.readString(out.resolve("report.html"));
-    for (String text : List.of("PET is ", "Classes of the warm-up", "reference", "pet-ce-warmup")) {
+    for (String text :
+        List.of(order, "PET is ", "Classes of the warm-up", "reference", "pet-ce-warmup")) {
       assertTrue(report.contains(text), text);
     }
   }

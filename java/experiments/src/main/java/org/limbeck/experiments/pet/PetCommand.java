@@ -398,6 +398,7 @@ public final class PetCommand implements Callable<Integer> {
     Comparison comparison = new Comparison(outcome.results());
     terminal.println();
     terminal.print(comparison.plainText());
+    comparison.besidePaper().ifPresent(words -> terminal.printf("%n%s%n", words));
     terminal.flush();
     run.writeResults(directory, comparison.csv(), comparison.json());
     Path report = new PetReport(settings, prepared, directory, comparison).write(outcome);

@@ -60,7 +60,7 @@ final class PetReport {
             + ", \"tokenised\" of the words that the models see. \"valid\" is the best validation,"
             + " by which the checkpoint is chosen. \"to teacher\" is the difference on the first"
             + " test set. The cut is of all trained values, embeddings included.");
-    paper();
+    comparison.besidePaper().ifPresent(report::paragraph);
     report.table(
         comparison.speed(),
         "Speed of translation with beam "
@@ -88,24 +88,6 @@ final class PetReport {
     Path file = out.root().resolve("report.html");
     AtomicFiles.write(file, report.html());
     return file;
-  }
-
-  private void paper() {
-    List<ModelResult> runs = comparison.runs("pet");
-    if (runs.isEmpty()) {
-      return;
-    }
-    report.paragraph(
-        String.format(
-            Locale.ROOT,
-            "PET is %.2f %% smaller than the teacher, its BLEU differs by %+.2f, and it translates"
-                + " %+.1f %% faster at batch %d. The paper reports 81.20 %%, -0.27 and 45.15 %% on"
-                + " IWSLT'14 German to English, with larger models trained to their end on other"
-                + " data: the order of the methods can be compared, the numbers cannot.",
-            comparison.sizeCut(runs.get(0)),
-            comparison.bleu("pet") - comparison.bleu(ModelPlan.TEACHER),
-            Comparison.mean(runs, run -> comparison.faster(run, ModelResult::batched)),
-            runs.get(0).batched().batch()));
   }
 
   private void figure(String name, Supplier<XyPlot> drawn, String alternative, String caption) {
