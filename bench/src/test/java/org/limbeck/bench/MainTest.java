@@ -199,6 +199,11 @@ class MainTest {
         2,
         slower.out().stream().filter(l -> l.startsWith("slower: relu 65x33 ")).count(),
         slower.out().toString());
+    assertTrue(
+        slower.out().stream()
+            .filter(l -> l.startsWith("slower: "))
+            .allMatch(l -> l.matches(".* of the roofline, measured again .* % and .* %, was .*")),
+        slower.out().toString());
     Run faster = compareWithBefore(csv, 1e-6);
     assertEquals(0, faster.exit(), faster.err());
     assertTrue(faster.out().contains("nothing got slower beyond the noise"));
