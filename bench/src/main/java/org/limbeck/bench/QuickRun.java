@@ -89,7 +89,8 @@ final class QuickRun {
     }
     int beside = parts.stream().mapToInt(part -> casesOf(part, cases).size()).sum();
     int alone = (int) cases.stream().filter(c -> !hasPeer(c, peers)).count() * threads.size();
-    progress.begin(beside + alone, parts.size() + threads.size(), millis, once);
+    int processes = parts.size() + (alone > 0 ? threads.size() : 0);
+    progress.begin(beside + alone, processes, threads.size(), millis, once);
     progress.expect(beside);
     parts.forEach(part -> run(part, casesOf(part, cases)));
     for (int n : threads) {

@@ -47,10 +47,9 @@ record Repeats(
                     s -> new Group(s.threads(), s.beside()),
                     LinkedHashMap::new,
                     Collectors.mapping(Comparison.Suspect::key, Collectors.toList())));
-    progress.again(suspects.size(), groups.size(), millis, once);
-    Ceilings ceilings =
-        Ceilings.measure(
-            groups.keySet().stream().map(Group::threads).distinct().toList(), sizes, once);
+    List<Integer> threads = groups.keySet().stream().map(Group::threads).distinct().toList();
+    progress.again(suspects.size(), groups.size(), threads.size(), millis, once);
+    Ceilings ceilings = Ceilings.measure(threads, sizes, once);
     List<QuickRun.Outcome> outcomes = new ArrayList<>();
     QuickRun run = new QuickRun(ceilings, millis, once, outcomes::add, problems, progress);
     groups.forEach(

@@ -23,12 +23,6 @@ final class WorkerProcess implements AutoCloseable {
   private static final List<String> THREAD_VARIABLES =
       List.of("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS");
 
-  /**
-   * OpenBLAS's threads wait for the next call in a loop, by default for 2^28 ticks of the clock, up
-   * to a tenth of a second; calls that follow each other at once find them awake after 2^22 too.
-   */
-  private static final Map<String, String> SHORT_WAITS = Map.of("OPENBLAS_THREAD_TIMEOUT", "22");
-
   private final Process process;
   private final Writer requests;
   private final BufferedReader answers;
@@ -64,7 +58,6 @@ final class WorkerProcess implements AutoCloseable {
     Map<String, String> environment = builder.environment();
     environment.keySet().removeAll(CLEARED);
     THREAD_VARIABLES.forEach(name -> environment.put(name, Integer.toString(threads)));
-    environment.putAll(SHORT_WAITS);
     if (setting != null) {
       environment.putAll(setting.environment());
     }
