@@ -160,7 +160,7 @@ final class Comparison {
         if (several == null || seemsSlower(suspect, several, gains)) {
           left.add(suspect);
         } else {
-          disproved.add("not slower: " + suspect.sentence());
+          disproved.add("within the noise: " + suspect.sentence());
         }
       }
       suspects = left;
@@ -201,8 +201,9 @@ final class Comparison {
     common.forEach(
         (key, several) -> {
           int threads = several.get(0).row().threads();
+          String ceiling = several.get(0).ceiling();
           double spread = lowerMiddle(several.stream().mapToDouble(QuickRun.Outcome::ourSpread));
-          double noise = shareNoise.of(spread, several.get(0).ceiling());
+          double noise = shareNoise.of(spread, gains.getOrDefault(ceiling, 0.0), ceiling);
           Suspect suspect =
               new Suspect(
                   key,
@@ -258,7 +259,7 @@ final class Comparison {
     List<SteadyPeer> peers = new ArrayList<>();
     for (QuickRun.Outcome outcome : several) {
       double before = earlierRatio(key, outcome.row());
-      double noise = ratioNoise.of(outcome.spread(), peerKind(outcome.row()));
+      double noise = ratioNoise.of(outcome.spread(), 0, peerKind(outcome.row()));
       if (outcome.row().hasRatio() && !Double.isNaN(before) && noise <= STEADY) {
         peers.add(new SteadyPeer(outcome.row().peer(), before, noise));
       }

@@ -77,12 +77,14 @@ final class Noise {
 
   /**
    * Returns by what share a measurement may fall without being slower: three times the larger of
-   * its own spread and the scatter of its kind.
+   * its own spread and the scatter of its kind, and at least a tenth and what the ceiling drifted.
    *
    * @param spread half its interquartile range, as a share
+   * @param drift by what logarithm the ceiling itself changed between the runs; its sign is of no
+   *     matter
    * @param kind what it has in common with others
    */
-  double of(double spread, String kind) {
+  double of(double spread, double drift, String kind) {
     List<Double> apart = differences.getOrDefault(kind, List.of());
     List<Double> moved = changes.getOrDefault(kind, List.of());
     double scatter = apart.size() < FEWEST ? Double.NaN : middle(apart);
@@ -96,8 +98,8 @@ final class Noise {
         scatter = around;
       }
     }
-    double share = Double.isNaN(scatter) ? USUAL : Math.max(LEAST, TIMES * NORMAL * scatter);
-    return Math.max(share, TIMES * spread);
+    double share = Double.isNaN(scatter) ? USUAL : TIMES * NORMAL * scatter;
+    return Math.max(Math.max(share, LEAST + Math.abs(drift)), TIMES * spread);
   }
 
   private static double middle(List<Double> values) {
