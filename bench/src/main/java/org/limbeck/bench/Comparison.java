@@ -57,7 +57,8 @@ final class Comparison {
     private final String key;
     private final int threads;
     private final double before;
-    private final double noise;
+    private double noise;
+    private double fall;
     private final List<SteadyPeer> peers;
     private final List<Double> shares = new ArrayList<>();
     private double ratio = Double.NaN;
@@ -150,6 +151,7 @@ final class Comparison {
   Result check(Measured now, Function<List<Suspect>, Measured> again) {
     List<Suspect> suspects = suspects(now);
     List<String> disproved = new ArrayList<>();
+    Noise repeats = new Noise();
     for (int i = 0; i < REPEATS && !suspects.isEmpty(); i++) {
       Measured repeated = again.apply(List.copyOf(suspects));
       Map<String, List<QuickRun.Outcome>> byKey = byKey(repeated.outcomes());
@@ -157,7 +159,13 @@ final class Comparison {
       List<Suspect> left = new ArrayList<>();
       for (Suspect suspect : suspects) {
         List<QuickRun.Outcome> several = byKey.get(suspect.key);
-        if (several == null || seemsSlower(suspect, several, gains)) {
+        double last = suspect.shares.get(suspect.shares.size() - 1);
+        boolean slower = several == null || seemsSlower(suspect, several, gains);
+        if (several != null) {
+          double share = suspect.shares.get(suspect.shares.size() - 1);
+          repeats.addRepeats(Integer.toString(suspect.threads), last, share);
+        }
+        if (slower) {
           left.add(suspect);
         } else {
           disproved.add("within the noise: " + suspect.sentence());
@@ -165,7 +173,29 @@ final class Comparison {
       }
       suspects = left;
     }
+    suspects = beyondRepeats(suspects, repeats, disproved);
     return new Result(suspects.stream().map(s -> "slower: " + s.sentence()).toList(), disproved);
+  }
+
+  /**
+   * Returns what is slower even if the noise is that of measuring again: where many rows came out
+   * differently, something disturbs the machine, and the others are not to be trusted either.
+   */
+  private static List<Suspect> beyondRepeats(
+      List<Suspect> suspects, Noise repeats, List<String> disproved) {
+    List<Suspect> left = new ArrayList<>();
+    for (Suspect suspect : suspects) {
+      String kind = Integer.toString(suspect.threads);
+      if (repeats.knows(kind)) {
+        suspect.noise = Math.max(suspect.noise, Math.min(Noise.MOST, repeats.of(0, 0, kind)));
+      }
+      if (suspect.fall > suspect.noise) {
+        left.add(suspect);
+      } else {
+        disproved.add("within the noise: " + suspect.sentence());
+      }
+    }
+    return left;
   }
 
   private static Map<String, List<QuickRun.Outcome>> byKey(List<QuickRun.Outcome> outcomes) {
@@ -273,9 +303,9 @@ final class Comparison {
       Suspect suspect, List<QuickRun.Outcome> several, Map<String, Double> gains) {
     double share = upperMiddle(several.stream().mapToDouble(o -> o.row().rooflinePct()).toArray());
     suspect.shares.add(share);
-    boolean slower =
-        Math.exp(change(suspect.before, share, gains.get(several.get(0).ceiling())))
-            < 1 - suspect.noise;
+    double fall = 1 - Math.exp(change(suspect.before, share, gains.get(several.get(0).ceiling())));
+    suspect.fall = suspect.shares.size() == 1 ? fall : Math.min(suspect.fall, fall);
+    boolean slower = fall > suspect.noise;
     for (QuickRun.Outcome outcome : several) {
       for (SteadyPeer peer : suspect.peers) {
         if (outcome.row().peer().equals(peer.setting()) && outcome.row().hasRatio()) {

@@ -102,6 +102,11 @@ final class Noise {
     return Math.max(Math.max(share, LEAST + Math.abs(drift)), TIMES * spread);
   }
 
+  /** Returns whether enough differences of a kind are known. */
+  boolean knows(String kind) {
+    return differences.getOrDefault(kind, List.of()).size() >= FEWEST;
+  }
+
   private static double middle(List<Double> values) {
     double[] sorted = values.stream().mapToDouble(v -> v).sorted().toArray();
     return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
