@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.bench.step;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.limbeck.kernels.backend.Backends;
+import org.limbeck.kernels.op.AdamW;
+import org.limbeck.kernels.random.Philox;
+import org.limbeck.training.distill.TranslationLosses;
+import org.limbeck.training.distill.TranslationTraining;
+import org.limbeck.training.nn.ParameterSet;
+import org.limbeck.training.nn.Pass;
+import org.limbeck.training.optim.Optimizer;
+import org.limbeck.training.optim.Schedule;
+import org.limbeck.training.transformer.Capacity;
+import org.limbeck.training.transformer.SpecialTokens;
+import org.limbeck.training.transformer.Transformer;
+import org.limbeck.training.transformer.TransformerConfig;
+import org.limbeck.training.transformer.TranslationBatch;
+import org.limbeck.training.transformer.TranslationBuffers;
+
+/**
+ * Limbeck's step of a translation model, on weights as training begins with and random tokens. The
+ * lengths of sentences lie between three quarters of the greatest and the greatest, like those of a
+ * batch of sentences of like length.
+ */
+public final class LimbeckTranslationStep extends LimbeckStep<TranslationProblem> {
+  /** Options of the recipe. */
+  private static final AdamW.Spec ADAM = new AdamW.Spec(0.9, 0.98, 1e-8, 1e-4);
+
+  private static final double LEARNING_RATE = 5e-4;
+  private static final long SEED = 1;
+  private static final long TEACHER_SEED = 2;
+  private static final long SOURCE_SEED = 3;
+  private static final long TARGET_SEED = 4;
+
+  private final TranslationLosses losses;
+  private final Transformer model;
+  private final Transformer teacher;
+  private final List<int[]> sources;
+  private final List<int[]> targets;
+  private final TranslationBuffers buffers;
+  private final TranslationBatch batch;
+  private final Optimizer optimizer;
+  private final TranslationTraining training;
+  private long steps;
+
+  /**
+   * Makes models and a batch.
+   *
+   * @param backends where operations come from; closed with this object
+   * @param threads the number of threads
+   * @param config the sizes of the model that is trained
+   * @param teacherConfig those of its teacher, or null if the losses need none
+   * @param losses what is minimised
+   * @param sentences the size of the batch
+   * @param length the greatest length of a sentence
+   * @throws IllegalArgumentException if sizes and losses do not go together
+   */
+  public LimbeckTranslationStep(
+      Backends backends,
+      int threads,
+      TransformerConfig config,
+      TransformerConfig teacherConfig,
+      TranslationLosses losses,
+      int sentences,
+      int length) {
+    super(backends, threads);
+    this.losses = losses;
+    try {
+      model = new Transformer(compute, config);
+      model.initialise(SEED);
+      teacher = teacherConfig == null ? null : new Transformer(compute, teacherConfig);
+      if (teacher != null) {
+        teacher.initialise(TEACHER_SEED);
+      }
+      sources = sentences(SOURCE_SEED, sentences, length, config.sourceVocabulary());
+      targets = sentences(TARGET_SEED, sentences, length, config.targetVocabulary());
+      Capacity capacity = Capacity.of(sentences, length);
+      buffers = new TranslationBuffers(compute.memory(), capacity);
+      batch = buffers.fill(sources, targets);
+      optimizer =
+          Optimizer.adamWOfAll(
+              compute, model.parameters(), ADAM, LEARNING_RATE, Schedule.CONSTANT);
+      training = new TranslationTraining(compute, model, teacher, losses, capacity);
+    } catch (RuntimeException e) {
+      super.close();
+      throw e;
+    }
+  }
+
+  /** Returns random sentences, the first of the greatest length, the last token of each the end. */
+  private static List<int[]> sentences(long seed, int count, int longest, int vocabulary) {
+    List<int[]> sentences = new ArrayList<>();
+    int shortest = longest - longest / 4;
+    for (int b = 0; b < count; b++) {
+      int range = longest - shortest + 1;
+      int cut = b == 0 ? 0 : Integer.remainderUnsigned(Philox.word(seed, b, 0, 1), range);
+      int[] sentence = new int[longest - cut];
+      for (int t = 0; t < sentence.length - 1; t++) {
+        int word = Philox.word(seed, b, t, 0);
+        sentence[t] =
+            SpecialTokens.COUNT + Integer.remainderUnsigned(word, vocabulary - SpecialTokens.COUNT);
+      }
+      sentence[sentence.length - 1] = SpecialTokens.EOS;
+      sentences.add(sentence);
+    }
+    return sentences;
+  }
+
+  @Override
+  ParameterSet trained() {
+    return model.parameters();
+  }
+
+  @Override
+  public TranslationProblem problem() {
+    return new TranslationProblem(
+        model.config(),
+        teacher == null ? null : teacher.config(),
+        losses,
+        ADAM,
+        LEARNING_RATE,
+        sources,
+        targets,
+        values(trained()),
+        teacher == null ? Map.of() : values(teacher.parameters()));
+  }
+
+  @Override
+  public double gradients(double dropout) {
+    model.parameters().zeroGradients();
+    return training.step(batch, new Pass(dropout, SEED, steps++)).total();
+  }
+
+  @Override
+  public void update() {
+    optimizer.step();
+  }
+
+  @Override
+  public void close() {
+    training.close();
+    buffers.close();
+    super.close();
+  }
+}
