@@ -53,7 +53,9 @@ final class Peers {
                     "--peer is "
                         + name
                         + ", expected "
-                        + peers.stream().map(peer -> peer.name()).collect(Collectors.joining(" or "))));
+                        + peers.stream()
+                            .map(peer -> peer.name())
+                            .collect(Collectors.joining(" or "))));
   }
 
   /**
@@ -70,7 +72,8 @@ final class Peers {
     try {
       return peer.open(problem, setting, threads);
     } catch (LinkageError e) {
-      throw new UsageException("--peer " + peer.name() + " cannot be loaded here: " + e.getMessage(), e);
+      throw new UsageException(
+          "--peer " + peer.name() + " cannot be loaded here: " + e.getMessage(), e);
     }
   }
 

@@ -7,9 +7,8 @@ import org.limbeck.bench.step.TranslationProblem;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.training.distill.PatienceMapping;
 import org.limbeck.training.distill.TranslationLosses;
-import org.limbeck.training.transformer.TransformerConfig;
-import org.limbeck.training.transformer.TransformerModels;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -28,29 +27,7 @@ public final class PetStepMain extends StepMain<TranslationProblem> {
   private static final double ALPHA = 0.1;
   private static final double BETA = 50;
 
-  /** Which model is trained. */
-  enum Model {
-    /** The student, with the width-matched teacher. */
-    pet,
-    /** A teacher, alone. */
-    teacher
-  }
-
-  @Option(
-      names = "--model",
-      description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
-  private Model model = Model.pet;
-
-  @Option(
-      names = "--width",
-      description = "Width of the encoder (default: 320 of pet, 512 of teacher).")
-  private Integer width;
-
-  @Option(names = "--source-vocabulary", description = "Tokens (default: ${DEFAULT-VALUE}).")
-  private int sourceVocabulary = 8848;
-
-  @Option(names = "--target-vocabulary", description = "Tokens (default: ${DEFAULT-VALUE}).")
-  private int targetVocabulary = 6632;
+  @Mixin private PetModel model;
 
   @Option(names = "--sentences", description = "Sentence pairs (default: ${DEFAULT-VALUE}).")
   private int sentences = 128;
@@ -75,22 +52,7 @@ public final class PetStepMain extends StepMain<TranslationProblem> {
   void check() {
     require("--sentences", sentences, 1);
     require("--length", length, 1);
-    config();
-  }
-
-  private int width() {
-    if (width != null) {
-      return width;
-    }
-    return model == Model.pet ? TransformerModels.STUDENT_WIDTH : TransformerModels.TEACHER_WIDTH;
-  }
-
-  private TransformerModels models() {
-    return new TransformerModels(sourceVocabulary, targetVocabulary, dropout);
-  }
-
-  private TransformerConfig config() {
-    return model == Model.pet ? models().pet(width()) : models().teacher(width());
+    model.config(dropout);
   }
 
   @Override
@@ -100,12 +62,12 @@ public final class PetStepMain extends StepMain<TranslationProblem> {
 
   @Override
   String shape() {
-    return model + "_" + width() + "_b" + sentences + "_s" + length;
+    return model + "_b" + sentences + "_s" + length;
   }
 
   @Override
   String losses() {
-    return model == Model.pet ? "ce+kd+patience" : "ce";
+    return model.isStudent() ? "ce+kd+patience" : "ce";
   }
 
   @Override
@@ -120,7 +82,7 @@ public final class PetStepMain extends StepMain<TranslationProblem> {
 
   @Override
   LimbeckStep<TranslationProblem> open(Backends from, int n) {
-    boolean distilled = model == Model.pet;
+    boolean distilled = model.isStudent();
     TranslationLosses losses =
         distilled
             ? TranslationLosses.patient(
@@ -129,8 +91,8 @@ public final class PetStepMain extends StepMain<TranslationProblem> {
     return new LimbeckTranslationStep(
         from,
         n,
-        config(),
-        distilled ? models().tinyTeacher(width()) : null,
+        model.config(dropout),
+        distilled ? model.matchedTeacher() : null,
         losses,
         sentences,
         length);

@@ -7,7 +7,6 @@ import org.limbeck.bench.step.QatKdProblem;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.distill.LossConfiguration;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 

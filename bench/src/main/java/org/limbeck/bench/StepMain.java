@@ -31,7 +31,8 @@ import picocli.CommandLine.Option;
  * @param <P> what is computed on
  */
 abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
-  private static final String SHARES = "gemm_f32_pct,other_stems_pct,outside_kernels_pct,stems";
+  /** The columns of {@link #shares}. */
+  static final String SHARES = "gemm_f32_pct,other_stems_pct,outside_kernels_pct,stems";
 
   static final String HEADER = "shape,losses,threads,backend,median_ns,tokens_per_second," + SHARES;
 
@@ -116,9 +117,9 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
   /** Returns the tokens of a step of which a rate counts. */
   abstract long tokens(P problem);
 
-  /** Returns the command line of a step; tests give it other streams. */
-  static CommandLine commandLine(StepMain<?> step) {
-    return new CommandLine(step)
+  /** Returns the command line of a command that times; tests give it other streams. */
+  static CommandLine commandLine(Callable<Integer> command) {
+    return new CommandLine(command)
         .setParameterExceptionHandler(
             (e, arguments) ->
                 report(
@@ -291,8 +292,13 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
     return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
   }
 
-  /** Returns the last columns: how a total splits, in percent. */
-  private static String shares(double total, Map<String, Long> nanosByStem) {
+  /**
+   * Returns the last columns: how a total splits, in percent.
+   *
+   * @param total nanoseconds
+   * @param nanosByStem what {@link KernelTimes} counted meanwhile
+   */
+  static String shares(double total, Map<String, Long> nanosByStem) {
     double inKernels = nanosByStem.values().stream().mapToLong(Long::longValue).sum();
     double gemm = nanosByStem.getOrDefault(GEMM, 0L);
     String stems =

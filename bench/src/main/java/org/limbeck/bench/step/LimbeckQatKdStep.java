@@ -19,8 +19,8 @@ import org.limbeck.training.optim.Optimizer;
 import org.limbeck.training.optim.Schedule;
 
 /**
- * Limbeck's step of QAT-KD, on random weights and tokens without padding; the student starts from its
- * teacher's weights.
+ * Limbeck's step of QAT-KD, on random weights and tokens without padding; the student starts from
+ * its teacher's weights.
  */
 public final class LimbeckQatKdStep extends LimbeckStep<QatKdProblem> {
   private static final int LABELS = 2;

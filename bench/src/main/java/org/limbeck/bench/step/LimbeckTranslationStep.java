@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.bench.step;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.kernels.op.AdamW;
-import org.limbeck.kernels.random.Philox;
 import org.limbeck.training.distill.TranslationLosses;
 import org.limbeck.training.distill.TranslationTraining;
 import org.limbeck.training.nn.ParameterSet;
@@ -14,16 +12,14 @@ import org.limbeck.training.nn.Pass;
 import org.limbeck.training.optim.Optimizer;
 import org.limbeck.training.optim.Schedule;
 import org.limbeck.training.transformer.Capacity;
-import org.limbeck.training.transformer.SpecialTokens;
 import org.limbeck.training.transformer.Transformer;
 import org.limbeck.training.transformer.TransformerConfig;
 import org.limbeck.training.transformer.TranslationBatch;
 import org.limbeck.training.transformer.TranslationBuffers;
 
 /**
- * Limbeck's step of a translation model, on weights as training begins with and random tokens. The
- * lengths of sentences lie between three quarters of the greatest and the greatest, like those of a
- * batch of sentences of like length.
+ * Limbeck's step of a translation model, on weights as training begins with and {@link
+ * RandomSentences}.
  */
 public final class LimbeckTranslationStep extends LimbeckStep<TranslationProblem> {
   /** Options of the recipe. */
@@ -75,38 +71,18 @@ public final class LimbeckTranslationStep extends LimbeckStep<TranslationProblem
       if (teacher != null) {
         teacher.initialise(TEACHER_SEED);
       }
-      sources = sentences(SOURCE_SEED, sentences, length, config.sourceVocabulary());
-      targets = sentences(TARGET_SEED, sentences, length, config.targetVocabulary());
+      sources = RandomSentences.of(SOURCE_SEED, sentences, length, config.sourceVocabulary());
+      targets = RandomSentences.of(TARGET_SEED, sentences, length, config.targetVocabulary());
       Capacity capacity = Capacity.of(sentences, length);
       buffers = new TranslationBuffers(compute.memory(), capacity);
       batch = buffers.fill(sources, targets);
       optimizer =
-          Optimizer.adamWOfAll(
-              compute, model.parameters(), ADAM, LEARNING_RATE, Schedule.CONSTANT);
+          Optimizer.adamWOfAll(compute, model.parameters(), ADAM, LEARNING_RATE, Schedule.CONSTANT);
       training = new TranslationTraining(compute, model, teacher, losses, capacity);
     } catch (RuntimeException e) {
       super.close();
       throw e;
     }
-  }
-
-  /** Returns random sentences, the first of the greatest length, the last token of each the end. */
-  private static List<int[]> sentences(long seed, int count, int longest, int vocabulary) {
-    List<int[]> sentences = new ArrayList<>();
-    int shortest = longest - longest / 4;
-    for (int b = 0; b < count; b++) {
-      int range = longest - shortest + 1;
-      int cut = b == 0 ? 0 : Integer.remainderUnsigned(Philox.word(seed, b, 0, 1), range);
-      int[] sentence = new int[longest - cut];
-      for (int t = 0; t < sentence.length - 1; t++) {
-        int word = Philox.word(seed, b, t, 0);
-        sentence[t] =
-            SpecialTokens.COUNT + Integer.remainderUnsigned(word, vocabulary - SpecialTokens.COUNT);
-      }
-      sentence[sentence.length - 1] = SpecialTokens.EOS;
-      sentences.add(sentence);
-    }
-    return sentences;
   }
 
   @Override

@@ -31,6 +31,8 @@ final class TorchEnvironment {
     variables.put("OPENBLAS_NUM_THREADS", String.valueOf(threads));
     if (!setting.equals(DEFAULT)) {
       variables.put("MALLOC_MMAP_MAX_", "0");
+      // Other arenas than the first cannot hold and keep what is larger than 64 MB.
+      variables.put("MALLOC_ARENA_MAX", "1");
       variables.put("MALLOC_TRIM_THRESHOLD_", "12000000000");
       variables.put("MALLOC_TOP_PAD_", "268435456");
       // libtorch and OpenBLAS have threads of their own, which must not wait in each other's way.

@@ -15,8 +15,7 @@ final class TorchQatKdStep extends TorchStep {
     batch = TorchBatch.of(problem);
     teacher = new TorchEncoder(problem, null, false);
     student = new TorchEncoder(problem, quantizer, true);
-    train(
-        student.parameters(), new TorchBertAdam(student.parameters(), problem.learningRate()));
+    train(student.parameters(), new TorchBertAdam(student.parameters(), problem.learningRate()));
   }
 
   @Override

@@ -17,9 +17,9 @@ import org.limbeck.training.transformer.Stack;
 import org.limbeck.training.transformer.TransformerConfig;
 
 /**
- * The translation Transformer with the standard decoder in libtorch's operators, float32: post-norm,
- * ReLU, sinusoidal positions, blocks executed in their order, queries and keys swapped or tied where
- * the configuration says so.
+ * The translation Transformer with the standard decoder in libtorch's operators, float32:
+ * post-norm, ReLU, sinusoidal positions, blocks executed in their order, queries and keys swapped
+ * or tied where the configuration says so.
  */
 final class TorchTransformer {
   private static final double EPSILON = 1e-5;
@@ -104,7 +104,8 @@ final class TorchTransformer {
       String block = "encoder.layers." + (stack.order().get(l) - 1) + ".";
       String self = block + "self_attn.";
       boolean swapped = stack.swapped().get(l);
-      Attention attention = new Attention(self, swapped, null, stack.heads(), batch.source().mask());
+      Attention attention =
+          new Attention(self, swapped, null, stack.heads(), batch.source().mask());
       Tensor y = attend(attention, x, x, block + "self_attn_layer_norm", dropout);
       states.add(feedForward(y, block, dropout));
     }
@@ -142,8 +143,7 @@ final class TorchTransformer {
     return keep(
         () -> {
           Tensor table = of(side + ".embed_tokens.weight");
-          Tensor words =
-              torch.embedding(table, tokens.tokens(), SpecialTokens.PAD, false, false);
+          Tensor words = torch.embedding(table, tokens.tokens(), SpecialTokens.PAD, false, false);
           return drop(words.mul(number(Math.sqrt(table.size(1)))).add(positions), dropout);
         });
   }
@@ -176,8 +176,7 @@ final class TorchTransformer {
               Tensor v = heads(linear(memory, a.name() + "v_proj"), a.heads());
               return context(a, q, k, v).transpose(1, 2).reshape(x.size(0), x.size(1), x.size(2));
             });
-    return keep(
-        () -> norm(drop(linear(context, a.name() + "out_proj"), dropout).add(x), norm));
+    return keep(() -> norm(drop(linear(context, a.name() + "out_proj"), dropout).add(x), norm));
   }
 
   private Tensor context(Attention a, Tensor q, Tensor k, Tensor v) {
