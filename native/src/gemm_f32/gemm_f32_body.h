@@ -193,8 +193,8 @@ static void gemm_tiles(const GemmF32 *g, int64_t row_from, int64_t row_to, int64
   int64_t width = col_to - col_from;
   /* B where it lies need only stay in the cache where several heights of tiles read it. */
   if (!direct || gemm_height(row_to - row_from)->rows < row_to - row_from) {
-    int64_t step = direct ? GEMM_DIRECT_STEP : LB_NR;
-    width = gemm_equal(width, GEMM_PANELS / lb_max(depth, 1) / GEMM_DIRECT_STEP * GEMM_DIRECT_STEP, step);
+    int64_t step = direct ? GEMM_DIRECT_STEP : 32;
+    width = gemm_equal(width, GEMM_PANELS / lb_max(depth, 1) / step * step, direct ? step : LB_NR);
   }
   for (int64_t j = col_from; j < col_to; j += width) {
     GemmBlock k = {j, lb_min(width, col_to - j), 0, 0, g->scratch};
