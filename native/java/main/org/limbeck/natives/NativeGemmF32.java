@@ -155,18 +155,36 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
     if (matrices >= enough) {
       return;
     }
-    cut(m, n, Math.ceilDiv(enough, matrices), COLS, ROWS);
+    cut(m, n, Math.ceilDiv(enough, matrices), COLS, ROWS, threads);
     long fewest = Math.ceilDiv(FEWEST_OF_THREAD * threads, matrices);
     if (Math.ceilDiv(m, rowsOfBlock) * Math.ceilDiv(n, colsOfBlock) < fewest) {
-      cut(m, n, fewest, SMALLEST, SMALLEST);
+      cut(m, n, fewest, SMALLEST, SMALLEST, threads);
     }
   }
 
-  private void cut(long m, long n, long blocks, long cols, long fewestRows) {
-    colsOfBlock = part(n, cols, COL_STEP);
+  private void cut(long m, long n, long blocks, long cols, long fewestRows, int threads) {
+    long across = Math.ceilDiv(n, cols);
     // Columns first: of two blocks of the same columns both pack them.
-    long down = Math.ceilDiv(blocks, Math.ceilDiv(n, colsOfBlock));
-    rowsOfBlock = part(m, Math.max(fewestRows, Math.ceilDiv(m, down)), ROW_STEP);
+    long down = down(m, blocks, across, fewestRows);
+    // As many blocks for each thread: rather larger ones, or narrower ones unless they get narrow.
+    for (long more = across; more < across + threads && n / more >= SMALLEST; more++) {
+      long rows = down(m, blocks, more, fewestRows);
+      if (more * rows % threads != 0 && rows > 1) {
+        rows--;
+      }
+      if (more * rows % threads == 0) {
+        across = more;
+        down = rows;
+        break;
+      }
+    }
+    colsOfBlock = part(n, Math.ceilDiv(n, across), COL_STEP);
+    rowsOfBlock = part(m, Math.ceilDiv(m, down), ROW_STEP);
+  }
+
+  /** Returns the blocks of a column of blocks. */
+  private static long down(long m, long blocks, long across, long fewestRows) {
+    return Math.min(Math.ceilDiv(blocks, across), Math.ceilDiv(m, fewestRows));
   }
 
   /**
