@@ -60,8 +60,8 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
           for (long index = from; index < to; index++) {
             long matrix = index / kernel.blocksOfMatrix;
             long block = index % kernel.blocksOfMatrix;
-            long row = block % kernel.blocksDown * kernel.rowsOfBlock;
-            long col = block / kernel.blocksDown * kernel.colsOfBlock;
+            long row = block % kernel.blocksDown * kernel.blocks.rows();
+            long col = block / kernel.blocksDown * kernel.blocks.cols();
             status |=
                 (int)
                     LimbeckH.lb_gemm_f32$handle()
@@ -84,9 +84,9 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
                             args.c().rowStride(),
                             Native.optional(args.bias()),
                             row,
-                            Math.min(args.m(), row + kernel.rowsOfBlock),
+                            Math.min(args.m(), row + kernel.blocks.rows()),
                             col,
-                            Math.min(args.n(), col + kernel.colsOfBlock),
+                            Math.min(args.n(), col + kernel.blocks.cols()),
                             scratch);
           }
           return status;
@@ -98,9 +98,8 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
   private final GemmF32.Spec spec;
 
   // The call in progress.
+  private final BlockCut blocks = new BlockCut(ROW_STEP, COL_STEP, SMALLEST);
   private long scratchBytes;
-  private long rowsOfBlock;
-  private long colsOfBlock;
   private long blocksDown;
   private long blocksOfMatrix;
 
@@ -131,60 +130,32 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
     long k = args.k(spec);
     double depth = 2.0 * Math.max(1, k);
     if (m <= FEW) {
-      rowsOfBlock = m;
-      colsOfBlock = few(n, depth * m, !spec.transB(), pool.threads());
+      blocks.size(m, few(n, depth * m, !spec.transB(), pool.threads()));
     } else if (n <= FEW) {
-      colsOfBlock = n;
-      rowsOfBlock = few(m, depth * n, spec.transA(), pool.threads());
+      blocks.size(few(m, depth * n, spec.transA(), pool.threads()), n);
     } else {
       choose(m, n, args.batch().count(), pool.threads());
     }
-    blocksDown = Math.ceilDiv(m, rowsOfBlock);
-    blocksOfMatrix = blocksDown * Math.ceilDiv(n, colsOfBlock);
+    blocksDown = blocks.down(m);
+    blocksOfMatrix = blocks.count(m, n);
     scratchBytes = LimbeckH.lb_gemm_f32_scratch(tier, k);
-    double blockFlops = depth * rowsOfBlock * colsOfBlock;
+    double blockFlops = depth * blocks.rows() * blocks.cols();
     long together = (long) Math.max(1, Math.ceil(CHUNK_FLOPS / blockFlops));
     pool.forRange(args.batch().count() * blocksOfMatrix, together, this, args, BLOCKS);
   }
 
   /** Chooses whole matrices, or where there are too few for several threads large blocks. */
   private void choose(long m, long n, long matrices, int threads) {
-    rowsOfBlock = m;
-    colsOfBlock = n;
+    blocks.size(m, n);
     long enough = threads == 1 ? 1 : BLOCKS_OF_THREAD * threads;
     if (matrices >= enough) {
       return;
     }
-    cut(m, n, Math.ceilDiv(enough, matrices), COLS, ROWS, threads);
+    blocks.cut(m, n, Math.ceilDiv(enough, matrices), COLS, ROWS, threads);
     long fewest = Math.ceilDiv(FEWEST_OF_THREAD * threads, matrices);
-    if (Math.ceilDiv(m, rowsOfBlock) * Math.ceilDiv(n, colsOfBlock) < fewest) {
-      cut(m, n, fewest, SMALLEST, SMALLEST, threads);
+    if (blocks.count(m, n) < fewest) {
+      blocks.cut(m, n, fewest, SMALLEST, SMALLEST, threads);
     }
-  }
-
-  private void cut(long m, long n, long blocks, long cols, long fewestRows, int threads) {
-    long across = Math.ceilDiv(n, cols);
-    // Columns first: of two blocks of the same columns both pack them.
-    long down = down(m, blocks, across, fewestRows);
-    // As many blocks for each thread: rather larger ones, or narrower ones unless they get narrow.
-    for (long more = across; more < across + threads && n / more >= SMALLEST; more++) {
-      long rows = down(m, blocks, more, fewestRows);
-      if (more * rows % threads != 0 && rows > 1) {
-        rows--;
-      }
-      if (more * rows % threads == 0) {
-        across = more;
-        down = rows;
-        break;
-      }
-    }
-    colsOfBlock = part(n, Math.ceilDiv(n, across), COL_STEP);
-    rowsOfBlock = part(m, Math.ceilDiv(m, down), ROW_STEP);
-  }
-
-  /** Returns the blocks of a column of blocks. */
-  private static long down(long m, long blocks, long across, long fewestRows) {
-    return Math.min(Math.ceilDiv(blocks, across), Math.ceilDiv(m, fewestRows));
   }
 
   /**
@@ -202,12 +173,6 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
     if (across) {
       limit = Math.max(limit, Math.min(FEW_COLS, length / threads));
     }
-    return part(length, limit, FEW_STEP);
-  }
-
-  /** Returns the length of equal parts of about a limit at most, in whole steps. */
-  private static long part(long length, long limit, long step) {
-    long parts = Math.ceilDiv(length, limit);
-    return Math.min(length, Native.roundUp(Math.ceilDiv(length, parts), step));
+    return BlockCut.part(length, limit, FEW_STEP);
   }
 }

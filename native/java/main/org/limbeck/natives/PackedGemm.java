@@ -43,6 +43,14 @@ abstract class PackedGemm {
 
   private static final long BLOCK_COLS = 8 * COLS;
 
+  /** Fewest rows and columns of a block where threads would have none otherwise. */
+  private static final long SMALLEST_ROWS = 4 * ROWS;
+
+  private static final long SMALLEST_COLS = 2 * COLS;
+
+  /** Blocks that each thread should have even if they are small. */
+  private static final long FEWEST_OF_THREAD = 2;
+
   /** Rows and columns that a thread packs at a time. */
   private static final long PACK_ROWS = 4 * ROWS;
 
@@ -64,6 +72,7 @@ abstract class PackedGemm {
 
   private static final long FEW_STEP = 256;
 
+  private final BlockCut cut = new BlockCut(ROWS, COLS, SMALLEST_COLS);
   private final Packing packing;
   private final Blocks blocks;
   private final Matrices matrices;
@@ -86,7 +95,6 @@ abstract class PackedGemm {
   private long from;
   private long to;
   private long packsOfRows;
-  private long blockRows;
   private long rowBlocks;
   private long length;
   private long part;
@@ -231,11 +239,9 @@ abstract class PackedGemm {
     matrix = index;
     for (row = 0; row < m; row += SLAB_ROWS) {
       rows = Math.min(SLAB_ROWS, m - row);
-      rowBlocks = Math.ceilDiv(rows, BLOCK_ROWS);
-      // Blocks of equal height rather than a low last one, for the sake of balance.
-      blockRows = Native.roundUp(Math.ceilDiv(rows, rowBlocks), ROWS);
       for (col = 0; col < n; col += SLAB_COLS) {
         cols = Math.min(SLAB_COLS, n - col);
+        cut(pool.threads());
         from = 0;
         // Once at least: with k = 0 the sums are 0, and C still becomes what the epilogue makes.
         do {
@@ -247,6 +253,19 @@ abstract class PackedGemm {
     }
   }
 
+  /** Cuts a slab of C into blocks that fit caches, or smaller ones if those are too few. */
+  private void cut(int threads) {
+    cut.cut(rows, cols, Long.MAX_VALUE, BLOCK_COLS, BLOCK_ROWS, threads);
+    if (threads > 1) {
+      long worth = rows * cols * Math.min(k, depth) / CHUNK_PRODUCTS;
+      long fewest = Math.min(FEWEST_OF_THREAD * threads, worth);
+      if (cut.count(rows, cols) < fewest) {
+        cut.cut(rows, cols, fewest, SMALLEST_COLS, SMALLEST_ROWS, threads);
+      }
+    }
+    rowBlocks = cut.down(rows);
+  }
+
   private void part(WorkerPool pool) {
     long words = words(to - from);
     packedB = bytesOfRows(rows, words);
@@ -255,8 +274,8 @@ abstract class PackedGemm {
     long packs = packsOfRows + Math.ceilDiv(cols, PACK_COLS);
     long elements = PACK_ROWS * Math.max(1, to - from);
     pool.forRange(packs, Math.max(1, CHUNK_ELEMENTS / elements), this, null, packing);
-    long count = rowBlocks * Math.ceilDiv(cols, BLOCK_COLS);
-    long products = blockRows * Math.min(BLOCK_COLS, cols) * Math.max(1, to - from);
+    long count = cut.count(rows, cols);
+    long products = cut.rows() * cut.cols() * Math.max(1, to - from);
     pool.forRange(count, Math.max(1, CHUNK_PRODUCTS / products), this, null, blocks);
   }
 
@@ -314,13 +333,11 @@ abstract class PackedGemm {
     int call(Object kernel, Object none, Workspace scratch, long first, long end) throws Throwable {
       int status = LimbeckH.LB_OK();
       for (long index = first; index < end; index++) {
-        long i = index % rowBlocks * blockRows;
-        long j = index / rowBlocks * BLOCK_COLS;
-        long iEnd = Math.min(rows, i + blockRows);
-        long jEnd = Math.min(cols, j + BLOCK_COLS);
-        if (i < iEnd) {
-          status |= multiply(matrix, row, col, packed, packedB, i, iEnd, j, jEnd, from, to, k);
-        }
+        long i = index % rowBlocks * cut.rows();
+        long j = index / rowBlocks * cut.cols();
+        long iEnd = Math.min(rows, i + cut.rows());
+        long jEnd = Math.min(cols, j + cut.cols());
+        status |= multiply(matrix, row, col, packed, packedB, i, iEnd, j, jEnd, from, to, k);
       }
       return status;
     }
