@@ -16,8 +16,11 @@ import org.limbeck.natives.bindings.LimbeckH;
  * activations are quantized first, all rows of a slab by all threads.
  */
 final class NativeGemmTernary implements Kernel<Arguments> {
-  /** Rows of a block at most: as many as tiles of several heights divide. */
-  private static final long BLOCK_ROWS = 120;
+  /**
+   * Rows of a block at most: as many as tiles of several heights divide. 128 tokens are one block,
+   * for which weights are turned once and tiles are of the greatest height.
+   */
+  private static final long BLOCK_ROWS = 144;
 
   /** Bytes of weights of a block: for one row of activations, and for many. */
   private static final long STREAMED_BYTES = 1 << 20;
