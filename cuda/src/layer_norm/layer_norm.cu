@@ -43,14 +43,15 @@ LB_DEVICE void forward(const float* x, int64_t x_stride, const float* gamma, con
   }
   const double off = (double)Group::sum(rest) / (double)cols;
   const double variance = (double)Group::sum(squares) / (double)cols - off * off;
-  const float m = (float)(near + off);
+  const float low = (float)off;
   // What rounding leaves of a variance of 0 may be negative; NaN stays.
   const float r = (float)(1.0 / sqrt((variance < 0.0 ? 0.0 : variance) + epsilon));
   for (int64_t c = Group::rank(); c < cols; c += Group::SIZE) {
-    y[c] = gamma[c] * ((x[c] - m) * r) + beta[c];
+    // The mean in two parts: one float would not do for values far from 0.
+    y[c] = gamma[c] * ((x[c] - near - low) * r) + beta[c];
   }
   if (Group::rank() == 0) {
-    mean[row] = m;
+    mean[row] = (float)(near + off);
     rstd[row] = r;
   }
 }
