@@ -20,8 +20,7 @@ final class CudaGelu {
       new KernelSignature(NAME, "lb_gelu_backward_tanh_kernel", ElementwiseKernels.BINARY);
 
   static final Stem STEM =
-      new Stem(
-          NAME, CudaGelu::register, FORWARD_ERF, FORWARD_TANH, BACKWARD_ERF, BACKWARD_TANH);
+      new Stem(NAME, CudaGelu::register, FORWARD_ERF, FORWARD_TANH, BACKWARD_ERF, BACKWARD_TANH);
 
   private CudaGelu() {}
 

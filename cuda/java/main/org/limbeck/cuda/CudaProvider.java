@@ -40,8 +40,7 @@ public final class CudaProvider implements BackendProvider {
     if (context == null) {
       try {
         GpuDriver driver = GpuDriver.open(Images.toolkit());
-        context =
-            new Context(new Device("cuda", 0), driver, new CachingAllocator(driver, true));
+        context = new Context(new Device("cuda", 0), driver, new CachingAllocator(driver, true));
       } catch (UnavailableException e) {
         failed = e;
         throw e;

@@ -23,12 +23,7 @@ final class CudaSoftmax {
 
   static final Stem STEM =
       new Stem(
-          NAME,
-          CudaSoftmax::register,
-          FORWARD_WARP,
-          FORWARD_BLOCK,
-          BACKWARD_WARP,
-          BACKWARD_BLOCK);
+          NAME, CudaSoftmax::register, FORWARD_WARP, FORWARD_BLOCK, BACKWARD_WARP, BACKWARD_BLOCK);
 
   private CudaSoftmax() {}
 
@@ -54,12 +49,7 @@ final class CudaSoftmax {
     return (a, pool) -> {
       Matrix y = a.y();
       KernelFunction kernel = Rows.warp(y.cols()) ? warp : block;
-      kernel
-          .matrix(y)
-          .matrix(a.gradY())
-          .matrix(a.gradX())
-          .int64(y.rows())
-          .int64(y.cols());
+      kernel.matrix(y).matrix(a.gradY()).matrix(a.gradX()).int64(y.rows()).int64(y.cols());
       Rows.launch(kernel, y.rows(), y.cols());
     };
   }

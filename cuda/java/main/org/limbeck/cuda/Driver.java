@@ -37,8 +37,7 @@ interface Driver {
   void zero(long target, long pitch, long width, long height);
 
   /** Queues a copy on the device. */
-  void copy(
-      long source, long sourcePitch, long target, long targetPitch, long width, long height);
+  void copy(long source, long sourcePitch, long target, long targetPitch, long width, long height);
 
   /** Copies from the host, behind everything that is queued, and waits. */
   void upload(

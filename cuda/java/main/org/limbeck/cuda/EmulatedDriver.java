@@ -40,14 +40,7 @@ final class EmulatedDriver implements Driver {
   private static final MethodHandle LAUNCH =
       LINKER.downcallHandle(
           FunctionDescriptor.of(
-              JAVA_INT,
-              JAVA_LONG,
-              JAVA_INT,
-              JAVA_INT,
-              JAVA_INT,
-              JAVA_INT,
-              JAVA_LONG,
-              ADDRESS,
+              JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS,
               JAVA_LONG));
 
   private final MemorySegment allocate;
@@ -186,13 +179,7 @@ final class EmulatedDriver implements Driver {
       long targetPitch,
       long width,
       long height) {
-    copy(
-        source,
-        sourcePitch,
-        area(target, targetPitch, width, height),
-        targetPitch,
-        width,
-        height);
+    copy(source, sourcePitch, area(target, targetPitch, width, height), targetPitch, width, height);
   }
 
   @Override
@@ -203,13 +190,7 @@ final class EmulatedDriver implements Driver {
       long targetPitch,
       long width,
       long height) {
-    copy(
-        area(source, sourcePitch, width, height),
-        sourcePitch,
-        target,
-        targetPitch,
-        width,
-        height);
+    copy(area(source, sourcePitch, width, height), sourcePitch, target, targetPitch, width, height);
   }
 
   @Override

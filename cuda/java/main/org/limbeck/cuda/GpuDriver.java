@@ -143,15 +143,15 @@ final class GpuDriver implements Driver {
         | NoClassDefFoundError
         | ExceptionInInitializerError e) {
       throw new UnavailableException(
-          "the NVIDIA driver cannot be used: " + String.valueOf(e.getMessage()).lines().findFirst().orElse(""),
+          "the NVIDIA driver cannot be used: "
+              + String.valueOf(e.getMessage()).lines().findFirst().orElse(""),
           "");
     }
   }
 
   private static int attribute(CUdevice device, int attribute) {
     int[] value = new int[1];
-    check(
-        "cuDeviceGetAttribute", JCudaDriver.cuDeviceGetAttribute(value, attribute, device));
+    check("cuDeviceGetAttribute", JCudaDriver.cuDeviceGetAttribute(value, attribute, device));
     return value[0];
   }
 

@@ -50,7 +50,9 @@ final class KernelFunction {
     return address(m == null ? 0 : m.buffer().address() + m.offsetBytes());
   }
 
-  /** Gives the address of element (0, 0) of a matrix and its row stride in elements; zeros for null. */
+  /**
+   * Gives the address of element (0, 0) of a matrix and its row stride in elements; zeros for null.
+   */
   KernelFunction matrix(Matrix m) {
     return pointer(m).int64(m == null ? 0 : m.rowStride());
   }

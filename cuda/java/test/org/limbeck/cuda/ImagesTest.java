@@ -70,7 +70,8 @@ class ImagesTest {
   @Test
   void everyFolderIsAStemWithItsClass() throws IOException {
     assertEquals(
-        folders(), Stems.all().stream().map(Stem::name).collect(Collectors.toCollection(TreeSet::new)));
+        folders(),
+        Stems.all().stream().map(Stem::name).collect(Collectors.toCollection(TreeSet::new)));
   }
 
   /** Returns the kernels of the PTX in a fat binary with the sizes of their parameters. */
@@ -117,8 +118,7 @@ class ImagesTest {
   @ParameterizedTest
   @MethodSource("stems")
   void noKernelUsesLocalMemoryWithoutAReason(Stem stem) throws IOException {
-    List<String> report =
-        Files.readAllLines(BUILD.resolve("report").resolve(stem.name() + ".txt"));
+    List<String> report = Files.readAllLines(BUILD.resolve("report").resolve(stem.name() + ".txt"));
     boolean excused =
         Files.readString(KERNELS.resolve(stem.name()).resolve(stem.name() + ".cu"))
             .contains(EXCUSE);

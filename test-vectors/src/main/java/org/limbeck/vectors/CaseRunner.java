@@ -12,8 +12,8 @@ import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.vectors.CaseResult.Outcome;
 
 /**
- * Runs cases on a backend, each with contiguous matrices and again with rows that have
- * sentinels between them, which must survive.
+ * Runs cases on a backend, each with contiguous matrices and again with rows that have sentinels
+ * between them, which must survive.
  */
 public final class CaseRunner {
   private final OperationRunner runner;

@@ -42,8 +42,7 @@ final class DeviceCopies implements AutoCloseable {
     }
     if (value instanceof PackedTernary p) {
       Matrix m = p.bytes();
-      return PackedTernary.of(
-          bytes(m.buffer()).buffer(), m.offsetBytes(), p.rows(), p.cols());
+      return PackedTernary.of(bytes(m.buffer()).buffer(), m.offsetBytes(), p.rows(), p.cols());
     }
     if (value instanceof List<?> list) {
       List<Object> copies = new ArrayList<>();
