@@ -74,8 +74,10 @@ class CudaMemoryTest {
     Matrix here = counted(2, 3);
     Matrix there = memory.matrix(DType.F32, 2, 3);
     assertRefused("upload: target: given F32 [2, 3] on host", () -> memory.upload(here, here));
-    assertRefused("upload: host: given F32 [2, 3] on " + memory.device(), () -> memory.upload(there, there));
-    assertRefused("expected the type and shape of source", () -> memory.download(there, here.rows(0, 1)));
+    assertRefused(
+        "upload: host: given F32 [2, 3] on " + memory.device(), () -> memory.upload(there, there));
+    assertRefused(
+        "expected the type and shape of source", () -> memory.download(there, here.rows(0, 1)));
     Matrix wide = memory.matrix(DType.F32, 2, 4);
     assertRefused("in part", () -> memory.copy(wide.columns(0, 3), wide.columns(1, 4)));
     assertRefused("sizes of 0 or more", () -> memory.matrix(DType.F32, -1, 3));
@@ -87,7 +89,8 @@ class CudaMemoryTest {
   void moreThanThereIsGivesOneSentence() {
     var e = assertThrows(OutOfMemoryError.class, () -> memory.matrix(DType.U8, 1, 1L << 42));
     assertTrue(
-        e.getMessage().startsWith("the device has no 4398046511104 bytes for U8 [1, 4398046511104]"),
+        e.getMessage()
+            .startsWith("the device has no 4398046511104 bytes for U8 [1, 4398046511104]"),
         e.getMessage());
   }
 
