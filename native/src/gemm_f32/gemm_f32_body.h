@@ -190,7 +190,12 @@ static void gemm_tiles(const GemmF32 *g, int64_t row_from, int64_t row_to, int64
   int direct = !(g->options & LB_GEMM_TRANS_B) && row_to - row_from <= GEMM_DIRECT_ROWS;
   int deep = !(g->options & LB_GEMM_TRANS_A) && g->m > GEMM_DIRECT_ROWS;
   int64_t depth = gemm_equal(g->k, deep ? GEMM_DEPTH : GEMM_SHORT_DEPTH, 8);
-  int64_t width = gemm_equal(col_to - col_from, GEMM_PANELS / lb_max(depth, 1) / 32 * 32, LB_NR);
+  int64_t width = col_to - col_from;
+  /* B where it lies need only stay in the cache where several heights of tiles read it. */
+  if (!direct || gemm_height(row_to - row_from)->rows < row_to - row_from) {
+    int64_t step = direct ? GEMM_DIRECT_STEP : 32;
+    width = gemm_equal(width, GEMM_PANELS / lb_max(depth, 1) / step * step, direct ? step : LB_NR);
+  }
   for (int64_t j = col_from; j < col_to; j += width) {
     GemmBlock k = {j, lb_min(width, col_to - j), 0, 0, g->scratch};
     /* Once at least: with k = 0 the sums are 0, and C still becomes act(beta C + bias). */

@@ -28,10 +28,13 @@
 #define GEMM_PACE 16
 
 /*
- * Rows of B by which a tile fetches ahead where B is not packed: enough to wait for memory, and no more than the second
- * cache level keeps of rows that lie a power of two apart.
+ * Rows of B by which a tile of R rows fetches ahead where B is not packed: enough to wait for memory, and for low tiles,
+ * which read B fastest, no more than the second cache level keeps of rows that lie a power of two apart.
  */
-#define GEMM_ROWS_AHEAD 96
+#define GEMM_ROWS_AHEAD(R) ((R) > 8 ? 96 : 48)
+
+/* A multiple of the columns of all tiles that read B where it lies. */
+#define GEMM_DIRECT_STEP 96
 
 /* A part of A that is read soon: rows of whole cache lines, some lines of which are fetched at a time. */
 typedef struct {
@@ -140,8 +143,8 @@ LB_INLINE void gemm_tile(const int R, const int V, const int by_k, const int whe
     }
     gemm_fetch(ahead);
     /* The row of B that is fetched: of this tile or, towards the end, of the next. */
-    int64_t rows_ahead = left > GEMM_ROWS_AHEAD ? GEMM_ROWS_AHEAD : GEMM_ROWS_AHEAD - t->depth;
-    const float *row_ahead = b + rows_ahead * pitch + (rows_ahead == GEMM_ROWS_AHEAD ? 0 : next);
+    int64_t rows_ahead = left > GEMM_ROWS_AHEAD(R) ? GEMM_ROWS_AHEAD(R) : GEMM_ROWS_AHEAD(R) - t->depth;
+    const float *row_ahead = b + rows_ahead * pitch + (rows_ahead == GEMM_ROWS_AHEAD(R) ? 0 : next);
     for (int64_t p = lb_min(left, GEMM_PACE); p > 0; p--) {
       vf32 bs[LB_NV_4];
       LB_UNROLL
@@ -151,7 +154,8 @@ LB_INLINE void gemm_tile(const int R, const int V, const int by_k, const int whe
           vf32_store(panel + v * LB_W, bs[v]);
         }
         if (where != GEMM_PACKED) {
-          LB_PREFETCH_FAR(row_ahead + v * LB_W);
+          /* The last element: where B is not aligned, the line of the first was fetched with the columns before. */
+          LB_PREFETCH_FAR(row_ahead + v * LB_W + LB_W - 1);
         }
       }
       if (copying) {
@@ -214,6 +218,7 @@ typedef struct {
 
 GEMM_KERNELS_OF(1, LB_NV_4)
 GEMM_KERNELS_OF(2, LB_NV_4)
+GEMM_KERNELS_OF(3, LB_NV_4)
 GEMM_KERNELS_OF(4, LB_NV_4)
 #if LB_MR == 6
 GEMM_KERNELS_OF(6, LB_NV)
@@ -228,7 +233,7 @@ static const GemmHeight GEMM_HEIGHTS[] = {
 #elif LB_MR == 12
     GEMM_HEIGHT_OF(12, LB_NV), GEMM_HEIGHT_OF(8, LB_NV_8),
 #endif
-    GEMM_HEIGHT_OF(4, LB_NV_4), GEMM_HEIGHT_OF(2, LB_NV_4), GEMM_HEIGHT_OF(1, LB_NV_4)};
+    GEMM_HEIGHT_OF(4, LB_NV_4), GEMM_HEIGHT_OF(3, LB_NV_4), GEMM_HEIGHT_OF(2, LB_NV_4), GEMM_HEIGHT_OF(1, LB_NV_4)};
 
 LB_NOINLINE void gemm_rows_packing(const GemmTile *t) { gemm_tile(LB_MR, LB_NV, 0, GEMM_PACKING, 0, t); }
 LB_NOINLINE void gemm_cols_packing(const GemmTile *t) { gemm_tile(LB_MR, LB_NV, 1, GEMM_PACKING, 0, t); }

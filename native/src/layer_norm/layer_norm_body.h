@@ -10,8 +10,9 @@
  * after the other; sums of the calls in float, one after the other.
  * A call does rows [from, to) on the calling thread. The bits of a row depend on that row alone, those of the sums of a call
  * on its range.
- * Forward 9 rows cols flops, three passes over a row in the first cache levels; reads and writes rows cols floats. Backward 14,
- * two passes over four rows at a time; reads 2 rows cols, writes rows cols. Tails in masked vectors.
+ * Several rows at a time. Forward 9 rows cols flops, three passes over them in the first cache levels, the second of which
+ * fetches the next rows; reads and writes rows cols floats. Backward 14, two passes; reads 2 rows cols, writes rows cols.
+ * Tails in masked vectors.
  */
 #include "../simd/simd_rows.h"
 #include "layer_norm.h"
@@ -19,52 +20,136 @@
 #define NORM_BLOCK 4096
 /* Rows that backward does at a time: the sums of a column are loaded and stored once for all of them. */
 #define NORM_ROWS 4
+/*
+ * Rows that forward does at a time. A row is a chain of sums, a division, sums, a root and a division, and only those of
+ * other rows fill the time that a link of it takes. Of plain C compilers make vectors for a single row only.
+ */
+#ifdef __AVX2__
+#define NORM_FORWARD_ROWS 4
+#else
+#define NORM_FORWARD_ROWS 1
+#endif
 
-/* Returns the sum of x - shift. */
-static double norm_sum(const float *x, int64_t cols, float shift) {
-  vf32 base = vf32_set1(shift);
-  double sum = 0;
-  for (int64_t b = 0; b < cols; b += NORM_BLOCK) {
-    int64_t end = lb_min(cols, b + NORM_BLOCK);
-    vf32 s[4] = {vf32_zero(), vf32_zero(), vf32_zero(), vf32_zero()};
-    int64_t i = b;
-    for (; i + 4 * LB_W <= end; i += 4 * LB_W) {
-      for (int k = 0; k < 4; k++) {
-        s[k] = vf32_add(s[k], vf32_sub(vf32_load(x + i + k * LB_W), base));
-      }
-    }
-    for (; i < end; i += LB_W) {
-      s[0] = vf32_add(s[0], vf32_sub(vf32_load_n(x + i, lb_min(LB_W, end - i), base), base));
-    }
-    sum += vf32_sum(vf32_add(vf32_add(s[0], s[1]), vf32_add(s[2], s[3])));
+/* A row of forward. */
+typedef struct {
+  const float *x;
+  float *y;
+  double shift;
+  double center; /* the mean of x - shift */
+  double sum;
+} NormLine;
+
+/* x - shift, or of that minus the center the square, added to a sum; `all`, or only the first n lanes of it. */
+LB_INLINE vf32 norm_add(const int squares, const int all, int64_t n, vf32 x, vf32 shift, vf32 center, vf32 sum) {
+  vf32 d = vf32_sub(x, shift);
+  if (!squares) {
+    return vf32_add(sum, d);
   }
-  return sum;
+  d = vf32_sub(d, center);
+  d = all ? d : vf32_blend(vm32_first(n), vf32_zero(), d);
+  return vf32_fma(d, d, sum);
 }
 
-/* Returns the sum of (x - shift - center)^2. */
-static double norm_squares(const float *x, int64_t cols, float shift, float center) {
-  vf32 base = vf32_set1(shift);
-  vf32 mean = vf32_set1(center);
-  double sum = 0;
+/* Sums x - shift, or its squared distance to the center, over each of R rows; the latter of several fetches `ahead`. */
+LB_INLINE void norm_sums(const int R, const int squares, NormLine *line, int64_t cols, int64_t ahead) {
+  const float *x[NORM_FORWARD_ROWS];
+  vf32 shift[NORM_FORWARD_ROWS];
+  vf32 center[NORM_FORWARD_ROWS];
+  LB_UNROLL
+  for (int r = 0; r < R; r++) {
+    x[r] = line[r].x;
+    shift[r] = vf32_set1((float)line[r].shift);
+    center[r] = vf32_set1((float)line[r].center);
+    line[r].sum = 0;
+  }
   for (int64_t b = 0; b < cols; b += NORM_BLOCK) {
     int64_t end = lb_min(cols, b + NORM_BLOCK);
-    vf32 s[4] = {vf32_zero(), vf32_zero(), vf32_zero(), vf32_zero()};
+    vf32 s[NORM_FORWARD_ROWS][4];
+    LB_UNROLL
+    for (int r = 0; r < R; r++) {
+      s[r][0] = s[r][1] = s[r][2] = s[r][3] = vf32_zero();
+    }
     int64_t i = b;
     for (; i + 4 * LB_W <= end; i += 4 * LB_W) {
-      for (int k = 0; k < 4; k++) {
-        vf32 d = vf32_sub(vf32_sub(vf32_load(x + i + k * LB_W), base), mean);
-        s[k] = vf32_fma(d, d, s[k]);
+      LB_UNROLL
+      for (int r = 0; r < R; r++) {
+        LB_UNROLL
+        for (int k = 0; k < 4; k++) {
+          const float *at = x[r] + i + k * LB_W;
+          if (squares && R > 1) {
+            LB_PREFETCH(at + ahead);
+          }
+          s[r][k] = norm_add(squares, 1, LB_W, vf32_load(at), shift[r], center[r], s[r][k]);
+        }
       }
     }
     for (; i < end; i += LB_W) {
       int64_t n = lb_min(LB_W, end - i);
-      vf32 d = vf32_sub(vf32_sub(vf32_load_n(x + i, n, base), base), mean);
-      d = vf32_blend(vm32_first(n), vf32_zero(), d);
-      s[0] = vf32_fma(d, d, s[0]);
+      LB_UNROLL
+      for (int r = 0; r < R; r++) {
+        s[r][0] = norm_add(squares, 0, n, vf32_load_n(x[r] + i, n, shift[r]), shift[r], center[r], s[r][0]);
+      }
     }
-    sum += vf32_sum(vf32_add(vf32_add(s[0], s[1]), vf32_add(s[2], s[3])));
+    LB_UNROLL
+    for (int r = 0; r < R; r++) {
+      line[r].sum += vf32_sum(vf32_add(vf32_add(s[r][0], s[r][1]), vf32_add(s[r][2], s[r][3])));
+    }
   }
-  return sum;
+}
+
+LB_INLINE vf32 norm_scale(vf32 x, vf32 shift, vf32 center, vf32 factor, vf32 gamma, vf32 beta) {
+  return vf32_fma(vf32_mul(vf32_sub(vf32_sub(x, shift), center), factor), gamma, beta);
+}
+
+/* Forward of R rows. */
+LB_INLINE void norm_forward(const int R, NormLine *line, const float *restrict gamma, const float *restrict beta,
+                            float *restrict mean, float *restrict rstd, int64_t cols, double epsilon, int64_t ahead) {
+  LB_UNROLL
+  for (int r = 0; r < R; r++) {
+    float first = line[r].x[0];
+    line[r].shift = isfinite(first) ? first : 0;
+    line[r].center = 0;
+  }
+  norm_sums(R, 0, line, cols, ahead);
+  LB_UNROLL
+  for (int r = 0; r < R; r++) {
+    line[r].center = line[r].sum / (double)cols;
+  }
+  norm_sums(R, 1, line, cols, ahead);
+  const float *x[NORM_FORWARD_ROWS];
+  float *y[NORM_FORWARD_ROWS];
+  vf32 shift[NORM_FORWARD_ROWS];
+  vf32 center[NORM_FORWARD_ROWS];
+  vf32 factor[NORM_FORWARD_ROWS];
+  LB_UNROLL
+  for (int r = 0; r < R; r++) {
+    double inverse = 1 / sqrt(line[r].sum / (double)cols + epsilon);
+    mean[r] = (float)(line[r].shift + line[r].center);
+    rstd[r] = (float)inverse;
+    x[r] = line[r].x;
+    y[r] = line[r].y;
+    shift[r] = vf32_set1((float)line[r].shift);
+    center[r] = vf32_set1((float)line[r].center);
+    factor[r] = vf32_set1((float)inverse);
+  }
+  int64_t i = 0;
+  for (; i + LB_W <= cols; i += LB_W) {
+    vf32 g = vf32_load(gamma + i);
+    vf32 b = vf32_load(beta + i);
+    LB_UNROLL
+    for (int r = 0; r < R; r++) {
+      vf32_store(y[r] + i, norm_scale(vf32_load(x[r] + i), shift[r], center[r], factor[r], g, b));
+    }
+  }
+  if (i < cols) {
+    int64_t n = cols - i;
+    vf32 g = vf32_load_n(gamma + i, n, vf32_zero());
+    vf32 b = vf32_load_n(beta + i, n, vf32_zero());
+    LB_UNROLL
+    for (int r = 0; r < R; r++) {
+      vf32_store_n(y[r] + i, norm_scale(vf32_load_n(x[r] + i, n, shift[r]), shift[r], center[r], factor[r], g, b), n);
+    }
+  }
 }
 
 int32_t LB_TIER(lb_layer_norm_forward)(const float *x, int64_t x_stride, const float *restrict gamma,
@@ -73,29 +158,20 @@ int32_t LB_TIER(lb_layer_norm_forward)(const float *x, int64_t x_stride, const f
   if (cols == 0) {
     return LB_OK;
   }
-  for (int64_t r = from; r < to; r++) {
-    const float *xr = x + r * x_stride;
-    float *yr = y + r * y_stride;
-    float shift = isfinite(xr[0]) ? xr[0] : 0;
-    double center = norm_sum(xr, cols, shift) / (double)cols;
-    double variance = norm_squares(xr, cols, shift, (float)center) / (double)cols;
-    double factor = 1 / sqrt(variance + epsilon);
-    mean[r] = (float)(shift + center);
-    rstd[r] = (float)factor;
-    vf32 base = vf32_set1(shift);
-    vf32 m = vf32_set1((float)center);
-    vf32 f = vf32_set1((float)factor);
-    int64_t i = 0;
-    for (; i + LB_W <= cols; i += LB_W) {
-      vf32 xhat = vf32_mul(vf32_sub(vf32_sub(vf32_load(xr + i), base), m), f);
-      vf32_store(yr + i, vf32_fma(xhat, vf32_load(gamma + i), vf32_load(beta + i)));
+  for (int64_t r = from; r < to;) {
+    int rows = to - r >= NORM_FORWARD_ROWS ? NORM_FORWARD_ROWS : 1;
+    NormLine line[NORM_FORWARD_ROWS];
+    for (int k = 0; k < rows; k++) {
+      line[k].x = x + (r + k) * x_stride;
+      line[k].y = y + (r + k) * y_stride;
     }
-    if (i < cols) {
-      int64_t n = cols - i;
-      vf32 xhat = vf32_mul(vf32_sub(vf32_sub(vf32_load_n(xr + i, n, base), base), m), f);
-      vf32 g = vf32_load_n(gamma + i, n, base);
-      vf32_store_n(yr + i, vf32_fma(xhat, g, vf32_load_n(beta + i, n, base)), n);
+    /* The number of rows as a constant: their sums then stay in registers. */
+    if (rows == NORM_FORWARD_ROWS) {
+      norm_forward(NORM_FORWARD_ROWS, line, gamma, beta, mean + r, rstd + r, cols, epsilon, NORM_FORWARD_ROWS * x_stride);
+    } else {
+      norm_forward(1, line, gamma, beta, mean + r, rstd + r, cols, epsilon, NORM_FORWARD_ROWS * x_stride);
     }
+    r += rows;
   }
   return LB_OK;
 }

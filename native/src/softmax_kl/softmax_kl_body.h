@@ -35,7 +35,50 @@ typedef struct {
   float *slope_u;
   float *room; /* for the gradients of a block that go past the caches, else null */
   double *parts; /* of the columns of a top-k teacher, which has neither u nor copy_u */
+  kl_weights weights; /* of the modes that take sums before gradients */
 } kl_row;
+
+static kl_weights kl_weights_of(const kl_call *c) {
+  kl_weights k = {KL_DIRECT, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  float w = (float)c->w;
+  switch (c->mode) {
+    case LB_SOFTMAX_KL_FORWARD_KL:
+      k.forward = 1;
+      return k;
+    case LB_SOFTMAX_KL_REVERSE_KL:
+      k.reverse = 1;
+      return k;
+    case LB_SOFTMAX_KL_SYMMETRIC_KL:
+      k.forward = k.reverse = 0.5f;
+      return k;
+    case LB_SOFTMAX_KL_TOTAL_VARIATION:
+      k.family = KL_VARIATION;
+      return k;
+    case LB_SOFTMAX_KL_JS:
+      k.teacher = w;
+      k.student = 1 - w;
+      break;
+    case LB_SOFTMAX_KL_SKEW_FORWARD_KL:
+      k.teacher = 1;
+      k.ratio_p = 1 - w;
+      break;
+    default:
+      k.student = 1;
+      k.ratio_q = (float)(1 - c->w);
+      break;
+  }
+  if (c->w == 0 || c->w == 1) {
+    /* m is one of the two rows: what is left is 0, or a divergence between them. */
+    k.forward = c->w == 0 ? k.teacher : 0;
+    k.reverse = c->w == 1 ? k.student : 0;
+    return k;
+  }
+  k.family = KL_MIXED;
+  k.w = w;
+  k.log_w = logf(w);
+  k.log_rest = logf(1 - w);
+  return k;
+}
 
 /* Places what a call has once. */
 static void kl_place(kl_row *row, const kl_call *c) {
@@ -60,6 +103,7 @@ static void kl_place(kl_row *row, const kl_call *c) {
   /* What is read again stays in the caches. Where there is no soft cap there are no slopes either. */
   int again = c->soft_cap != 0 || (c->labels && c->hard_weight != 0) || c->gz == c->z;
   row->room = c->stream && !again ? row->slope_z : 0;
+  row->weights = kl_weights_of(c);
 }
 
 static void kl_begin(kl_row *row, int64_t r) {
@@ -188,76 +232,42 @@ static double kl_forward(kl_row *row, double by) {
   return loss;
 }
 
-static void kl_pass(const kl_weights *k, const kl_block *b, kl_sums *sums, float *gz, float *gu, float by_z, float by_u) {
+static void kl_pass(kl_task task, const kl_weights *k, const kl_block *b, kl_sums *sums, float *gz, float *gu, float by_z,
+                    float by_u) {
   switch (k->family) {
     case KL_DIRECT:
-      kl_two_sided(KL_DIRECT, k, b, sums, gz, gu, by_z, by_u);
+      kl_two_sided(KL_DIRECT, task, k, b, sums, gz, gu, by_z, by_u);
       break;
     case KL_VARIATION:
-      kl_two_sided(KL_VARIATION, k, b, sums, gz, gu, by_z, by_u);
+      kl_two_sided(KL_VARIATION, task, k, b, sums, gz, gu, by_z, by_u);
       break;
     default:
-      kl_two_sided(KL_MIXED, k, b, sums, gz, gu, by_z, by_u);
+      kl_two_sided(KL_MIXED, task, k, b, sums, gz, gu, by_z, by_u);
       break;
   }
-}
-
-static kl_weights kl_weights_of(const kl_call *c) {
-  kl_weights k = {KL_DIRECT, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-  float w = (float)c->w;
-  switch (c->mode) {
-    case LB_SOFTMAX_KL_FORWARD_KL:
-      k.forward = 1;
-      return k;
-    case LB_SOFTMAX_KL_REVERSE_KL:
-      k.reverse = 1;
-      return k;
-    case LB_SOFTMAX_KL_SYMMETRIC_KL:
-      k.forward = k.reverse = 0.5f;
-      return k;
-    case LB_SOFTMAX_KL_TOTAL_VARIATION:
-      k.family = KL_VARIATION;
-      return k;
-    case LB_SOFTMAX_KL_JS:
-      k.teacher = w;
-      k.student = 1 - w;
-      break;
-    case LB_SOFTMAX_KL_SKEW_FORWARD_KL:
-      k.teacher = 1;
-      k.ratio_p = 1 - w;
-      break;
-    default:
-      k.student = 1;
-      k.ratio_q = (float)(1 - c->w);
-      break;
-  }
-  if (c->w == 0 || c->w == 1) {
-    /* m is one of the two rows: what is left is 0, or a divergence between them. */
-    k.forward = c->w == 0 ? k.teacher : 0;
-    k.reverse = c->w == 1 ? k.student : 0;
-    return k;
-  }
-  k.family = KL_MIXED;
-  k.w = w;
-  k.log_w = logf(w);
-  k.log_rest = logf(1 - w);
-  return k;
 }
 
 /* The modes that take sums before gradients. */
 static double kl_both(kl_row *row, double by) {
-  kl_weights k = kl_weights_of(row->c);
+  const kl_weights *k = &row->weights;
   kl_sums sums = {0, 0, 0};
   int64_t blocks = kl_blocks(row->c->cols);
+  float by_z = (float)(by / row->c->temperature);
+  float by_u = (float)(by / row->c->teacher_temperature);
+  int write = by != 0 && (row->gz || row->gu);
+  if (write && row->c->cols <= LB_W) {
+    kl_block block = kl_block_of(row, 0, 1);
+    kl_pass(KL_ONCE, k, &block, &sums, row->gz, row->gu, by_z, by_u);
+    return sums.loss;
+  }
   for (int64_t b = 0; b < blocks; b++) {
     kl_block block = kl_block_of(row, b, 1);
-    kl_pass(&k, &block, &sums, 0, 0, 0, 0);
+    kl_pass(KL_SUM, k, &block, &sums, 0, 0, 0, 0);
   }
-  for (int64_t b = 0; b < blocks && by != 0 && (row->gz || row->gu); b++) {
+  for (int64_t b = 0; b < blocks && write; b++) {
     kl_block block = kl_block_of(row, b, 1);
     int64_t at = b * KL_BLOCK;
-    kl_pass(&k, &block, &sums, row->gz ? row->gz + at : 0, row->gu ? row->gu + at : 0, (float)(by / row->c->temperature),
-            (float)(by / row->c->teacher_temperature));
+    kl_pass(KL_WRITE, k, &block, &sums, row->gz ? row->gz + at : 0, row->gu ? row->gu + at : 0, by_z, by_u);
   }
   return sums.loss;
 }

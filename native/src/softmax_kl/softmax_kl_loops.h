@@ -426,23 +426,37 @@ typedef struct {
   double k;
 } kl_sums;
 
-/* Without gradients: adds to the sums. With them: dz = (h - q sum h) by_z, du = (k - p sum k) by_u. */
-LB_INLINE void kl_two_sided(kl_family family, const kl_weights *k, const kl_block *b, kl_sums *sums, float *gz, float *gu,
-                            float by_z, float by_u) {
+LB_INLINE void kl_add_sums(kl_sums *sums, const kl_parts *total) {
+  sums->loss += vf32_sum(total->loss);
+  sums->h += vf32_sum(total->h);
+  sums->k += vf32_sum(total->k);
+}
+
+/* What a pass over a block does: sums, gradients by the sums of all blocks, or both where a row is a single vector. */
+typedef enum { KL_SUM, KL_WRITE, KL_ONCE } kl_task;
+
+/* Adds to the sums; dz = (h - q sum h) by_z, du = (k - p sum k) by_u. */
+LB_INLINE void kl_two_sided(kl_family family, kl_task task, const kl_weights *k, const kl_block *b, kl_sums *sums, float *gz,
+                            float *gu, float by_z, float by_u) {
   kl_parts total = {vf32_zero(), vf32_zero(), vf32_zero()};
   vf32 sum_h = vf32_set1((float)sums->h);
   vf32 sum_k = vf32_set1((float)sums->k);
-  int write = gz || gu;
   for (int64_t i = 0; i < b->n; i += LB_W) {
     int64_t n = lb_min(LB_W, b->n - i);
     vf32 x = kl_ratio(kl_load(b->z + i, n), kl_load(b->u + i, n), b);
     vf32 p = vf32_mul(vf32_load(b->eu + i), vf32_set1(b->scale_p));
     vf32 q = vf32_mul(vf32_load(b->ez + i), vf32_set1(b->scale_q));
     kl_parts parts = kl_parts_of(family, k, p, q, x);
-    if (!write) {
+    if (task == KL_SUM) {
       total.loss = vf32_add(total.loss, parts.loss);
       total.h = vf32_add(total.h, parts.h);
       total.k = vf32_add(total.k, parts.k);
+      continue;
+    }
+    if (task == KL_ONCE) {
+      kl_add_sums(sums, &parts);
+      sum_h = vf32_set1((float)sums->h);
+      sum_k = vf32_set1((float)sums->k);
     }
     if (gz) {
       kl_store(gz + i, vf32_mul(vf32_fnma(q, sum_h, parts.h), vf32_set1(by_z)), n);
@@ -451,10 +465,8 @@ LB_INLINE void kl_two_sided(kl_family family, const kl_weights *k, const kl_bloc
       kl_store(gu + i, vf32_mul(vf32_fnma(p, sum_k, parts.k), vf32_set1(by_u)), n);
     }
   }
-  if (!write) {
-    sums->loss += vf32_sum(total.loss);
-    sums->h += vf32_sum(total.h);
-    sums->k += vf32_sum(total.k);
+  if (task == KL_SUM) {
+    kl_add_sums(sums, &total);
   }
 }
 

@@ -40,6 +40,14 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
   /** Products with at most as many rows or columns read the other operand once, unpacked. */
   private static final long FEW = 8;
 
+  /**
+   * Columns of such an operand that a thread should read at a time where it is stored across the
+   * sums: of shorter pieces of its rows the processor fetches less ahead.
+   */
+  private static final long FEW_COLS = 1152;
+
+  private static final long FEW_STEP = 96;
+
   private static final LibraryCall<NativeGemmF32, GemmF32.Arguments> BLOCKS =
       new LibraryCall<>("lb_gemm_f32") {
         @Override
@@ -124,10 +132,10 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
     double depth = 2.0 * Math.max(1, k);
     if (m <= FEW) {
       rowsOfBlock = m;
-      colsOfBlock = chunk(n, CHUNK_FLOPS / depth / m);
+      colsOfBlock = few(n, depth * m, !spec.transB(), pool.threads());
     } else if (n <= FEW) {
       colsOfBlock = n;
-      rowsOfBlock = chunk(m, CHUNK_FLOPS / depth / n);
+      rowsOfBlock = few(m, depth * n, spec.transA(), pool.threads());
     } else {
       choose(m, n, args.batch().count(), pool.threads());
     }
@@ -147,23 +155,54 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
     if (matrices >= enough) {
       return;
     }
-    cut(m, n, Math.ceilDiv(enough, matrices), COLS, ROWS);
+    cut(m, n, Math.ceilDiv(enough, matrices), COLS, ROWS, threads);
     long fewest = Math.ceilDiv(FEWEST_OF_THREAD * threads, matrices);
     if (Math.ceilDiv(m, rowsOfBlock) * Math.ceilDiv(n, colsOfBlock) < fewest) {
-      cut(m, n, fewest, SMALLEST, SMALLEST);
+      cut(m, n, fewest, SMALLEST, SMALLEST, threads);
     }
   }
 
-  private void cut(long m, long n, long blocks, long cols, long fewestRows) {
-    colsOfBlock = part(n, cols, COL_STEP);
+  private void cut(long m, long n, long blocks, long cols, long fewestRows, int threads) {
+    long across = Math.ceilDiv(n, cols);
     // Columns first: of two blocks of the same columns both pack them.
-    long down = Math.ceilDiv(blocks, Math.ceilDiv(n, colsOfBlock));
-    rowsOfBlock = part(m, Math.max(fewestRows, Math.ceilDiv(m, down)), ROW_STEP);
+    long down = down(m, blocks, across, fewestRows);
+    // As many blocks for each thread: rather larger ones, or narrower ones unless they get narrow.
+    for (long more = across; more < across + threads && n / more >= SMALLEST; more++) {
+      long rows = down(m, blocks, more, fewestRows);
+      if (more * rows % threads != 0 && rows > 1) {
+        rows--;
+      }
+      if (more * rows % threads == 0) {
+        across = more;
+        down = rows;
+        break;
+      }
+    }
+    colsOfBlock = part(n, Math.ceilDiv(n, across), COL_STEP);
+    rowsOfBlock = part(m, Math.ceilDiv(m, down), ROW_STEP);
   }
 
-  /** Returns how many of the elements of a line make a chunk, in whole cache lines. */
-  private static long chunk(long length, double enough) {
-    return Math.min(length, Native.roundUp((long) Math.ceil(enough), 256));
+  /** Returns the blocks of a column of blocks. */
+  private static long down(long m, long blocks, long across, long fewestRows) {
+    return Math.min(Math.ceilDiv(blocks, across), Math.ceilDiv(m, fewestRows));
+  }
+
+  /**
+   * Returns the elements of a line of C that make a chunk.
+   *
+   * @param length elements of the line
+   * @param flops of one element
+   * @param across whether the large operand is stored across the sums
+   */
+  private static long few(long length, double flops, boolean across, int threads) {
+    if (across && threads == 1) {
+      return length;
+    }
+    long limit = (long) Math.ceil(CHUNK_FLOPS / flops);
+    if (across) {
+      limit = Math.max(limit, Math.min(FEW_COLS, length / threads));
+    }
+    return part(length, limit, FEW_STEP);
   }
 
   /** Returns the length of equal parts of about a limit at most, in whole steps. */

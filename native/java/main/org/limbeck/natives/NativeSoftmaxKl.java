@@ -99,6 +99,9 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
         }
       };
 
+  /** What a row costs beside its elements, as so many of them. */
+  private static final long ROW_ELEMENTS = 128;
+
   // The third cache level of a common server: what is longer is not found there by its reader.
   private static final long CACHED_BYTES = 32L << 20;
 
@@ -182,6 +185,6 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
 
   /** Of long rows several: at the end of one, the library fetches the next of the chunk. */
   private static long rowsPerChunk(long rows, long cols) {
-    return Math.max(Native.rowsPerChunk(cols), Math.min(8, rows / 64));
+    return Math.max(Native.rowsPerChunk(ROW_ELEMENTS + cols), Math.min(8, rows / 64));
   }
 }

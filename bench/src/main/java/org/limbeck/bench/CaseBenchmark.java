@@ -70,6 +70,7 @@ public class CaseBenchmark {
               buffers.equals("cold"),
               limbeck,
               reference,
+              false,
               warmUpMillis);
     }
     call = prepared.ours();

@@ -35,20 +35,31 @@ final class Ceilings {
   /** Arithmetic takes two milliseconds a time: more of them see the clock at its usual rate. */
   private static final int PEAK_REPEATS = 61;
 
+  /**
+   * The shortest time that a call can take.
+   *
+   * @param nanos the time; NaN where the peak of its instructions is not known
+   * @param ceiling the {@link Row#key} of the ceiling that sets it
+   */
+  record Roofline(double nanos, String ceiling) {}
+
+  /** Operations or bytes a nanosecond, and the key of the row that holds them. */
+  private record Peak(double rate, String key) {}
+
   private final List<Row> rows = new ArrayList<>();
 
-  // By number of threads, then by instruction or by floats of a buffer: operations or bytes a ns.
-  private final Map<Integer, Map<Work.Arithmetic, Double>> arithmetic = new TreeMap<>();
-  private final Map<String, Map<Integer, TreeMap<Long, Double>>> bandwidth = new TreeMap<>();
+  // By number of threads, then by instruction or by floats of a buffer.
+  private final Map<Integer, Map<Work.Arithmetic, Peak>> arithmetic = new TreeMap<>();
+  private final Map<String, Map<Integer, TreeMap<Long, Peak>>> bandwidth = new TreeMap<>();
 
   /** Adds the median time of a peak. */
   void addArithmetic(
       String backend, Work.Arithmetic instructions, int threads, double ops, double nanos) {
+    Work work = new Work(instructions, ops, 0, 0);
+    String key = add(REGISTERS, instructions.label(), threads, backend, nanos, work);
     arithmetic
         .computeIfAbsent(threads, n -> new EnumMap<>(Work.Arithmetic.class))
-        .put(instructions, ops / nanos);
-    Work work = new Work(instructions, ops, 0, 0);
-    add(REGISTERS, instructions.label(), threads, backend, nanos, work);
+        .put(instructions, new Peak(ops / nanos, key));
   }
 
   /** Adds a row that says why a peak is not known. */
@@ -69,19 +80,22 @@ final class Ceilings {
 
   /** Adds the median time of a copy or a read. */
   void addBandwidth(String mode, long floats, int threads, double bytes, double nanos) {
+    Work work = new Work(Work.Arithmetic.FMA, 0, bytes, 0);
+    String key = add(Long.toString(floats), mode, threads, BACKEND, nanos, work);
     bandwidth
         .computeIfAbsent(mode, m -> new TreeMap<>())
         .computeIfAbsent(threads, n -> new TreeMap<>())
-        .put(floats, bytes / nanos);
-    Work work = new Work(Work.Arithmetic.FMA, 0, bytes, 0);
-    add(Long.toString(floats), mode, threads, BACKEND, nanos, work);
+        .put(floats, new Peak(bytes / nanos, key));
   }
 
-  private void add(
+  /** Returns the key of the row. */
+  private String add(
       String shape, String mode, int threads, String backend, double nanos, Work work) {
-    rows.add(
+    Row row =
         Row.of(Row.CEILING, shape, mode, threads, backend, nanos, work, nanos)
-            .beside(MACHINE, Machine.describe(), nanos, 1));
+            .beside(MACHINE, Machine.describe(), nanos, 1);
+    rows.add(row);
+    return row.key();
   }
 
   /** Returns the rows of the results file. */
@@ -153,27 +167,30 @@ final class Ceilings {
   }
 
   /**
-   * Returns the shortest time that a call can take; NaN where the peak of its instructions is not
-   * known.
+   * Returns the roofline of a call.
    *
    * @param work what it does
    * @param threads the number of threads
    * @param residentBytes the bytes of its tensors, which decide the level of the memory
    * @param cold whether they come from beyond all caches
    */
-  double rooflineNanos(Work work, int threads, long residentBytes, boolean cold) {
-    TreeMap<Long, Double> levels = bandwidth.get(work.mostlyReads() ? READ : COPY).get(threads);
+  Roofline roofline(Work work, int threads, long residentBytes, boolean cold) {
+    TreeMap<Long, Peak> levels = bandwidth.get(work.mostlyReads() ? READ : COPY).get(threads);
     int level =
         cold || residentBytes > Caches.LAST_LEVEL
             ? 2
             : residentBytes > Caches.SECOND_LEVEL * threads ? 1 : 0;
-    List<Double> rates = List.copyOf(levels.values());
+    List<Peak> peaks = List.copyOf(levels.values());
     // Counted from the largest: fewer sizes than levels leave the outer ones.
-    double rate = rates.get(Math.max(0, rates.size() - 3 + level));
-    Double peak = arithmetic.get(threads).get(work.arithmetic());
-    if (peak == null) {
-      return Double.NaN;
+    Peak memory = peaks.get(Math.max(0, peaks.size() - 3 + level));
+    Peak registers = arithmetic.get(threads).get(work.arithmetic());
+    if (registers == null) {
+      return new Roofline(Double.NaN, memory.key());
     }
-    return Math.max(work.flops() / peak, work.bytes() / rate);
+    double computing = work.flops() / registers.rate();
+    double moving = work.bytes() / memory.rate();
+    return computing > moving
+        ? new Roofline(computing, registers.key())
+        : new Roofline(moving, memory.key());
   }
 }

@@ -62,7 +62,7 @@ final class JmhRun {
   }
 
   private static Worker.Request withoutShape(Worker.Request c) {
-    return new Worker.Request(c.stem(), "", c.mode(), c.cold(), c.backend(), false);
+    return Worker.Request.of(c.stem(), "", c.mode(), c.cold(), c.backend());
   }
 
   private static Iterable<RunResult> run(
@@ -106,7 +106,8 @@ final class JmhRun {
     double spread = (times.getPercentile(75) - times.getPercentile(25)) / 2 / median;
     try (Case c =
         Stems.find(kernel.stem()).orElseThrow().open(kernel.mode(), Shapes.sizes(shape))) {
-      double roofline = ceilings.rooflineNanos(c.work(), threads, c.footprint(), kernel.cold());
+      Ceilings.Roofline roofline =
+          ceilings.roofline(c.work(), threads, c.footprint(), kernel.cold());
       Row row =
           Row.of(
               kernel.stem(),
@@ -116,9 +117,9 @@ final class JmhRun {
               kernel.backend(),
               median,
               c.work(),
-              roofline);
+              roofline.nanos());
       int samples = (int) Math.min(Integer.MAX_VALUE, times.getN());
-      return new QuickRun.Outcome(row, spread, samples, samples);
+      return new QuickRun.Outcome(row, roofline.ceiling(), spread, spread, samples, samples);
     }
   }
 

@@ -42,6 +42,9 @@ public final class Main implements Callable<Integer> {
 
   private static final int ROWS_BETWEEN_SAVES = 20;
 
+  /** How many times as long as the first time something is measured again. */
+  private static final int LONGER = 3;
+
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
   @Option(
@@ -103,7 +106,8 @@ public final class Main implements Callable<Integer> {
       names = "--compare",
       paramLabel = "FILE",
       description =
-          "Compares with an earlier file of this kind of machine; exits 1 if something got slower.")
+          "Compares with an earlier file of this kind of machine, measures again what seems slower,"
+              + " and exits 1 if something got slower.")
   private Path compare;
 
   @Option(
@@ -197,23 +201,25 @@ public final class Main implements Callable<Integer> {
           }
         };
     int failures = 0;
+    Progress progress = new Progress(quiet ? null : spec.commandLine().getErr());
+    Consumer<String> problems = problem -> report(spec.commandLine(), problem, FAILED);
     if (jmh) {
       JmhRun.run(cases, threads, ceilings, once, quiet, rows);
     } else {
-      Progress progress = new Progress(quiet ? null : spec.commandLine().getErr());
       failures =
-          new QuickRun(
-                  ceilings,
-                  millis,
-                  once,
-                  rows,
-                  problem -> report(spec.commandLine(), problem, FAILED),
-                  progress)
+          new QuickRun(ceilings, millis, once, rows, problems, progress)
               .run(cases, chosenPeers, threads);
     }
     table.end();
     save(ceilings, outcomes);
-    boolean slower = comparison != null && printComparison(comparison.slower(outcomes), out);
+    boolean slower =
+        comparison != null
+            && printComparison(
+                comparison.check(
+                    new Comparison.Measured(outcomes, ceilings.rows()),
+                    new Repeats(
+                        cases, chosenPeers, sizes, LONGER * millis, once, jmh, problems, progress)),
+                out);
     return failures > 0 || slower ? FAILED : 0;
   }
 
@@ -226,14 +232,15 @@ public final class Main implements Callable<Integer> {
     }
   }
 
-  private static boolean printComparison(List<String> slower, PrintWriter out) {
+  private static boolean printComparison(Comparison.Result result, PrintWriter out) {
     out.println();
-    slower.forEach(out::println);
-    if (slower.isEmpty()) {
+    result.disproved().forEach(out::println);
+    result.slower().forEach(out::println);
+    if (result.slower().isEmpty()) {
       out.println("nothing got slower beyond the noise");
     }
     out.flush();
-    return !slower.isEmpty();
+    return !result.slower().isEmpty();
   }
 
   /** Returns the cases of a stem that have kernels, shape after shape. */
@@ -248,7 +255,7 @@ public final class Main implements Callable<Integer> {
         for (Buffers kind : buffers) {
           for (String backend : backendsOf.get(mode)) {
             requests.add(
-                new Worker.Request(stem.stem(), shape, mode, kind == Buffers.cold, backend, false));
+                Worker.Request.of(stem.stem(), shape, mode, kind == Buffers.cold, backend));
           }
         }
       }

@@ -13,10 +13,18 @@ import java.util.stream.IntStream;
  * @param ratio the median of the ratios peer / ours; NaN without a peer
  * @param spread half the interquartile range of the ratios, or of our times without a peer, as a
  *     share of the median
+ * @param ourSpread that of our times
  * @param kept the pairs that count
  * @param taken all pairs
  */
-record Paired(double nanos, double peerNanos, double ratio, double spread, int kept, int taken) {
+record Paired(
+    double nanos,
+    double peerNanos,
+    double ratio,
+    double spread,
+    double ourSpread,
+    int kept,
+    int taken) {
   /** A pair beside which the calibration loop moved by more is discarded. */
   static final double CALIBRATION_BOUND = 0.05;
 
@@ -95,12 +103,12 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
       ratios[i] = hasPeer ? their[used[i]] / our[used[i]] : our[used[i]];
     }
     double middle = quantile(ratios, 0.5);
-    double spread = (quantile(ratios, 0.75) - quantile(ratios, 0.25)) / 2 / middle;
     return new Paired(
         quantile(ours, 0.5),
         hasPeer ? quantile(pick(their, used), 0.5) : Double.NaN,
         hasPeer ? middle : Double.NaN,
-        spread,
+        spread(ratios),
+        spread(ours),
         still.length,
         taken);
   }
@@ -118,6 +126,10 @@ record Paired(double nanos, double peerNanos, double ratio, double spread, int k
 
   private static double[] pick(double[] values, int[] indices) {
     return Arrays.stream(indices).mapToDouble(i -> values[i]).toArray();
+  }
+
+  private static double spread(double[] values) {
+    return (quantile(values, 0.75) - quantile(values, 0.25)) / 2 / quantile(values, 0.5);
   }
 
   private static double quantile(double[] values, double share) {

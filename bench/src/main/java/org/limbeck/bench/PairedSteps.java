@@ -12,17 +12,22 @@ import org.limbeck.bench.step.TrainingStep;
  * turns.
  */
 final class PairedSteps {
-  /** Relative to the peer's loss; sums differ in rounding, and so may a quantized activation. */
-  static final double LOSS_BOUND = 1e-3;
-
-  /** Relative to the norm of the peer's gradient over all parameters. */
-  static final double GRADIENT_BOUND = 2e-2;
-
   /**
-   * Relative to the norm of the peer's change. The first step of Adam moves every element by about
-   * the same, so a tiny gradient with another sign counts like a large one.
+   * How far both sides may be from each other in their first step.
+   *
+   * @param loss relative to the peer's loss
+   * @param gradient relative to the norm of the peer's gradient over all parameters
+   * @param change relative to the norm of the peer's change of the parameters. The first step of
+   *     Adam moves every element by about the same, so a tiny gradient with another sign counts
+   *     like a large one
    */
-  static final double CHANGE_BOUND = 0.1;
+  record Bounds(double loss, double gradient, double change) {
+    /** With quantized activations, which a sum rounded otherwise may take to another level. */
+    static final Bounds QUANTIZED = new Bounds(1e-3, 2e-2, 0.1);
+
+    /** In float32 throughout, where sums differ in rounding alone. */
+    static final Bounds FLOAT = new Bounds(1e-5, 1e-3, 0.1);
+  }
 
   private final TrainingStep ours;
   private final TrainingStep peer;
@@ -61,9 +66,10 @@ final class PairedSteps {
    * Takes a step without dropout on both sides.
    *
    * @param start the values that both start from
+   * @param bounds how far they may be from each other
    * @throws DifferentWorkException if they differ by more than rounding explains
    */
-  Differences check(Map<String, StepProblem.Values> start) {
+  Differences check(Map<String, StepProblem.Values> start, Bounds bounds) {
     double loss = ours.gradients(0);
     double peerLoss = peer.gradients(0);
     Distance gradient = new Distance();
@@ -79,9 +85,9 @@ final class PairedSteps {
     Differences found =
         new Differences(
             Math.abs(loss - peerLoss) / Math.abs(peerLoss), gradient.relative(), change.relative());
-    require("the losses", found.loss(), LOSS_BOUND);
-    require("the gradients", found.gradient(), GRADIENT_BOUND);
-    require("the changes of the parameters", found.change(), CHANGE_BOUND);
+    require("the losses", found.loss(), bounds.loss());
+    require("the gradients", found.gradient(), bounds.gradient());
+    require("the changes of the parameters", found.change(), bounds.change());
     return found;
   }
 

@@ -28,11 +28,18 @@ final class Peers {
    * Returns a peer.
    *
    * @param name its name
+   * @param problem what it computes on
    * @throws UsageException if it is not on the class path
    */
-  static StepPeer find(String name) {
-    List<StepPeer> peers =
-        ServiceLoader.load(StepPeer.class).stream().map(ServiceLoader.Provider::get).toList();
+  static <P extends StepProblem> StepPeer<P> find(String name, Class<P> problem) {
+    List<StepPeer<P>> peers = new ArrayList<>();
+    for (StepPeer<?> peer : ServiceLoader.load(StepPeer.class)) {
+      if (peer.problem() == problem) {
+        @SuppressWarnings("unchecked") // It has just said so.
+        StepPeer<P> right = (StepPeer<P>) peer;
+        peers.add(right);
+      }
+    }
     if (peers.isEmpty()) {
       throw new UsageException(
           "--peer " + name + " needs the peers, which only a build with -Ppeers contains");
@@ -46,23 +53,27 @@ final class Peers {
                     "--peer is "
                         + name
                         + ", expected "
-                        + peers.stream().map(StepPeer::name).collect(Collectors.joining(" or "))));
+                        + peers.stream()
+                            .map(peer -> peer.name())
+                            .collect(Collectors.joining(" or "))));
   }
 
   /**
    * Makes a peer's step in this process.
    *
-   * @param name the peer's name
+   * @param peer the peer
    * @param problem what it computes on
    * @param setting one of the peer's
    * @param threads the number of threads
-   * @throws UsageException if it is not on the class path, or cannot be loaded here
+   * @throws UsageException if it cannot be loaded here
    */
-  static TrainingStep open(String name, StepProblem problem, String setting, int threads) {
+  static <P extends StepProblem> TrainingStep open(
+      StepPeer<P> peer, P problem, String setting, int threads) {
     try {
-      return find(name).open(problem, setting, threads);
+      return peer.open(problem, setting, threads);
     } catch (LinkageError e) {
-      throw new UsageException("--peer " + name + " cannot be loaded here: " + e.getMessage(), e);
+      throw new UsageException(
+          "--peer " + peer.name() + " cannot be loaded here: " + e.getMessage(), e);
     }
   }
 
@@ -80,7 +91,7 @@ final class Peers {
   static int run(
       Class<?> main,
       List<String> arguments,
-      StepPeer peer,
+      StepPeer<?> peer,
       String setting,
       int threads,
       PrintWriter out) {

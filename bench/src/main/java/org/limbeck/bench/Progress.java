@@ -9,7 +9,10 @@ final class Progress {
   /** What starting a process with its kernels, and a row's tensors and checks, usually take. */
   private static final double PROCESS_SECONDS = 3;
 
-  private static final double ROW_SECONDS = 0.5;
+  private static final double ROW_SECONDS = 0.35;
+
+  /** Those of a number of threads. */
+  private static final double CEILINGS_SECONDS = 4;
 
   private static final long PAUSE_NANOS = 5_000_000_000L;
 
@@ -29,14 +32,15 @@ final class Progress {
    *
    * @param rows the rows to measure
    * @param processes the processes to start for them
+   * @param ceilings the numbers of threads whose ceilings were or will be measured
    * @param millis about how long a row is measured
    * @param once whether nothing is measured at all
    */
-  void begin(int rows, int processes, int millis, boolean once) {
+  void begin(int rows, int processes, int ceilings, int millis, boolean once) {
     if (out == null || once) {
       return;
     }
-    double seconds = processes * PROCESS_SECONDS + rows * (ROW_SECONDS + millis * 1e-3);
+    double seconds = seconds(rows, processes, ceilings, millis);
     out.println(
         String.format(
             Locale.ROOT,
@@ -45,6 +49,34 @@ final class Progress {
             processes,
             Math.ceil(seconds / 60)));
     out.flush();
+  }
+
+  /**
+   * Says that something is measured again.
+   *
+   * @param rows the rows to measure
+   * @param processes the processes to start for them
+   * @param ceilings the numbers of threads whose ceilings are measured
+   * @param millis about how long a row is measured
+   * @param once whether nothing is measured at all
+   */
+  void again(int rows, int processes, int ceilings, int millis, boolean once) {
+    if (out == null || once) {
+      return;
+    }
+    out.println(
+        String.format(
+            Locale.ROOT,
+            "bench: %d rows seem slower and are measured again, about %.0f s",
+            rows,
+            seconds(rows, processes, ceilings, millis)));
+    out.flush();
+  }
+
+  private static double seconds(int rows, int processes, int ceilings, int millis) {
+    return ceilings * CEILINGS_SECONDS
+        + processes * PROCESS_SECONDS
+        + rows * (ROW_SECONDS + millis * 1e-3);
   }
 
   /** Adds cases that will come. */

@@ -1,57 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.bench;
 
-import java.io.PrintWriter;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Locale;
-import java.util.Map;
-import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
+import org.limbeck.bench.step.LimbeckQatKdStep;
 import org.limbeck.bench.step.LimbeckStep;
-import org.limbeck.bench.step.StepPeer;
-import org.limbeck.bench.step.StepProblem;
-import org.limbeck.bench.step.TrainingStep;
-import org.limbeck.kernels.backend.BackendUnavailableException;
+import org.limbeck.bench.step.QatKdProblem;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.distill.LossConfiguration;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Times whole steps of quantization-aware training with distillation and tells in which stems the
- * time goes: the teacher's forward, the ternary student's forward with dropout and backward, the
- * losses, the optimizer, and the weights quantized anew. Weights and tokens are random, sequences
- * have no padding.
- *
- * <p>Prints a CSV, one line for each number of threads. With a peer, one for each number of threads
- * and setting of the peer: both sides take turns in a process of their own, after their first step
- * has been compared. Exits 0 on success, 1 if both sides are different work, 2 on bad usage.
+ * Times whole steps of quantization-aware training with distillation: the teacher's forward, the
+ * ternary student's forward with dropout and backward, the losses, the optimizer, and the weights
+ * quantized anew. Weights and tokens are random, sequences have no padding.
  */
 @Command(
     name = "qat-kd-step",
     mixinStandardHelpOptions = true,
     description = "Times steps of QAT-KD on random data; the default shape is that of MiniLM-L6.")
-public final class QatKdStepMain implements Callable<Integer> {
-  private static final String SHARES = "gemm_f32_pct,other_stems_pct,outside_kernels_pct,stems";
-
-  static final String HEADER = "shape,losses,threads,backend,median_ns,tokens_per_second," + SHARES;
-
-  static final String PEER_HEADER =
-      "shape,losses,threads,backend,peer,setting,tokens_per_second,peer_tokens_per_second,ratio,"
-          + "ratio_low,ratio_high,ratios,fma_gflops_low,first_step_differences,peer_path,"
-          + SHARES;
-
-  private static final String GEMM = "gemm_f32";
+public final class QatKdStepMain extends StepMain<QatKdProblem> {
   private static final double DROPOUT = 0.1;
   private static final int POSITIONS = 512;
-
-  @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
   @Option(names = "--layers", description = "Encoder layers (default: ${DEFAULT-VALUE}).")
   private int layers = 6;
@@ -75,269 +45,70 @@ public final class QatKdStepMain implements Callable<Integer> {
   private int length = 64;
 
   @Option(names = "--losses", description = "The losses (default: ${DEFAULT-VALUE}).")
-  private String losses = "map+output";
-
-  @Option(
-      names = "--backend",
-      split = ",",
-      description = "The backends to choose from (default: all).")
-  private List<String> backends = List.of();
-
-  @Option(names = "--threads", split = ",", description = "The numbers of threads (default: 1,2).")
-  private List<Integer> threads = List.of(1, 2);
-
-  @Option(names = "--warmup", description = "Steps before (default: ${DEFAULT-VALUE}).")
-  private int warmup = 5;
-
-  @Option(names = "--steps", description = "Steps that are timed (default: ${DEFAULT-VALUE}).")
-  private int steps = 20;
-
-  @Option(
-      names = "--peer",
-      paramLabel = "NAME",
-      description = {
-        "Takes turns with another library's step: torch. Each setting of the peer and each",
-        "number of threads gets a process of its own."
-      })
-  private String peer;
-
-  @Option(
-      names = "--settings",
-      split = ",",
-      description = "The peer's settings (default: all it has).")
-  private List<String> settings = List.of();
-
-  @Option(
-      names = "--pairs",
-      description =
-          "With a peer: the turns into which --steps are split (default: ${DEFAULT-VALUE}).")
-  private int pairs = 5;
-
-  // Of the processes that --peer starts.
-  @Option(names = "--setting", hidden = true)
-  private String setting;
-
-  @Option(names = "--setting-threads", hidden = true)
-  private int settingThreads = 1;
+  private String terms = "map+output";
 
   /** For picocli. */
   public QatKdStepMain() {}
 
   /** Times steps and ends the JVM with an exit code. */
   public static void main(String[] arguments) {
-    System.exit(commandLine().execute(arguments));
-  }
-
-  /** Returns the command line; tests give it other streams. */
-  static CommandLine commandLine() {
-    return new CommandLine(new QatKdStepMain())
-        .setParameterExceptionHandler(
-            (e, arguments) ->
-                report(
-                    e.getCommandLine(),
-                    e.getMessage() + " (--help shows the usage)",
-                    Main.BAD_INPUT))
-        .setExecutionExceptionHandler(
-            (e, line, parsed) -> {
-              if (e instanceof UsageException
-                  || e instanceof BackendUnavailableException
-                  || e instanceof IllegalArgumentException) {
-                return report(line, e.getMessage(), Main.BAD_INPUT);
-              }
-              if (e instanceof PairedSteps.DifferentWorkException) {
-                return report(line, e.getMessage(), Main.FAILED);
-              }
-              throw e;
-            });
-  }
-
-  private static int report(CommandLine line, String message, int exit) {
-    line.getErr().println("qat-kd-step: " + message);
-    line.getErr().flush();
-    return exit;
+    System.exit(commandLine(new QatKdStepMain()).execute(arguments));
   }
 
   @Override
-  public Integer call() {
+  void check() {
     require("--batch", batch, 1);
     require("--length", length, 1);
     require("--vocabulary", vocabulary, 2);
     require("--intermediate", intermediate, 0);
-    require("--warmup", warmup, 0);
-    require("--steps", steps, 1);
-    require("--pairs", pairs, 1);
-    threads.forEach(n -> require("--threads", n, 1));
-    BertConfig config =
-        new BertConfig(
-            layers,
-            hidden,
-            heads,
-            intermediate == 0 ? 4 * hidden : intermediate,
-            vocabulary,
-            Math.max(POSITIONS, length),
-            2,
-            1e-12);
-    LossConfiguration configuration = LossConfiguration.parse(losses);
-    PrintWriter out = spec.commandLine().getOut();
-    if (setting != null) {
-      out.println(compare(config, configuration));
-      return 0;
-    }
-    if (peer != null) {
-      return comparePeers();
-    }
-    boolean first = true;
-    for (int n : threads) {
-      String line = measure(config, configuration, n);
-      if (first) {
-        out.println(HEADER);
-        first = false;
-      }
-      out.println(line);
-      out.flush();
-    }
-    return 0;
+    config();
+    LossConfiguration.parse(terms);
   }
 
-  private static void require(String option, int given, int least) {
-    if (given < least) {
-      throw new UsageException(option + " is " + given + ", expected at least " + least);
-    }
+  private BertConfig config() {
+    return new BertConfig(
+        layers,
+        hidden,
+        heads,
+        intermediate == 0 ? 4 * hidden : intermediate,
+        vocabulary,
+        Math.max(POSITIONS, length),
+        2,
+        1e-12);
   }
 
-  private String measure(BertConfig config, LossConfiguration configuration, int n) {
-    Map<String, Long> nanosByStem = new HashMap<>();
-    try (LimbeckStep step = open(config, configuration, n, nanosByStem)) {
-      long[] nanos = new long[steps];
-      for (int i = -warmup; i < steps; i++) {
-        if (i == 0) {
-          nanosByStem.clear();
-        }
-        long begin = System.nanoTime();
-        step.gradients(DROPOUT);
-        step.update();
-        if (i >= 0) {
-          nanos[i] = System.nanoTime() - begin;
-        }
-      }
-      double median = median(Arrays.stream(nanos).asDoubleStream().toArray());
-      return String.format(
-          Locale.ROOT,
-          "%s,%s,%d,%s,%.0f,%.1f,%s",
-          shape(config),
-          losses,
-          n,
-          step.codePath(),
-          median,
-          tokensPerSecond(median),
-          shares(Arrays.stream(nanos).sum(), nanosByStem));
-    }
+  @Override
+  Class<QatKdProblem> problem() {
+    return QatKdProblem.class;
   }
 
-  private LimbeckStep open(
-      BertConfig config, LossConfiguration configuration, int n, Map<String, Long> nanosByStem) {
-    Backends timed =
-        WatchedBackend.all(Backends.discover().limitTo(backends), new KernelTimes(nanosByStem));
-    return new LimbeckStep(timed, n, config, configuration, batch, length);
+  @Override
+  String shape() {
+    return layers + "x" + hidden + "_b" + batch + "_s" + length;
   }
 
-  private int comparePeers() {
-    StepPeer found = Peers.find(peer);
-    for (String each : settings) {
-      if (!found.settings().contains(each)) {
-        throw new UsageException(
-            "--settings is " + each + ", expected some of " + String.join(",", found.settings()));
-      }
-    }
-    if (steps % pairs != 0) {
-      throw new UsageException("--steps is " + steps + ", expected a multiple of --pairs " + pairs);
-    }
-    PrintWriter out = spec.commandLine().getOut();
-    out.println(PEER_HEADER);
-    for (int n : threads) {
-      for (String each : settings.isEmpty() ? found.settings() : settings) {
-        List<String> arguments =
-            new ArrayList<>(spec.commandLine().getParseResult().originalArgs());
-        arguments.add("--setting=" + each);
-        arguments.add("--setting-threads=" + n);
-        int exit = Peers.run(QatKdStepMain.class, arguments, found, each, n, out);
-        if (exit != 0) {
-          return exit;
-        }
-      }
-    }
-    return 0;
+  @Override
+  String losses() {
+    return terms;
   }
 
-  private String compare(BertConfig config, LossConfiguration configuration) {
-    int n = settingThreads;
-    Map<String, Long> nanosByStem = new HashMap<>();
-    try (LimbeckStep ours = open(config, configuration, n, nanosByStem);
-        FmaCeiling ceiling = new FmaCeiling(n)) {
-      StepProblem problem = ours.problem();
-      try (TrainingStep theirs = Peers.open(peer, problem, setting, n)) {
-        PairedSteps both = new PairedSteps(ours, theirs);
-        PairedSteps.Differences differences = both.check(problem.parameters());
-        both.warmUp(warmup, DROPOUT);
-        nanosByStem.clear();
-        PairedSteps.Pair[] times = both.time(pairs, steps / pairs, DROPOUT, ceiling::measure);
-        double[] ratios = Arrays.stream(times).mapToDouble(PairedSteps.Pair::ratio).toArray();
-        double[] mine = Arrays.stream(times).mapToDouble(PairedSteps.Pair::ours).toArray();
-        double[] peers = Arrays.stream(times).mapToDouble(PairedSteps.Pair::peer).toArray();
-        return String.format(
-            Locale.ROOT,
-            "%s,%s,%d,%s,%s,%s,%.1f,%.1f,%.3f,%.3f,%.3f,%s,%s,%s,%s,%s",
-            shape(config),
-            losses,
-            n,
-            ours.codePath(),
-            peer,
-            setting,
-            tokensPerSecond(median(mine)),
-            tokensPerSecond(median(peers)),
-            median(ratios),
-            Arrays.stream(ratios).min().orElseThrow(),
-            Arrays.stream(ratios).max().orElseThrow(),
-            Arrays.stream(ratios)
-                .mapToObj(r -> String.format(Locale.ROOT, "%.3f", r))
-                .collect(Collectors.joining(" ")),
-            ceiling.lowest(),
-            differences,
-            theirs.codePath(),
-            shares(Arrays.stream(mine).sum() * (steps / pairs), nanosByStem));
-      }
-    }
+  @Override
+  double dropout() {
+    return DROPOUT;
   }
 
-  private String shape(BertConfig config) {
-    return config.layers() + "x" + config.hidden() + "_b" + batch + "_s" + length;
+  @Override
+  PairedSteps.Bounds bounds() {
+    return PairedSteps.Bounds.QUANTIZED;
   }
 
-  private double tokensPerSecond(double nanos) {
-    return 1e9 * batch * length / nanos;
+  @Override
+  LimbeckStep<QatKdProblem> open(Backends from, int n) {
+    return new LimbeckQatKdStep(from, n, config(), LossConfiguration.parse(terms), batch, length);
   }
 
-  private static double median(double[] values) {
-    double[] sorted = values.clone();
-    Arrays.sort(sorted);
-    return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
-  }
-
-  /** Returns the last columns: how a total splits, in percent. */
-  private static String shares(double total, Map<String, Long> nanosByStem) {
-    double inKernels = nanosByStem.values().stream().mapToLong(Long::longValue).sum();
-    double gemm = nanosByStem.getOrDefault(GEMM, 0L);
-    String stems =
-        nanosByStem.entrySet().stream()
-            .sorted(Map.Entry.comparingByValue(Comparator.reverseOrder()))
-            .map(e -> String.format(Locale.ROOT, "%s=%.1f", e.getKey(), 100 * e.getValue() / total))
-            .collect(Collectors.joining(" "));
-    return String.format(
-        Locale.ROOT,
-        "%.1f,%.1f,%.1f,%s",
-        100 * gemm / total,
-        100 * (inKernels - gemm) / total,
-        100 * (total - inKernels) / total,
-        stems);
+  @Override
+  long tokens(QatKdProblem problem) {
+    return problem.tokens().length;
   }
 }

@@ -20,11 +20,13 @@ final class QuickRun {
    * A row of results with what the file does not hold.
    *
    * @param row the row
+   * @param ceiling the key of the ceiling that sets its roofline
    * @param spread the spread of its ratios, or of our times without a peer
+   * @param ourSpread the spread of our times
    * @param kept the pairs that count
    * @param taken all pairs
    */
-  record Outcome(Row row, double spread, int kept, int taken) {
+  record Outcome(Row row, String ceiling, double spread, double ourSpread, int kept, int taken) {
     /** Returns whether so many pairs were disturbed that the others had to count as well. */
     boolean disturbed() {
       return kept < Paired.FEWEST_PAIRS && taken >= Paired.FEWEST_PAIRS;
@@ -45,6 +47,7 @@ final class QuickRun {
   private final Consumer<String> problems;
   private final Progress progress;
   private final Set<String> withPeer = new HashSet<>();
+  private final Set<String> checked = new HashSet<>();
   private int failures;
 
   /**
@@ -86,12 +89,12 @@ final class QuickRun {
     }
     int beside = parts.stream().mapToInt(part -> casesOf(part, cases).size()).sum();
     int alone = (int) cases.stream().filter(c -> !hasPeer(c, peers)).count() * threads.size();
-    progress.begin(beside + alone, parts.size() + threads.size(), millis, once);
+    int processes = parts.size() + (alone > 0 ? threads.size() : 0);
+    progress.begin(beside + alone, processes, threads.size(), millis, once);
     progress.expect(beside);
     parts.forEach(part -> run(part, casesOf(part, cases)));
     for (int n : threads) {
-      List<Worker.Request> left =
-          cases.stream().filter(c -> !withPeer.contains(key(c, n))).toList();
+      List<Worker.Request> left = cases.stream().filter(c -> !withPeer.contains(c.key(n))).toList();
       progress.expect(left.size());
       run(new Part(null, null, n), left);
     }
@@ -106,8 +109,22 @@ final class QuickRun {
     return cases.stream().filter(c -> part.peer().stems().contains(c.stem())).toList();
   }
 
-  private static String key(Worker.Request request, int threads) {
-    return request.line() + threads;
+  /**
+   * Measures cases again in a process of their own, beside a peer's setting if it has one.
+   *
+   * @param setting the name of the setting; empty for none
+   */
+  void again(List<Worker.Request> cases, List<Peer> peers, String setting, int threads) {
+    Part part = new Part(null, null, threads);
+    for (Peer peer : peers) {
+      for (Peer.Setting one : peer.settings()) {
+        if (one.name().equals(setting)) {
+          part = new Part(peer, one, threads);
+        }
+      }
+    }
+    progress.expect(cases.size());
+    run(part, cases);
   }
 
   private void run(Part part, List<Worker.Request> cases) {
@@ -122,8 +139,9 @@ final class QuickRun {
         while (alive && !left.isEmpty()) {
           Worker.Request request = left.remove();
           String kernel = request.stem() + request.mode() + request.backend();
+          boolean right = checked.contains(request.key(part.threads()));
           progress.at(part.label() + ", " + request.stem() + " " + request.shape());
-          alive = take(part, request, worker.ask(request.withFirstOfMode(warm.add(kernel))));
+          alive = take(part, request, worker.ask(request.with(warm.add(kernel), right)));
           answered |= alive;
         }
         if (!answered) {
@@ -142,7 +160,7 @@ final class QuickRun {
         failures++;
         if (answer.kind().equals(Worker.FAILED)) {
           // Alone it would fail again; where the process ended, it may have been the peer.
-          withPeer.add(key(request, part.threads()));
+          withPeer.add(request.key(part.threads()));
         }
         problems.accept(
             String.join(" ", request.stem(), request.shape(), request.label())
@@ -158,6 +176,7 @@ final class QuickRun {
   }
 
   private void measured(Part part, Worker.Request request, List<String> f) {
+    checked.add(request.key(part.threads()));
     double nanos = Double.parseDouble(f.get(0));
     Work work =
         new Work(
@@ -165,6 +184,8 @@ final class QuickRun {
             Double.parseDouble(f.get(7)),
             Double.parseDouble(f.get(8)),
             Double.parseDouble(f.get(9)));
+    Ceilings.Roofline roofline =
+        ceilings.roofline(work, part.threads(), Long.parseLong(f.get(10)), request.cold());
     Row row =
         Row.of(
             request.stem(),
@@ -174,17 +195,18 @@ final class QuickRun {
             request.backend(),
             nanos,
             work,
-            ceilings.rooflineNanos(
-                work, part.threads(), Long.parseLong(f.get(10)), request.cold()));
+            roofline.nanos());
     if (part.peer() != null) {
-      withPeer.add(key(request, part.threads()));
+      withPeer.add(request.key(part.threads()));
       double peerNanos = Double.parseDouble(f.get(1));
       row = row.beside(part.setting().name(), f.get(11), peerNanos, Double.parseDouble(f.get(2)));
     }
     rows.accept(
         new Outcome(
             row,
+            roofline.ceiling(),
             Double.parseDouble(f.get(3)),
+            Double.parseDouble(f.get(12)),
             Integer.parseInt(f.get(4)),
             Integer.parseInt(f.get(5))));
   }

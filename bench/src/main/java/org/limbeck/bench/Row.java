@@ -120,8 +120,8 @@ record Row(
     return Double.isNaN(value) ? "" : String.format(Locale.ROOT, "%." + digits + "f", value);
   }
 
-  /** A field needs no quotes then. */
-  private static String plain(String text) {
+  /** Returns a text as the file holds it: a field that needs no quotes. */
+  static String plain(String text) {
     return text.replaceAll("[\\s\"]+", " ").replace(',', ';').trim();
   }
 

@@ -37,9 +37,11 @@ final class Worker {
   /** Where no other threads wait for a call. */
   private static final Runnable NO_REST = () -> {};
 
-  private static final int WARM_UP_MILLIS = 400;
+  private static final int CALIBRATION_SETTLE_MILLIS = 200;
+  // The least; what still gets faster then goes on.
+  private static final int WARM_UP_MILLIS = 250;
   private static final int SETTLE_MILLIS = 50;
-  private static final int FIRST_SETTLE_MILLIS = 500;
+  private static final int FIRST_SETTLE_MILLIS = 300;
 
   private final PrintStream out;
   private final int threads;
@@ -89,7 +91,8 @@ final class Worker {
     calibration.shape = 64L * threads;
     calibration.warmUpMillis = 0;
     calibration.open();
-    Bench.warmUp(once ? 0 : 100, calibration::fma);
+    // A loop that is still being compiled would hold the first pairs up.
+    Bench.settle(once ? 0 : CALIBRATION_SETTLE_MILLIS, calibration::fma);
     try (Limbeck reference = Limbeck.open(List.of("scalar"), 1)) {
       for (String line = requests.readLine(); line != null; line = requests.readLine()) {
         Request request = Request.parse(line);
@@ -128,6 +131,7 @@ final class Worker {
             request.cold(),
             limbeck,
             reference,
+            request.checked(),
             request.firstOfMode() ? warmUp : 0)) {
       if (!once) {
         // Other shapes may take other ways through the kernels.
@@ -157,7 +161,8 @@ final class Worker {
           Double.toString(prepared.first().work().readBytes()),
           Double.toString(prepared.first().work().writtenBytes()),
           Long.toString(prepared.first().footprint()),
-          path);
+          path,
+          Double.toString(paired.ourSpread()));
     }
   }
 
@@ -224,17 +229,36 @@ final class Worker {
    * @param cold whether the caches are to miss
    * @param backend our backend
    * @param firstOfMode whether this process has its kernels still to warm up
+   * @param checked whether an earlier process found its results to be right
    */
   record Request(
-      String stem, String shape, String mode, boolean cold, String backend, boolean firstOfMode) {
+      String stem,
+      String shape,
+      String mode,
+      boolean cold,
+      String backend,
+      boolean firstOfMode,
+      boolean checked) {
+    /** Makes one that no process has measured yet. */
+    static Request of(String stem, String shape, String mode, boolean cold, String backend) {
+      return new Request(stem, shape, mode, cold, backend, false, false);
+    }
+
     static Request parse(String line) {
       String[] f = line.split("\t", -1);
       return new Request(
-          f[0], f[1], f[2], Boolean.parseBoolean(f[3]), f[4], Boolean.parseBoolean(f[5]));
+          f[0],
+          f[1],
+          f[2],
+          Boolean.parseBoolean(f[3]),
+          f[4],
+          Boolean.parseBoolean(f[5]),
+          Boolean.parseBoolean(f[6]));
     }
 
     String line() {
-      return String.join("\t", stem, shape, mode, "" + cold, backend, "" + firstOfMode);
+      return String.join(
+          "\t", stem, shape, mode, "" + cold, backend, "" + firstOfMode, "" + checked);
     }
 
     /** Returns the mode as results name it. */
@@ -242,8 +266,13 @@ final class Worker {
       return mode + (cold ? Prepared.COLD_SUFFIX : "");
     }
 
-    Request withFirstOfMode(boolean first) {
-      return new Request(stem, shape, mode, cold, backend, first);
+    /** Returns {@link Row#key} of its results. */
+    String key(int threads) {
+      return String.join(",", stem, shape, label(), Integer.toString(threads), backend);
+    }
+
+    Request with(boolean first, boolean right) {
+      return new Request(stem, shape, mode, cold, backend, first, right);
     }
   }
 }

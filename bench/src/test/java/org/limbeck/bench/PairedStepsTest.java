@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
-import org.limbeck.bench.step.LimbeckStep;
+import org.limbeck.bench.step.LimbeckQatKdStep;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.distill.LossConfiguration;
@@ -14,16 +14,19 @@ import org.limbeck.training.distill.LossConfiguration;
 class PairedStepsTest {
   private static final BertConfig CONFIG = new BertConfig(2, 24, 3, 40, 50, 16, 2, 1e-12);
 
-  private static LimbeckStep step(String losses) {
-    return new LimbeckStep(Backends.discover(), 1, CONFIG, LossConfiguration.parse(losses), 3, 9);
+  private static LimbeckQatKdStep step(String losses) {
+    return new LimbeckQatKdStep(
+        Backends.discover(), 1, CONFIG, LossConfiguration.parse(losses), 3, 9);
   }
 
   @Test
   void equalWorkIsTimed() {
-    try (LimbeckStep one = step("map");
-        LimbeckStep other = step("map")) {
+    try (LimbeckQatKdStep one = step("map");
+        LimbeckQatKdStep other = step("map")) {
       PairedSteps both = new PairedSteps(one, other);
-      assertEquals(new PairedSteps.Differences(0, 0, 0), both.check(one.problem().parameters()));
+      assertEquals(
+          new PairedSteps.Differences(0, 0, 0),
+          both.check(one.problem().parameters(), PairedSteps.Bounds.FLOAT));
       int[] announced = new int[1];
       PairedSteps.Pair[] pairs = both.time(3, 1, 0.1, () -> announced[0]++);
       assertEquals(3, pairs.length);
@@ -37,13 +40,13 @@ class PairedStepsTest {
 
   @Test
   void differentWorkIsRefused() {
-    try (LimbeckStep one = step("none");
-        LimbeckStep other = step("context")) {
+    try (LimbeckQatKdStep one = step("none");
+        LimbeckQatKdStep other = step("context")) {
       PairedSteps both = new PairedSteps(one, other);
       PairedSteps.DifferentWorkException e =
           assertThrows(
               PairedSteps.DifferentWorkException.class,
-              () -> both.check(one.problem().parameters()));
+              () -> both.check(one.problem().parameters(), PairedSteps.Bounds.FLOAT));
       assertTrue(e.getMessage().contains("the losses of the first step differ"), e.getMessage());
     }
   }

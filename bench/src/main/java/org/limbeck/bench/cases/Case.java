@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.bench.cases;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.SoftReference;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -9,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongUnaryOperator;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.DType;
@@ -20,6 +23,8 @@ import org.limbeck.kernels.random.Philox;
 public final class Case implements AutoCloseable {
   /** Random values repeat after so many: a prime, so that no two rows are the same. */
   private static final int PERIOD = 1_000_003;
+
+  private static final Map<List<Object>, SoftReference<byte[]>> PERIODS = new ConcurrentHashMap<>();
 
   /** What a tensor is to the call. */
   private enum Role {
@@ -189,7 +194,28 @@ public final class Case implements AutoCloseable {
 
   private Matrix filled(DType type, long rowCount, long cols, double range) {
     Matrix m = memory.matrix(type, rowCount, cols);
-    int count = (int) Math.min(PERIOD, rowCount * cols);
+    byte[] period =
+        rowCount * cols < PERIOD
+            ? randomBytes(type, range, (int) (rowCount * cols))
+            : period(type, range);
+    TernaryBytes.repeat(MemorySegment.ofArray(period), m);
+    stream++;
+    return m;
+  }
+
+  /** Returns the values that repeat: large cases of a process have them in common. */
+  private byte[] period(DType type, double range) {
+    List<Object> key = List.of(type, range, stream);
+    SoftReference<byte[]> kept = PERIODS.get(key);
+    byte[] bytes = kept == null ? null : kept.get();
+    if (bytes == null) {
+      bytes = randomBytes(type, range, PERIOD);
+      PERIODS.put(key, new SoftReference<>(bytes));
+    }
+    return bytes;
+  }
+
+  private byte[] randomBytes(DType type, double range, int count) {
     try (HostMemory scratch = new HostMemory()) {
       Matrix period = scratch.matrix(type, 1, count);
       for (int i = 0; i < count; i++) {
@@ -201,11 +227,11 @@ public final class Case implements AutoCloseable {
           default -> period.setFloat(0, i, value);
         }
       }
-      TernaryBytes.repeat(
-          period.segment().asSlice(period.offsetBytes(), (long) count * type.bytes()), m);
+      byte[] bytes = new byte[(int) (count * type.bytes())];
+      MemorySegment.copy(
+          period.segment(), period.offsetBytes(), MemorySegment.ofArray(bytes), 0, bytes.length);
+      return bytes;
     }
-    stream++;
-    return m;
   }
 
   /** Returns the stem. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.bench.step;
 
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.limbeck.kernels.Limbeck;
@@ -9,161 +8,41 @@ import org.limbeck.kernels.backend.Backends;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
-import org.limbeck.kernels.random.NormalVariates;
-import org.limbeck.kernels.random.Philox;
-import org.limbeck.training.bert.BertClassifier;
-import org.limbeck.training.bert.BertConfig;
-import org.limbeck.training.bert.Quantization;
-import org.limbeck.training.distill.Distillation;
-import org.limbeck.training.distill.LossConfiguration;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
-import org.limbeck.training.nn.Pass;
+import org.limbeck.training.nn.ParameterSet;
 import org.limbeck.training.nn.Tensors;
-import org.limbeck.training.nn.TokenBatch;
-import org.limbeck.training.optim.Optimizer;
-import org.limbeck.training.optim.Schedule;
 
 /**
- * Limbeck's step, on random weights and tokens without padding; the student starts from its
- * teacher's weights.
+ * A step of Limbeck's, on the host.
+ *
+ * @param <P> what it computes on
  */
-public final class LimbeckStep implements TrainingStep {
-  private static final int LABELS = 2;
-  private static final double DEVIATION = 0.02;
-  private static final double LEARNING_RATE = 2e-5;
-  private static final long WEIGHT_SEED = 1;
-  private static final long TOKEN_SEED = 2;
-
+public abstract class LimbeckStep<P extends StepProblem> implements TrainingStep {
+  final Compute compute;
+  final HostMemory host = new HostMemory();
   private final Limbeck limbeck;
-  private final Compute compute;
-  private final HostMemory host = new HostMemory();
-  private final LossConfiguration losses;
-  private final BertClassifier student;
-  private final Optimizer optimizer;
-  private final Distillation distillation;
-  private final TokenBatch batch;
-  private long steps;
 
-  /**
-   * Makes networks and a batch.
-   *
-   * @param backends where operations come from; closed with this object
-   * @param threads the number of threads
-   * @param config the sizes of both networks
-   * @param losses what is compared
-   * @param sequences the size of the batch
-   * @param length the length of its sequences
-   * @throws IllegalArgumentException if sizes and losses do not go together
-   */
-  public LimbeckStep(
-      Backends backends,
-      int threads,
-      BertConfig config,
-      LossConfiguration losses,
-      int sequences,
-      int length) {
-    this.losses = losses;
+  LimbeckStep(Backends backends, int threads) {
     limbeck = Limbeck.open(backends, Device.HOST, threads);
     compute = new Compute(limbeck);
-    try {
-      BertClassifier teacher = new BertClassifier(compute, config, LABELS, Quantization.NONE);
-      student = new BertClassifier(compute, config, LABELS, Quantization.TERNARY);
-      fill(teacher);
-      student.copyFrom(teacher);
-      batch = tokens(sequences, length);
-      optimizer =
-          Optimizer.bertAdam(compute, student.parameters(), LEARNING_RATE, Schedule.CONSTANT);
-      distillation = new Distillation(compute, student, teacher, losses, sequences, length);
-    } catch (RuntimeException e) {
-      free();
-      throw e;
-    }
   }
 
-  private void fill(BertClassifier network) {
-    long stream = 0;
-    for (Parameter parameter : network.parameters().all()) {
-      if (parameter.name().endsWith("LayerNorm.weight")) {
-        Tensors.upload(compute.memory(), parameter.value(), i -> 1f);
-      } else {
-        long own = stream++;
-        Tensors.upload(
-            compute.memory(),
-            parameter.value(),
-            i -> (float) (DEVIATION * NormalVariates.at(WEIGHT_SEED, own, i)));
-      }
-    }
-    network.refreshWeights();
-  }
+  /** Returns the parameters that are trained. */
+  abstract ParameterSet trained();
 
-  private TokenBatch tokens(int sequences, int length) {
-    int rows = Math.multiplyExact(sequences, length);
-    int vocabulary = student.config().vocabulary();
-    long[] words = new long[rows];
-    long[] positions = new long[rows];
-    for (int i = 0; i < rows; i++) {
-      int word = Philox.word(TOKEN_SEED, 0, i, 0);
-      // 0 is padding.
-      words[i] = 1 + Integer.remainderUnsigned(word, vocabulary - 1);
-      positions[i] = i % length;
-    }
-    int[] lengths = new int[sequences];
-    Arrays.fill(lengths, length);
-    return new TokenBatch(
-        sequences,
-        length,
-        host.copyOf(words),
-        host.copyOf(new long[rows]),
-        host.copyOf(positions),
-        host.copyOf(lengths));
-  }
+  /** Returns what it computes on, with the trained values as they are. */
+  public abstract P problem();
 
-  /** Returns what it computes on, with the student's values as they are. */
-  public StepProblem problem() {
+  /** Returns the values of parameters as they are. */
+  final Map<String, StepProblem.Values> values(ParameterSet parameters) {
     Map<String, StepProblem.Values> values = new LinkedHashMap<>();
-    for (Parameter parameter : student.parameters().all()) {
+    for (Parameter parameter : parameters.all()) {
       Matrix value = parameter.value();
       values.put(
-          parameter.name(),
-          new StepProblem.Values(
-              Tensors.download(compute.memory(), value), value.rows(), value.cols()));
+          parameter.name(), new StepProblem.Values(download(value), value.rows(), value.cols()));
     }
-    long[] tokens = new long[Math.toIntExact(batch.rows())];
-    for (int i = 0; i < tokens.length; i++) {
-      tokens[i] = batch.tokens().getLong(0, i);
-    }
-    int[] lengths = new int[batch.batch()];
-    Arrays.fill(lengths, batch.length());
-    return new StepProblem(
-        student.config(), LABELS, losses, LEARNING_RATE, batch.length(), tokens, lengths, values);
-  }
-
-  /** Returns the backends that operations come from. */
-  public Backends backends() {
-    return limbeck.backends();
-  }
-
-  @Override
-  public double gradients(double dropout) {
-    student.parameters().zeroGradients();
-    return distillation.step(batch, new Pass(dropout, 1, steps++)).total();
-  }
-
-  @Override
-  public void update() {
-    optimizer.step();
-    student.refreshWeights();
-  }
-
-  @Override
-  public float[] gradient(String parameter) {
-    return download(student.parameters().byName().get(parameter).gradient());
-  }
-
-  @Override
-  public float[] value(String parameter) {
-    return download(student.parameters().byName().get(parameter).value());
+    return values;
   }
 
   private float[] download(Matrix matrix) {
@@ -171,17 +50,22 @@ public final class LimbeckStep implements TrainingStep {
   }
 
   @Override
-  public String codePath() {
-    return backends().available().get(0).name();
+  public final float[] gradient(String parameter) {
+    return download(trained().byName().get(parameter).gradient());
+  }
+
+  @Override
+  public final float[] value(String parameter) {
+    return download(trained().byName().get(parameter).value());
+  }
+
+  @Override
+  public final String codePath() {
+    return limbeck.backends().available().get(0).name();
   }
 
   @Override
   public void close() {
-    distillation.close();
-    free();
-  }
-
-  private void free() {
     host.close();
     compute.close();
     limbeck.close();

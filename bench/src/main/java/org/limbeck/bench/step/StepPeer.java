@@ -4,8 +4,15 @@ package org.limbeck.bench.step;
 import java.util.List;
 import java.util.Map;
 
-/** Another library's step of QAT-KD, to be timed beside Limbeck's; found with ServiceLoader. */
-public interface StepPeer {
+/**
+ * Another library's training step, to be timed beside Limbeck's; found with ServiceLoader.
+ *
+ * @param <P> what it computes on
+ */
+public interface StepPeer<P extends StepProblem> {
+  /** Returns what it computes on. */
+  Class<P> problem();
+
   /** Returns the name by which it is asked for. */
   String name();
 
@@ -28,5 +35,5 @@ public interface StepPeer {
    * @param threads the number of threads
    * @throws LinkageError if the library cannot be loaded on this platform
    */
-  TrainingStep open(StepProblem problem, String setting, int threads);
+  TrainingStep open(P problem, String setting, int threads);
 }

@@ -2,13 +2,13 @@
 package org.limbeck.bench.step;
 
 /**
- * A step of QAT-KD in one implementation, with its networks and the state of its optimizer: a
- * teacher in full precision, a student with ternary weights, the losses between them, the backward
- * and the update.
+ * A training step in one implementation, with its networks and the state of its optimizer: the
+ * forward of the trained network and its teacher, where it has one, the losses, the backward and
+ * the update.
  */
 public interface TrainingStep extends AutoCloseable {
   /**
-   * Runs both networks forward and the student backward. Its gradients replace those of the call
+   * Runs the networks forward and the trained one backward. Its gradients replace those of the call
    * before.
    *
    * @param dropout the probability of dropping, in [0, 1)
@@ -16,18 +16,18 @@ public interface TrainingStep extends AutoCloseable {
    */
   double gradients(double dropout);
 
-  /** Updates the student's parameters from their gradients. */
+  /** Updates the trained parameters from their gradients. */
   void update();
 
   /**
-   * Returns the gradient of a parameter of the student, row after row.
+   * Returns the gradient of a trained parameter, row after row.
    *
    * @param parameter its name
    */
   float[] gradient(String parameter);
 
   /**
-   * Returns the value of a parameter of the student, row after row.
+   * Returns the value of a trained parameter, row after row.
    *
    * @param parameter its name
    */

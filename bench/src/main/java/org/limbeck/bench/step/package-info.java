@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A step of QAT-KD, Limbeck's and those of peers. */
+/** Training steps, Limbeck's and those of peers. */
 package org.limbeck.bench.step;

@@ -25,7 +25,7 @@ record TorchBatch(
     Tensor pairWeights) {
   private static final float MASKED = -10_000;
 
-  static TorchBatch of(StepProblem problem) {
+  static TorchBatch of(QatKdProblem problem) {
     int size = problem.batch();
     int length = problem.length();
     float[] mask = new float[size * length];

@@ -4,7 +4,6 @@ package org.limbeck.bench.step;
 import static org.limbeck.bench.step.Torch.keep;
 import static org.limbeck.bench.step.Torch.number;
 
-import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
@@ -20,7 +19,7 @@ final class TorchEncoder {
 
   private final BertConfig config;
   private final TorchQuantizer quantizer;
-  private final Map<String, Tensor> parameters = new LinkedHashMap<>();
+  private final Map<String, Tensor> parameters;
 
   /**
    * Makes a network from values.
@@ -29,20 +28,10 @@ final class TorchEncoder {
    * @param quantizer how it is quantized, or null for full precision
    * @param trained whether parameters have gradients
    */
-  TorchEncoder(StepProblem problem, TorchQuantizer quantizer, boolean trained) {
+  TorchEncoder(QatKdProblem problem, TorchQuantizer quantizer, boolean trained) {
     config = problem.config();
     this.quantizer = quantizer;
-    problem
-        .parameters()
-        .forEach(
-            (name, values) -> {
-              boolean vector = name.endsWith("bias") || name.contains("LayerNorm");
-              long[] shape =
-                  vector ? new long[] {values.cols()} : new long[] {values.rows(), values.cols()};
-              // A copy in libtorch's own memory, aligned as it likes it.
-              Tensor tensor = Tensor.create(values.elements(), shape).clone();
-              parameters.put(name, tensor.set_requires_grad(trained));
-            });
+    parameters = TorchStep.tensors(problem.parameters(), trained);
   }
 
   /** Returns the parameters by name. */

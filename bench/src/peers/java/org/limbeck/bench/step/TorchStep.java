@@ -1,74 +1,87 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.bench.step;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /** A step in libtorch's operators, the backward by autograd. */
-final class TorchStep implements TrainingStep {
+abstract class TorchStep implements TrainingStep {
   private static final long SEED = 1;
 
   // Holds what lives as long as this object.
   private final PointerScope scope = new PointerScope();
-  private final StepProblem problem;
-  private final TorchBatch batch;
-  private final TorchEncoder teacher;
-  private final TorchEncoder student;
-  private final TorchBertAdam optimizer;
+  private Map<String, Tensor> trained;
+  private TorchAdam optimizer;
 
-  TorchStep(StepProblem problem, TorchQuantizer quantizer) {
-    this.problem = problem;
+  TorchStep() {
     torch.manual_seed(SEED);
-    batch = TorchBatch.of(problem);
-    teacher = new TorchEncoder(problem, null, false);
-    student = new TorchEncoder(problem, quantizer, true);
-    optimizer = new TorchBertAdam(student.parameters(), problem.learningRate());
   }
 
+  /** Says what is trained, in the constructor of a subclass. */
+  final void train(Map<String, Tensor> parameters, TorchAdam with) {
+    trained = parameters;
+    optimizer = with;
+  }
+
+  /** Copies values into libtorch's own memory, aligned as it likes it. */
+  static Map<String, Tensor> tensors(
+      Map<String, StepProblem.Values> parameters, boolean haveGradients) {
+    Map<String, Tensor> tensors = new LinkedHashMap<>();
+    parameters.forEach(
+        (name, values) -> {
+          boolean vector = name.endsWith("bias") || name.matches(".*(LayerNorm|layer_norm).*");
+          long[] shape =
+              vector ? new long[] {values.cols()} : new long[] {values.rows(), values.cols()};
+          Tensor tensor = Tensor.create(values.elements(), shape).clone();
+          tensors.put(name, tensor.set_requires_grad(haveGradients));
+        });
+    return tensors;
+  }
+
+  /** Runs the networks forward and returns the loss. */
+  abstract Tensor loss(double dropout);
+
   @Override
-  public double gradients(double dropout) {
+  public final double gradients(double dropout) {
     try (PointerScope step = new PointerScope()) {
       optimizer.forgetGradients();
-      TorchActivations[] target = new TorchActivations[1];
-      Torch.withoutGradient(() -> target[0] = teacher.forward(batch, 0));
-      TorchActivations trained = student.forward(batch, dropout);
-      Tensor loss = TorchLosses.sum(problem.losses(), batch, trained, target[0]);
+      Tensor loss = loss(dropout);
       loss.backward();
       return loss.item_double();
     }
   }
 
   @Override
-  public void update() {
+  public final void update() {
     optimizer.step();
   }
 
   @Override
-  public float[] gradient(String parameter) {
+  public final float[] gradient(String parameter) {
     try (PointerScope reading = new PointerScope()) {
-      return Torch.elements(student.parameters().get(parameter).grad(), count(parameter));
+      Tensor tensor = trained.get(parameter);
+      return Torch.elements(tensor.grad(), Math.toIntExact(tensor.numel()));
     }
   }
 
   @Override
-  public float[] value(String parameter) {
+  public final float[] value(String parameter) {
     try (PointerScope reading = new PointerScope()) {
-      return Torch.elements(student.parameters().get(parameter), count(parameter));
+      Tensor tensor = trained.get(parameter);
+      return Torch.elements(tensor, Math.toIntExact(tensor.numel()));
     }
   }
 
-  private int count(String parameter) {
-    return problem.parameters().get(parameter).elements().length;
-  }
-
   @Override
-  public String codePath() {
+  public final String codePath() {
     return TorchCodePath.describe();
   }
 
   @Override
-  public void close() {
+  public final void close() {
     scope.close();
   }
 }

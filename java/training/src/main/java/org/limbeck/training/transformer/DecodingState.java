@@ -3,6 +3,7 @@ package org.limbeck.training.transformer;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
@@ -130,11 +131,7 @@ final class DecodingState implements AutoCloseable {
   /** Makes room for one more position; layers that began take part in it. */
   void prepareStep(List<LayerCache> caches) {
     if (prefix + 1 > pitch) {
-      int[] same = new int[hypotheses];
-      for (int i = 0; i < same.length; i++) {
-        same[i] = i;
-      }
-      movePrefixes(same, caches);
+      movePrefixes(IntStream.range(0, hypotheses).toArray(), caches);
     }
     for (int i = 0; i < hypotheses; i++) {
       prefixVector.host().setInt(0, i, prefix + 1);
@@ -172,7 +169,10 @@ final class DecodingState implements AutoCloseable {
    * @param kept which sentences go on, ascending; as many new hypotheses for each
    */
   void move(int[] parents, int[] kept, List<LayerCache> caches) {
-    movePrefixes(parents, caches);
+    // With a beam of one a hypothesis nearly always goes on where it is.
+    if (!isEveryHypothesis(parents)) {
+      movePrefixes(parents, caches);
+    }
     hypotheses = parents.length;
     if (kept.length < sentences) {
       int[] keptLengths = new int[kept.length];
@@ -188,6 +188,11 @@ final class DecodingState implements AutoCloseable {
       }
       uploadLengths();
     }
+  }
+
+  private boolean isEveryHypothesis(int[] parents) {
+    return parents.length == hypotheses
+        && IntStream.range(0, hypotheses).allMatch(i -> parents[i] == i);
   }
 
   private void movePrefixes(int[] parents, List<LayerCache> caches) {

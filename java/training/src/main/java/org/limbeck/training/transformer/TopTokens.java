@@ -9,6 +9,7 @@ import org.limbeck.kernels.memory.Matrix;
 final class TopTokens {
   private final int[] tokens;
   private final float[] probabilities;
+  private float[] row = {};
   private int size;
 
   /**
@@ -25,18 +26,27 @@ final class TopTokens {
    * Finds them. Padding is left out.
    *
    * @param rows probabilities, F32 [rows, vocabulary] on the host
-   * @param row which row
+   * @param number which row
    */
-  void find(Matrix rows, long row) {
+  void find(Matrix rows, long number) {
     size = 0;
-    MemorySegment segment = rows.segment();
-    long at = rows.rowOffsetBytes(row);
-    float least = Float.NEGATIVE_INFINITY;
     int count = Math.toIntExact(rows.cols());
-    for (int token = 0; token < count; token++) {
-      float p = segment.get(ValueLayout.JAVA_FLOAT, at + (long) token * Float.BYTES);
-      if ((p > least || size < tokens.length) && token != SpecialTokens.PAD) {
-        insert(token, p);
+    if (row.length < count) {
+      row = new float[count];
+    }
+    // Most tokens are looked at once and left: an array costs less a look than a segment.
+    MemorySegment.copy(
+        rows.segment(), ValueLayout.JAVA_FLOAT, rows.rowOffsetBytes(number), row, 0, count);
+    int token = 0;
+    for (; token < count && size < tokens.length; token++) {
+      if (token != SpecialTokens.PAD) {
+        insert(token, row[token]);
+      }
+    }
+    float least = size == 0 ? Float.NEGATIVE_INFINITY : probabilities[size - 1];
+    for (; token < count; token++) {
+      if (row[token] > least && token != SpecialTokens.PAD) {
+        insert(token, row[token]);
         least = probabilities[size - 1];
       }
     }
