@@ -12,8 +12,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import org.limbeck.kernels.Limbeck;
-import org.limbeck.kernels.Operation;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
@@ -31,7 +29,7 @@ public final class CaseCall {
   private static final byte SENTINEL = (byte) 0xA5;
 
   private final VectorCase vectorCase;
-  private final Limbeck limbeck;
+  private final OperationRunner runner;
   private final HostMemory memory;
   private final boolean strided;
   private final Set<String> backends;
@@ -41,12 +39,12 @@ public final class CaseCall {
 
   CaseCall(
       VectorCase vectorCase,
-      Limbeck limbeck,
+      OperationRunner runner,
       HostMemory memory,
       boolean strided,
       Set<String> backends) {
     this.vectorCase = vectorCase;
-    this.limbeck = limbeck;
+    this.runner = runner;
     this.memory = memory;
     this.strided = strided;
     this.backends = backends;
@@ -54,9 +52,8 @@ public final class CaseCall {
 
   /** Runs an operation. */
   public <S, A> void run(Op<S, A> op, S spec, A arguments) {
-    Operation<S, A> operation = limbeck.operation(op, spec);
-    backends.add(operation.selection().backend());
-    operation.run(arguments);
+    backends.add(runner.servedBy(op, spec));
+    runner.run(op, spec, arguments);
   }
 
   /** Returns whether an input is given. */

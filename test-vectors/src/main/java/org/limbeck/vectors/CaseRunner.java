@@ -7,28 +7,27 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
-import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.vectors.CaseResult.Outcome;
 
 /**
- * Runs cases on a library object, each with contiguous matrices and again with rows that have
- * sentinels between them, which must survive.
+ * Runs cases on a backend, each with contiguous matrices and again with rows that have sentinels
+ * between them, which must survive.
  */
 public final class CaseRunner {
-  private final Limbeck limbeck;
+  private final OperationRunner runner;
   private final Function<String, StemAdapter> adapters;
   private final Set<String> lastBackends = new TreeSet<>();
 
   /**
    * Creates a runner.
    *
-   * @param limbeck the library, opened with the backends to check
+   * @param runner the backend to check
    * @param adapters gives the adapter of a stem, or null where there is none
    */
-  public CaseRunner(Limbeck limbeck, Function<String, StemAdapter> adapters) {
-    this.limbeck = limbeck;
+  public CaseRunner(OperationRunner runner, Function<String, StemAdapter> adapters) {
+    this.runner = runner;
     this.adapters = adapters;
   }
 
@@ -66,7 +65,7 @@ public final class CaseRunner {
   private CaseResult run(VectorCase vectorCase, StemAdapter adapter, boolean strided) {
     String layout = strided ? " (strided rows)" : "";
     try (HostMemory memory = new HostMemory()) {
-      CaseCall call = new CaseCall(vectorCase, limbeck, memory, strided, lastBackends);
+      CaseCall call = new CaseCall(vectorCase, runner, memory, strided, lastBackends);
       try {
         adapter.run(call);
         call.checkAllUsed();

@@ -19,7 +19,6 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.limbeck.kernels.Limbeck;
 import org.limbeck.vectors.CaseResult.Outcome;
 import org.limbeck.vectors.stems.StemAdapters;
 
@@ -280,8 +279,8 @@ class ForeignVectorsTest {
     write("later.json", file("linear_kl", valid("later", "", "", "")));
 
     for (String backend : List.of("scalar", "vector")) {
-      try (Limbeck limbeck = Limbeck.open(List.of(backend, "scalar"), 1)) {
-        CaseRunner runner = new CaseRunner(limbeck, StemAdapters::find);
+      try (OperationRunner operations = OperationRunner.open(backend, 1)) {
+        CaseRunner runner = new CaseRunner(operations, StemAdapters::find);
         Map<Outcome, List<String>> outcomes = new TreeMap<>();
         for (VectorFile file : VectorCatalog.in(directory)) {
           for (VectorCase c : file.cases()) {

@@ -3,12 +3,10 @@ package org.limbeck.vectors;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
-import org.limbeck.kernels.Limbeck;
 import org.limbeck.vectors.stems.StemAdapters;
 
 /** All built-in golden vectors on one backend; what it does not offer, the reference serves. */
@@ -31,8 +29,8 @@ public abstract class GoldenContract {
   }
 
   private void run(VectorCase vectorCase) {
-    try (Limbeck limbeck = Limbeck.open(List.of(backend, "scalar"), 1)) {
-      CaseResult result = new CaseRunner(limbeck, StemAdapters::find).run(vectorCase);
+    try (OperationRunner runner = OperationRunner.open(backend, 1)) {
+      CaseResult result = new CaseRunner(runner, StemAdapters::find).run(vectorCase);
       assertEquals(CaseResult.Outcome.PASSED, result.outcome(), result.message());
     }
   }

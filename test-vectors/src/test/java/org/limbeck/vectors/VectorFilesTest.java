@@ -22,7 +22,6 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.limbeck.kernels.Limbeck;
 import org.limbeck.vectors.CaseResult.Outcome;
 import org.limbeck.vectors.stems.StemAdapters;
 
@@ -136,8 +135,8 @@ class VectorFilesTest {
     }
     assertEquals(1, changed);
     Files.write(directory.resolve("softmax.safetensors"), payload);
-    try (Limbeck limbeck = Limbeck.open(List.of("scalar"), 1)) {
-      CaseRunner runner = new CaseRunner(limbeck, StemAdapters::find);
+    try (OperationRunner operations = OperationRunner.open("scalar", 1)) {
+      CaseRunner runner = new CaseRunner(operations, StemAdapters::find);
       for (VectorCase c : VectorCatalog.in(directory).get(0).cases()) {
         boolean damaged = c.id().equals(small.id());
         assertEquals(damaged ? Outcome.FAILED : Outcome.PASSED, runner.run(c).outcome(), c.id());

@@ -104,7 +104,7 @@ class CommandLineTest {
 
   @Test
   void badUsageIsOneSentence() {
-    assertBadInput("limbeck-cuda", limbeck("selftest", "--backend", "cuda"));
+    assertBadInput("absent: abacus: no backend", limbeck("selftest", "--backend", "abacus"));
     assertBadInput("--no-such-option", limbeck("selftest", "--no-such-option"));
     assertBadInput("no-such-command", limbeck("no-such-command"));
     assertBadInput("a command is missing", limbeck());

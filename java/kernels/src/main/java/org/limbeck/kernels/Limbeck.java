@@ -75,8 +75,14 @@ public final class Limbeck implements AutoCloseable {
    */
   public static Limbeck open(Backends backends, Device device, int threads) {
     if (backends.available().stream().noneMatch(b -> b.device().equals(device))) {
-      throw new BackendUnavailableException(
-          "no backend works on " + device + ": " + backends.missing());
+      // Of a device that a backend is named after, that backend's reason is the whole answer.
+      String why =
+          backends.missing().stream()
+              .filter(missing -> missing.name().equals(device.kind()))
+              .findFirst()
+              .map(Backends.Missing::toString)
+              .orElseGet(() -> backends.missing().toString());
+      throw new BackendUnavailableException("no backend works on " + device + ": " + why);
     }
     return new Limbeck(backends, device, new WorkerPool(threads));
   }

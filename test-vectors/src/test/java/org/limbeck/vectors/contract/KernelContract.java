@@ -8,13 +8,13 @@ import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.LongStream;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.TestInstance;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Op;
+import org.limbeck.vectors.OperationRunner;
 
 /**
  * What the contract tests of all stems share. Each stem has one abstract class with its tests; a
@@ -26,9 +26,9 @@ public abstract class KernelContract {
   protected static final long SEED = Long.getLong("limbeck.seed", 20_221_107L);
 
   private final String backend;
-  private Limbeck tested;
-  private Limbeck twoThreads;
-  private Limbeck threeThreads;
+  private OperationRunner tested;
+  private OperationRunner twoThreads;
+  private OperationRunner threeThreads;
   private Limbeck reference;
 
   /** Tests a backend by its name; one that is absent fails the tests. */
@@ -38,11 +38,9 @@ public abstract class KernelContract {
 
   @BeforeAll
   final void open() {
-    // The reference serves what a backend answers with No.
-    List<String> backends = Stream.of(backend, "scalar").distinct().toList();
-    tested = Limbeck.open(backends, 1);
-    twoThreads = Limbeck.open(backends, 2);
-    threeThreads = Limbeck.open(backends, 3);
+    tested = OperationRunner.open(backend, 1);
+    twoThreads = OperationRunner.open(backend, 2);
+    threeThreads = OperationRunner.open(backend, 3);
     reference = Limbeck.open(List.of("scalar"), 1);
   }
 
@@ -66,18 +64,17 @@ public abstract class KernelContract {
 
   /** Returns the name of the backend that serves a specification: the one under test or scalar. */
   protected final <S, A> String servedBy(Op<S, A> op, S spec) {
-    return tested.operation(op, spec).selection().backend();
+    return tested.servedBy(op, spec);
   }
 
   /** Runs an operation on the backend under test, with one thread. */
   protected final <S, A> void run(Op<S, A> op, S spec, A arguments) {
-    tested.operation(op, spec).run(arguments);
+    tested.run(op, spec, arguments);
   }
 
   /** Runs an operation on the backend under test, with 1, 2 or 3 threads. */
   protected final <S, A> void run(int threads, Op<S, A> op, S spec, A arguments) {
-    Limbeck limbeck = List.of(tested, twoThreads, threeThreads).get(threads - 1);
-    limbeck.operation(op, spec).run(arguments);
+    List.of(tested, twoThreads, threeThreads).get(threads - 1).run(op, spec, arguments);
   }
 
   /** Runs an operation on the reference. */
@@ -93,7 +90,13 @@ public abstract class KernelContract {
     if (isReference()) {
       return;
     }
-    var operation = tested.operation(op, spec);
+    try (OperationRunner.Prepared operation = tested.prepare(op, spec, arguments)) {
+      assertNoAllocation(operation, () -> op + " with " + spec);
+    }
+  }
+
+  private static void assertNoAllocation(
+      OperationRunner.Prepared operation, Supplier<String> what) {
     var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
     long deadline = System.nanoTime() + 180_000_000_000L;
     long allocated = Long.MAX_VALUE;
@@ -101,15 +104,15 @@ public abstract class KernelContract {
     // The deadline is long because on a loaded machine the compiler is late.
     while (allocated != 0 && System.nanoTime() < deadline) {
       for (int i = 0; i < 200; i++) {
-        operation.run(arguments);
+        operation.run();
       }
       long before = threads.getCurrentThreadAllocatedBytes();
       for (int i = 0; i < 10; i++) {
-        operation.run(arguments);
+        operation.run();
       }
       allocated = threads.getCurrentThreadAllocatedBytes() - before;
     }
-    assertEquals(0, allocated, () -> op + " allocates in ten calls after warm-up with " + spec);
+    assertEquals(0, allocated, () -> "allocated by ten calls after warm-up of " + what.get());
   }
 
   /** Asserts that two matrices have the same bits. */

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.cuda;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * What the backend needs of a device: memory, copies, kernels by their names, and one stream, in
+ * whose order everything happens. One per process and device; any thread may call it.
+ *
+ * <p>Areas are {@code height} rows of {@code width} bytes, whose beginnings are a pitch apart. Each
+ * call throws {@link CudaException} if the driver refuses it.
+ */
+interface Driver {
+  /** Returns the device for people: its name and what it can do. */
+  String description();
+
+  /** Returns the number of multiprocessors. */
+  int multiprocessors();
+
+  /**
+   * Returns how many bytes an allocation takes, so that one can serve other sizes again; a driver
+   * that wants the end of each buffer exactly where it is returns {@code bytes}.
+   */
+  long roundSize(long bytes);
+
+  /**
+   * Returns the address of new memory, aligned to at least 256 bytes; 0 where there is not enough.
+   *
+   * @param bytes at least 1
+   */
+  long allocate(long bytes);
+
+  /** Frees memory, after everything that is queued. */
+  void free(long address);
+
+  /** Queues zeros. */
+  void zero(long target, long pitch, long width, long height);
+
+  /** Queues a copy on the device. */
+  void copy(long source, long sourcePitch, long target, long targetPitch, long width, long height);
+
+  /** Copies from the host, behind everything that is queued, and waits. */
+  void upload(
+      MemorySegment source,
+      long sourcePitch,
+      long target,
+      long targetPitch,
+      long width,
+      long height);
+
+  /** Copies to the host, behind everything that is queued, and waits. */
+  void download(
+      long source,
+      long sourcePitch,
+      MemorySegment target,
+      long targetPitch,
+      long width,
+      long height);
+
+  /**
+   * Returns a handle of a kernel. The first for a stem loads its image.
+   *
+   * @param signature the name, the stem, and what the kernel takes
+   */
+  long function(KernelSignature signature);
+
+  /** Lets a kernel have so many bytes of dynamic shared memory; more than 48 KiB need this. */
+  void allowShared(long function, int bytes);
+
+  /**
+   * Queues a kernel.
+   *
+   * @param function its handle
+   * @param gridX blocks in x
+   * @param gridY blocks in y
+   * @param gridZ blocks in z
+   * @param block threads of a block
+   * @param sharedBytes dynamic shared memory
+   * @param packed the arguments as a C structure; read before this returns
+   * @param packedBytes its size
+   */
+  void launch(
+      long function,
+      int gridX,
+      int gridY,
+      int gridZ,
+      int block,
+      int sharedBytes,
+      MemorySegment packed,
+      long packedBytes);
+
+  /** Waits until everything is done that is queued. */
+  void synchronize();
+}

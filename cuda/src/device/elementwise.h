@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Functions of one element, applied to all of a matrix. Grid: blocks of THREADS * ITEMS columns in x, rows in y; a row for each
+// y, and again from the first on where there are more rows than a grid may have.
+
+#pragma once
+
+#include "device.h"
+
+namespace lb {
+
+struct Elementwise {
+  static constexpr int ITEMS = 4;
+
+  /** y = f(x); y may be x. */
+  template <class F>
+  LB_DEVICE static void unary(const float* x, int64_t x_stride, float* y, int64_t y_stride, int64_t rows, int64_t cols, F f) {
+    const int64_t first = (int64_t)blockIdx.x * ITEMS * blockDim.x + threadIdx.x;
+    for (int64_t row = blockIdx.y; row < rows; row += gridDim.y) {
+#pragma unroll
+      for (int i = 0; i < ITEMS; i++) {
+        const int64_t c = first + (int64_t)i * blockDim.x;
+        if (c < cols) {
+          y[row * y_stride + c] = f(x[row * x_stride + c]);
+        }
+      }
+    }
+  }
+
+  /** z = f(x, y); z may be one of them. */
+  template <class F>
+  LB_DEVICE static void binary(const float* x, int64_t x_stride, const float* y, int64_t y_stride, float* z, int64_t z_stride,
+                               int64_t rows, int64_t cols, F f) {
+    const int64_t first = (int64_t)blockIdx.x * ITEMS * blockDim.x + threadIdx.x;
+    for (int64_t row = blockIdx.y; row < rows; row += gridDim.y) {
+#pragma unroll
+      for (int i = 0; i < ITEMS; i++) {
+        const int64_t c = first + (int64_t)i * blockDim.x;
+        if (c < cols) {
+          z[row * z_stride + c] = f(x[row * x_stride + c], y[row * y_stride + c]);
+        }
+      }
+    }
+  }
+};
+
+}  // namespace lb

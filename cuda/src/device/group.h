@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Groups of threads that share a row: a warp or a block. sum and max give every thread of the group the same bits, in an order
+// that depends on the group's size alone; all threads of the group call them.
+
+#pragma once
+
+#include "device.h"
+
+namespace lb {
+
+struct Warp {
+  static constexpr int SIZE = WARP;
+
+  LB_DEVICE static int rank() { return (int)(threadIdx.x % WARP); }
+  /** The row of this group in a grid of one row a group. */
+  LB_DEVICE static int64_t row() { return (int64_t)blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP; }
+
+  template <class T>
+  LB_DEVICE static T sum(T v) {
+#pragma unroll
+    for (int distance = WARP / 2; distance > 0; distance /= 2) {
+      v += __shfl_xor_sync(FULL_WARP, v, distance);
+    }
+    return v;
+  }
+
+  /** NaN counts as nothing. */
+  LB_DEVICE static float max(float v) {
+#pragma unroll
+    for (int distance = WARP / 2; distance > 0; distance /= 2) {
+      v = fmaxf(v, __shfl_xor_sync(FULL_WARP, v, distance));
+    }
+    return v;
+  }
+};
+
+template <int THREADS>
+struct Block {
+  static constexpr int SIZE = THREADS;
+
+  LB_DEVICE static int rank() { return (int)threadIdx.x; }
+  LB_DEVICE static int64_t row() { return (int64_t)blockIdx.x; }
+
+  template <class T>
+  LB_DEVICE static T sum(T v) {
+    LB_SHARED(T, sums, THREADS / WARP);
+    v = Warp::sum(v);
+    if (threadIdx.x % WARP == 0) {
+      sums[threadIdx.x / WARP] = v;
+    }
+    __syncthreads();
+    v = T(0);
+    if (threadIdx.x % WARP < THREADS / WARP) {
+      v = sums[threadIdx.x % WARP];
+    }
+    v = Warp::sum(v);
+    // Before the next call writes them again.
+    __syncthreads();
+    return v;
+  }
+
+  /** NaN counts as nothing. */
+  LB_DEVICE static float max(float v) {
+    LB_SHARED(float, maxima, THREADS / WARP);
+    v = Warp::max(v);
+    if (threadIdx.x % WARP == 0) {
+      maxima[threadIdx.x / WARP] = v;
+    }
+    __syncthreads();
+    v = maxima[threadIdx.x % (THREADS / WARP)];
+    v = Warp::max(v);
+    __syncthreads();
+    return v;
+  }
+};
+
+}  // namespace lb

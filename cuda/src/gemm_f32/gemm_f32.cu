@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// gemm_f32: C = act(alpha op(A) op(B) + beta C + bias). With dC' the gradient before act: dop(A) = alpha dC' op(B)^T, dop(B) =
+// alpha op(A)^T dC', both products of this stem.
+//
+// A f32 [m, k] or [k, m] (TA), B f32 [k, n] or [n, k] (TB), C f32 [m, n], bias f32 [n] or null; strides in elements, any
+// alignment; C separate memory. Batch: matrix (i, j) begins i * outer + j * inner elements behind the first.
+//
+// beta = 0 does not read C; k = 0 makes the product 0. NaN and infinities spread by the rules of arithmetic. Sums in f32, each in
+// the order of k whatever the tile and the batch, so that a choice of tile changes no bit.
+// A block a tile of BM x BN elements of C, TM x TN a thread (in groups of four, so that shared memory is read in 16 bytes without
+// conflicts); steps of BK through two buffers in shared memory, the next one loaded into registers meanwhile. Grid: tiles in x,
+// matrices in y, from `first` on. 2 m n k flops; reads m k ceil(n / BN) + k n ceil(m / BM) floats.
+
+#include "../device/device.h"
+#include "../device/gelu.h"
+
+namespace {
+
+enum Activation { NONE = 0, GELU = 1, RELU = 2 };
+
+struct Product {
+  const float* a;
+  int64_t a_stride;
+  const float* b;
+  int64_t b_stride;
+  float* c;
+  int64_t c_stride;
+  const float* bias;
+  int64_t m, n, k;
+  float alpha, beta;
+  int activation;
+};
+
+/** Loads tiles of [BK, SIZE] of one factor; ALONG_K: its rows are sums' terms, else its columns are. */
+template <int SIZE, int BK, int THREADS, bool ALONG_K>
+struct Loader {
+  static constexpr int EACH = SIZE * BK / THREADS;
+  static constexpr int PITCH = SIZE + 4;
+  float kept[EACH];
+
+  LB_DEVICE static int term(int i) {
+    const int e = i * THREADS + (int)threadIdx.x;
+    return ALONG_K ? e % BK : e / SIZE;
+  }
+  LB_DEVICE static int element(int i) {
+    const int e = i * THREADS + (int)threadIdx.x;
+    return ALONG_K ? e / BK : e % SIZE;
+  }
+
+  /** From the tile's first element on, of which so many rows (columns) and terms are left. */
+  LB_DEVICE void load(const float* first, int64_t stride, int elements_left, int terms_left) {
+#pragma unroll
+    for (int i = 0; i < EACH; i++) {
+      const int e = element(i);
+      const int q = term(i);
+      kept[i] = e < elements_left && q < terms_left ? first[ALONG_K ? e * stride + q : q * stride + e] : 0.0f;
+    }
+  }
+
+  LB_DEVICE void store(const lb::Shared<float>& tile) const {
+#pragma unroll
+    for (int i = 0; i < EACH; i++) {
+      tile[term(i) * PITCH + element(i)] = kept[i];
+    }
+  }
+};
+
+/** Where the i-th of the T rows (columns) of a thread lies in a tile that `across` threads share: groups of four. */
+template <int SIZE, int T>
+LB_DEVICE int place(int thread, int i) {
+  return i / 4 * (SIZE / (T / 4)) + thread * 4 + i % 4;
+}
+
+template <int BM, int BN, int BK, int TM, int TN, bool TA, bool TB>
+LB_DEVICE void multiply(const Product& g) {
+  constexpr int THREADS = (BM / TM) * (BN / TN);
+  using LoadA = Loader<BM, BK, THREADS, !TA>;
+  using LoadB = Loader<BN, BK, THREADS, TB>;
+  LB_SHARED(float, tiles_a, 2 * BK * LoadA::PITCH);
+  LB_SHARED(float, tiles_b, 2 * BK * LoadB::PITCH);
+  const int64_t tiles_down = (g.m + BM - 1) / BM;
+  const int64_t row = blockIdx.x % tiles_down * BM;
+  const int64_t col = blockIdx.x / tiles_down * BN;
+  const int ty = (int)threadIdx.x / (BN / TN);
+  const int tx = (int)threadIdx.x % (BN / TN);
+
+  float sums[TM][TN];
+#pragma unroll
+  for (int i = 0; i < TM; i++) {
+#pragma unroll
+    for (int j = 0; j < TN; j++) {
+      sums[i][j] = 0.0f;
+    }
+  }
+
+  // Sizes are ints by contract, offsets are not.
+  const int rows_left = (int)(g.m - row);
+  const int cols_left = (int)(g.n - col < BN ? g.n - col : BN);
+  const float* a = g.a + (TA ? row : row * g.a_stride);
+  const float* b = g.b + (TB ? col * g.b_stride : col);
+  const int64_t a_step = TA ? BK * g.a_stride : BK;
+  const int64_t b_step = TB ? BK : BK * g.b_stride;
+  LoadA next_a;
+  LoadB next_b;
+  next_a.load(a, g.a_stride, rows_left, (int)g.k);
+  next_b.load(b, g.b_stride, cols_left, (int)g.k);
+  int buffer = 0;
+  for (int left_k = (int)g.k; left_k > 0; left_k -= BK) {
+    const lb::Shared<float> tile_a = tiles_a.from(buffer * BK * LoadA::PITCH);
+    const lb::Shared<float> tile_b = tiles_b.from(buffer * BK * LoadB::PITCH);
+    // The other buffer may still be read; this one was, before the last barrier.
+    next_a.store(tile_a);
+    next_b.store(tile_b);
+    __syncthreads();
+    if (left_k > BK) {
+      a += a_step;
+      b += b_step;
+      next_a.load(a, g.a_stride, rows_left, left_k - BK);
+      next_b.load(b, g.b_stride, cols_left, left_k - BK);
+    }
+#pragma unroll
+    for (int q = 0; q < BK; q++) {
+      float left[TM];
+      float right[TN];
+#pragma unroll
+      for (int i = 0; i < TM; i += 4) {
+        const float4 v = tile_a.load4(q * LoadA::PITCH + place<BM, TM>(ty, i));
+        left[i] = v.x, left[i + 1] = v.y, left[i + 2] = v.z, left[i + 3] = v.w;
+      }
+#pragma unroll
+      for (int j = 0; j < TN; j += 4) {
+        const float4 v = tile_b.load4(q * LoadB::PITCH + place<BN, TN>(tx, j));
+        right[j] = v.x, right[j + 1] = v.y, right[j + 2] = v.z, right[j + 3] = v.w;
+      }
+#pragma unroll
+      for (int i = 0; i < TM; i++) {
+#pragma unroll
+        for (int j = 0; j < TN; j++) {
+          sums[i][j] += left[i] * right[j];
+        }
+      }
+    }
+    buffer ^= 1;
+  }
+
+  float* tile = g.c + row * g.c_stride + col;
+#pragma unroll
+  for (int i = 0; i < TM; i++) {
+    const int r = place<BM, TM>(ty, i);
+#pragma unroll
+    for (int j = 0; j < TN; j++) {
+      const int c = place<BN, TN>(tx, j);
+      if (r < rows_left && c < cols_left) {
+        float v = g.alpha * sums[i][j];
+        if (g.beta != 0.0f) {
+          v += g.beta * tile[r * g.c_stride + c];
+        }
+        if (g.bias != nullptr) {
+          v += g.bias[col + c];
+        }
+        // Not fmaxf, which would make 0 of NaN.
+        tile[r * g.c_stride + c] = g.activation == RELU && v < 0.0f ? 0.0f : v;
+      }
+    }
+  }
+  if (g.activation == GELU) {
+    // Again over what this thread wrote: unrolled above, the function would be there TM TN times.
+#pragma unroll 1
+    for (int e = 0; e < TM * TN; e++) {
+      const int r = place<BM, TM>(ty, e / TN);
+      const int c = place<BN, TN>(tx, e % TN);
+      if (r < rows_left && c < cols_left) {
+        tile[r * g.c_stride + c] = lb::gelu_erf(tile[r * g.c_stride + c]);
+      }
+    }
+  }
+}
+
+LB_DEVICE int64_t at(int64_t matrix, int64_t inner_count, int64_t outer, int64_t inner) {
+  return matrix / inner_count * outer + matrix % inner_count * inner;
+}
+
+}  // namespace
+
+#define LB_GEMM(variant, BM, BN, BK, TM, TN, TA, TB)                                                                           \
+  extern "C" __global__ void __launch_bounds__((BM / TM) * (BN / TN), TM == 8 ? 2 : 4) lb_gemm_f32_##variant##_kernel(         \
+      const float* a, int64_t a_stride, int64_t a_outer, int64_t a_inner, const float* b, int64_t b_stride, int64_t b_outer,   \
+      int64_t b_inner, float* c, int64_t c_stride, int64_t c_outer, int64_t c_inner, const float* bias, int64_t m, int64_t n,  \
+      int64_t k, int64_t inner_count, float alpha, float beta, int activation, int64_t first) {                                \
+    const int64_t i = first + blockIdx.y;                                                                                      \
+    const Product g = {a + at(i, inner_count, a_outer, a_inner),                                                               \
+                       a_stride,                                                                                               \
+                       b + at(i, inner_count, b_outer, b_inner),                                                               \
+                       b_stride,                                                                                               \
+                       c + at(i, inner_count, c_outer, c_inner),                                                               \
+                       c_stride,                                                                                               \
+                       bias,                                                                                                   \
+                       m,                                                                                                      \
+                       n,                                                                                                      \
+                       k,                                                                                                      \
+                       alpha,                                                                                                  \
+                       beta,                                                                                                   \
+                       activation};                                                                                            \
+    multiply<BM, BN, BK, TM, TN, TA, TB>(g);                                                                                   \
+  }                                                                                                                            \
+  LB_KERNEL(lb_gemm_f32_##variant##_kernel)
+
+LB_GEMM(nn_large, 128, 128, 8, 8, 8, false, false);
+LB_GEMM(nt_large, 128, 128, 8, 8, 8, false, true);
+LB_GEMM(tn_large, 128, 128, 8, 8, 8, true, false);
+LB_GEMM(tt_large, 128, 128, 8, 8, 8, true, true);
+LB_GEMM(nn_small, 32, 32, 16, 4, 4, false, false);
+LB_GEMM(nt_small, 32, 32, 16, 4, 4, false, true);
+LB_GEMM(tn_small, 32, 32, 16, 4, 4, true, false);
+LB_GEMM(tt_small, 32, 32, 16, 4, 4, true, true);
