@@ -77,13 +77,10 @@ class Quads {
       *reinterpret_cast<float4*>(at) = v;
       return;
     }
-    const float four[4] = {v.x, v.y, v.z, v.w};
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      if (has(q, i)) {
-        at[i] = four[i];
-      }
-    }
+    if (has(q, 0)) at[0] = v.x;
+    if (has(q, 1)) at[1] = v.y;
+    if (has(q, 2)) at[2] = v.z;
+    if (has(q, 3)) at[3] = v.w;
   }
 
   /** Makes a group of threads store one value everywhere. */

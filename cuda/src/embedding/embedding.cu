@@ -7,7 +7,7 @@
 //
 // An index outside of the table gives a row of NaN, and backward it is left out, as is the padding index. One rounding a product
 // and one a sum, not fused: the bits of the reference. No atomics.
-// Forward a warp for up to 1024 columns of a position. Backward: keys are sorted in runs (a block each, bitonic, in shared memory)
+// Forward a warp for up to 512 columns of a position. Backward: keys are sorted in runs (a block each, bitonic, in shared memory)
 // and runs are merged two by two (a thread a key, whose place is its own index plus its rank in the other run); then a warp for
 // 128 columns of the first of equal ids adds all of them. n log(n)^2 / 2 comparisons; 8 n width bytes forward, backward 4 n width
 // and 8 bytes for each element of a row that is hit.
@@ -18,12 +18,12 @@
 namespace {
 
 constexpr int LONGEST_RUN = 4096;
-constexpr int LOADS = 8;
+constexpr int LOADS = 4;
 constexpr int SLICE = 4 * lb::WARP;
 
 }  // namespace
 
-/** Warps: positions in x, 1024 columns each in y. */
+/** Warps: positions in x, 512 columns each in y. */
 extern "C" __global__ void lb_embedding_forward_kernel(const float* table, int64_t table_stride, const int64_t* ids, float* y,
                                                        int64_t y_stride, int64_t vocab, int64_t n, int64_t width, float scale) {
   constexpr int64_t COLS = LOADS * SLICE;

@@ -10,8 +10,8 @@
 // The argmax is the lowest index of a tie. NaN, +infinity, no finite logit, or a token or label that is none makes its row NaN. A
 // row of weight 0 is not read: loss and gradient 0. Gradients are 0 where the factor is 0. Beside one finite logit all others have
 // gradient 0. Exponentials in float, relative to the second largest logit, so that the others keep their digits however far the
-// top is above them; their sum and what is made of it in double. A warp a row up to 1024 columns, else a block, which keeps so many
-// groups of four in shared memory; the others are read three times. 2 exponentials, 10 flops and 8 bytes an element.
+// top is above them; their sum and what is made of it in double. A warp a row up to 1024 columns, else a block, which keeps the first
+// `kept` groups of four in shared memory; the others are read three times. 2 exponentials, 10 flops and 8 bytes an element.
 
 #include "../device/device.h"
 #include "../device/group.h"

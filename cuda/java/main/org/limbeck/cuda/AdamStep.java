@@ -28,14 +28,6 @@ final class AdamStep {
     return new KernelSignature(stem, "lb_" + stem + "_step_kernel", "pl pl pl pl ll p ffffffff");
   }
 
-  /** Returns whether the tensors of a call have no gaps, so that they are one row. */
-  static boolean isOneRow(OptimizerStep.Arguments a) {
-    return a.parameter().isContiguous()
-        && a.gradient().isContiguous()
-        && a.firstMoment().isContiguous()
-        && a.secondMoment().isContiguous();
-  }
-
   /**
    * Queues the step.
    *
@@ -47,7 +39,12 @@ final class AdamStep {
    */
   void run(OptimizerStep.Arguments a, long factor, double shrink, double size, double root) {
     Matrix w = a.parameter();
-    boolean one = isOneRow(a);
+    // Tensors without gaps are one row.
+    boolean one =
+        w.isContiguous()
+            && a.gradient().isContiguous()
+            && a.firstMoment().isContiguous()
+            && a.secondMoment().isContiguous();
     long rows = one ? 1 : w.rows();
     long cols = one ? w.elements() : w.cols();
     kernel.matrix(w).matrix(a.gradient()).matrix(a.firstMoment()).matrix(a.secondMoment());

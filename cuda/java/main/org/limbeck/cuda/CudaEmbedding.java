@@ -21,7 +21,7 @@ final class CudaEmbedding {
 
   private static final int BLOCK = 256;
   private static final int WARPS = BLOCK / 32;
-  private static final long FORWARD_COLS = 1024;
+  private static final long FORWARD_COLS = 512;
   private static final long ADD_COLS = 128;
   private static final long MAX_GRID_Y = 65_535;
   private static final int SHORTEST_RUN = 64;
@@ -60,9 +60,13 @@ final class CudaEmbedding {
       Matrix table = a.gradTable();
       long n = a.ids().cols();
       int shift = Long.SIZE - Long.numberOfLeadingZeros(n - 1);
-      if (table.rows() > Long.MAX_VALUE >> shift + 1) {
+      if (table.rows() > Long.MAX_VALUE >> shift) {
         throw new CudaException(
-            "embedding.backward: a table of " + table.rows() + " rows with " + n + " positions");
+              "embedding.backward: a table of "
+                + table.rows()
+                + " rows is too large for "
+                + n
+                + " positions");
       }
       int run = SHORTEST_RUN;
       while (run < n && run < LONGEST_RUN) {

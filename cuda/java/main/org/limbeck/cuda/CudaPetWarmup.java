@@ -38,14 +38,15 @@ final class CudaPetWarmup {
     RowLosses losses = new RowLosses(context, TOTAL, spec.normaliser());
     return (a, pool) -> {
       Matrix z = a.student();
-      losses.begin(z.rows(), a.rowWeight(), a.rowLoss(), a.loss());
+      boolean warps = Rows.warp(z.cols());
+      KernelFunction kernel = warps ? warp : block;
+      int kept = warps ? 0 : kept(z.cols());
       try {
-        KernelFunction kernel = Rows.warp(z.cols()) ? warp : block;
-        int kept = Rows.warp(z.cols()) ? 0 : kept(z.cols());
+        losses.begin(z.rows(), a.rowWeight(), a.rowLoss(), a.loss());
         kernel.matrix(z).pointer(a.gold()).pointer(a.label()).matrix(a.gradStudent());
         losses.give(kernel).int64(z.rows()).int64(z.cols());
         kernel.int32(kept).float64(spec.labelSmoothing());
-        if (kept == 0) {
+        if (warps) {
           Rows.launch(kernel, z.rows(), z.cols());
         } else {
           kernel.launch(z.rows(), 1, Rows.ROW_BLOCK, kept * GROUP_BYTES);

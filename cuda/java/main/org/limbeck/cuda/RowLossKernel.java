@@ -52,8 +52,8 @@ final class RowLossKernel implements Kernel<RowLoss.Arguments> {
     Matrix student = a.student();
     long rows = student.rows();
     long cols = student.cols();
-    losses.begin(rows, a.rowWeight(), a.rowLoss(), a.loss());
     try {
+      losses.begin(rows, a.rowWeight(), a.rowLoss(), a.loss());
       KernelFunction kernel = Rows.warp(cols) ? warp : block;
       kernel.matrix(student).matrix(a.teacher()).matrix(a.gradStudent());
       losses.give(kernel).int64(rows).int64(cols);
