@@ -15,8 +15,7 @@ final class AdamStep {
   private final double beta2;
   private final double epsilon;
 
-  AdamStep(
-      Context context, KernelSignature signature, double beta1, double beta2, double epsilon) {
+  AdamStep(Context context, KernelSignature signature, double beta1, double beta2, double epsilon) {
     this.kernel = context.function(signature);
     this.beta1 = beta1;
     this.beta2 = beta2;

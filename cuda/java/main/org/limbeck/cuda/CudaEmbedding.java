@@ -62,7 +62,7 @@ final class CudaEmbedding {
       int shift = Long.SIZE - Long.numberOfLeadingZeros(n - 1);
       if (table.rows() > Long.MAX_VALUE >> shift) {
         throw new CudaException(
-              "embedding.backward: a table of "
+            "embedding.backward: a table of "
                 + table.rows()
                 + " rows is too large for "
                 + n

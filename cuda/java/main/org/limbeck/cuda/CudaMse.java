@@ -20,9 +20,6 @@ final class CudaMse {
         Mse.OP,
         spec ->
             new RowLossKernel(
-                context.get(),
-                KERNELS,
-                spec.normaliser(),
-                kernel -> kernel.float32(spec.floor())));
+                context.get(), KERNELS, spec.normaliser(), kernel -> kernel.float32(spec.floor())));
   }
 }

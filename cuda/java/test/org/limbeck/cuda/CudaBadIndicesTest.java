@@ -23,8 +23,7 @@ class CudaBadIndicesTest {
   private static final long[] BAD = {Long.MIN_VALUE, -1, 3, Long.MAX_VALUE};
 
   private final Backends backends = Backends.discover().limitTo(List.of(TestedBackend.name()));
-  private final Limbeck limbeck =
-      Limbeck.open(backends, backends.available().get(0).device(), 1);
+  private final Limbeck limbeck = Limbeck.open(backends, backends.available().get(0).device(), 1);
   private final Memory memory = limbeck.newMemory();
   private final HostMemory host = new HostMemory();
 
@@ -92,9 +91,7 @@ class CudaBadIndicesTest {
       var arguments =
           new PetWarmup.Arguments(
               student, badGold ? bad : zeros, badGold ? zeros : bad, null, grad, null, null);
-      limbeck
-          .operation(PetWarmup.OP, new PetWarmup.Spec(0, Normaliser.SUM))
-          .run(arguments);
+      limbeck.operation(PetWarmup.OP, new PetWarmup.Spec(0, Normaliser.SUM)).run(arguments);
       float[] got = fetched(grad);
       for (int i = 0; i < got.length; i++) {
         boolean good = i < 3 || (!badGold && i / 3 == 3);

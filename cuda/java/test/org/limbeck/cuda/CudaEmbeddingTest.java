@@ -14,7 +14,9 @@ class CudaEmbeddingTest extends EmbeddingContract {
     super(TestedBackend.name());
   }
 
-  /** More positions than a block sorts: one run and a bit, and three with a short one that waits. */
+  /**
+   * More positions than a block sorts: one run and a bit, and three with a short one that waits.
+   */
   @ParameterizedTest
   @ValueSource(ints = {4097, 9001})
   void mergesManyPositions(int positions) {

@@ -27,8 +27,7 @@ class CudaMseTest extends MseContract {
       Matrix weight = t.uniform(1, rows, 0, 2);
       Matrix want = t.zeros(DType.F64, 1, 1);
       Matrix got = t.zeros(DType.F64, 1, 1);
-      runReference(
-          Mse.OP, spec, new RowLoss.Arguments(student, teacher, weight, null, null, want));
+      runReference(Mse.OP, spec, new RowLoss.Arguments(student, teacher, weight, null, null, want));
       run(Mse.OP, spec, new RowLoss.Arguments(student, teacher, weight, null, null, got));
       assertClose(want, got);
     }
