@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.cuda;
 
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Normaliser;
@@ -15,20 +16,25 @@ class CudaPetWarmupTest extends PetWarmupContract {
     super(TestedBackend.name());
   }
 
-  /** More columns than a block keeps; tops and gold tokens in what it keeps and behind it. */
-  @Test
-  void agreesWithTheReferenceOnLongRows() {
+  /**
+   * Tops and gold tokens in what a block keeps and behind it, and in the rows of warps; tops that
+   * tie within a thread, between lanes and between warps, where the lowest index counts.
+   */
+  @ParameterizedTest
+  @ValueSource(ints = {1001, 30_523})
+  void agreesWithTheReferenceWhereverTheTopIs(int cols) {
     try (Tensors t = Tensors.aligned(SEED)) {
-      int rows = 4;
-      int cols = 30_523;
+      int rows = 7;
       PetWarmup.Spec spec = new PetWarmup.Spec(0.1, Normaliser.SUM);
       Matrix student = t.normal(rows, cols, 1);
       Matrix gold = t.zeros(DType.I64, 1, rows);
       Matrix label = t.indices(rows, PetWarmup.CLASSES);
-      int[] tops = {0, 16_384, cols - 1, 20_000};
-      int[] golds = {cols - 1, 16_383, 5, 20_000};
+      int[] tops = {0, cols / 2 + 1, cols - 1, cols * 3 / 4, 8, 9, 500};
+      int[] ties = {0, cols / 2 + 1, cols - 1, cols * 3 / 4, 10, 70, cols - 2};
+      int[] golds = {cols - 1, cols / 2, 5, cols * 3 / 4, 10, 70, 501};
       for (int r = 0; r < rows; r++) {
         student.setFloat(r, tops[r], 6);
+        student.setFloat(r, ties[r], 6);
         gold.setLong(0, r, golds[r]);
       }
       Matrix want = t.zeros(DType.F32, rows, cols);
