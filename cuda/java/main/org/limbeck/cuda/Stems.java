@@ -10,10 +10,19 @@ final class Stems {
   private static final List<Stem> STEMS = new ArrayList<>();
 
   static {
+    STEMS.add(CudaAdamW.STEM);
+    STEMS.add(CudaBertAdam.STEM);
+    STEMS.add(CudaCosine.STEM);
+    STEMS.add(CudaDropout.STEM);
+    STEMS.add(CudaEmbedding.STEM);
     STEMS.add(CudaGelu.STEM);
     STEMS.add(CudaGemmF32.STEM);
     STEMS.add(CudaLayerNorm.STEM);
+    STEMS.add(CudaMse.STEM);
+    STEMS.add(CudaPetWarmup.STEM);
+    STEMS.add(CudaRelu.STEM);
     STEMS.add(CudaSoftmax.STEM);
+    STEMS.add(CudaTanh.STEM);
   }
 
   private Stems() {}
