@@ -17,6 +17,12 @@ interface Driver {
   /** Returns the number of multiprocessors. */
   int multiprocessors();
 
+  /** Returns how much shared memory a block may have. */
+  int sharedBytes();
+
+  /** Returns whether kernels whose blocks form clusters can be launched. */
+  boolean clusters();
+
   /**
    * Returns how many bytes an allocation takes, so that one can serve other sizes again; a driver
    * that wants the end of each buffer exactly where it is returns {@code bytes}.

@@ -14,6 +14,7 @@ final class Stems {
     STEMS.add(CudaGemmF32.STEM);
     STEMS.add(CudaLayerNorm.STEM);
     STEMS.add(CudaSoftmax.STEM);
+    STEMS.add(CudaSoftmaxKl.STEM);
   }
 
   private Stems() {}

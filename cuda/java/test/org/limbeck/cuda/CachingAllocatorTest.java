@@ -56,6 +56,16 @@ class CachingAllocatorTest {
     }
 
     @Override
+    public int sharedBytes() {
+      throw new AssertionError();
+    }
+
+    @Override
+    public boolean clusters() {
+      throw new AssertionError();
+    }
+
+    @Override
     public void zero(long target, long pitch, long width, long height) {
       throw new UnsupportedOperationException();
     }
