@@ -65,7 +65,7 @@ struct KlSlice {
         gz(r.gz + first, n),
         gu(r.gu + first, n),
         mask(c.mask == nullptr ? nullptr : c.mask + first),
-        compares(r.soft),
+        compares(r.soft && r.u != nullptr),
         caps(c.soft_cap != 0.0),
         cap((float)c.soft_cap),
         inverse_cap((float)(1.0 / c.soft_cap)) {}
@@ -181,8 +181,8 @@ struct KlHard {
   int64_t label; /* in the slice */
   float top;
   float scale;
-  float gold;
   float uniform;
+  double gold; /* in double: one rounding for the label, whose gradient is large beside the others */
 
   /** one: the sum of exponentials at temperature 1. */
   LB_DEVICE KlHard(const KlCall& c, const KlRow& r, const KlSlice& s, float highest, float one) {
@@ -191,21 +191,21 @@ struct KlHard {
     label = r.label - s.from;
     top = highest;
     scale = (float)(by / (double)one);
-    gold = (float)(by * (1.0 - c.smoothing));
+    gold = by * (1.0 - c.smoothing);
     uniform = (float)(by * c.smoothing / (double)r.kept);
   }
 
-  LB_DEVICE float gradient(float z, int64_t col) const {
-    const float g = fmaf(exp2_flushed((z - top) * KL_LOG2E), scale, -uniform);
-    return z > KL_FLOOR ? g - (col == label ? gold : 0.0f) : 0.0f;
+  LB_DEVICE float add(float g, float z, int64_t col) const {
+    g += z > KL_FLOOR ? fmaf(exp2_flushed((z - top) * KL_LOG2E), scale, -uniform) : 0.0f;
+    return col == label ? (float)((double)g - gold) : g;
   }
 
   LB_DEVICE float4 add(float4 g, float4 z, int64_t q) const {
     if (counts) {
-      g.x += gradient(z.x, 4 * q);
-      g.y += gradient(z.y, 4 * q + 1);
-      g.z += gradient(z.z, 4 * q + 2);
-      g.w += gradient(z.w, 4 * q + 3);
+      g.x = add(g.x, z.x, 4 * q);
+      g.y = add(g.y, z.y, 4 * q + 1);
+      g.z = add(g.z, z.z, 4 * q + 2);
+      g.w = add(g.w, z.w, 4 * q + 3);
     }
     return g;
   }
@@ -229,6 +229,24 @@ LB_DEVICE float4 kl_steepened(const KlSlice& s, const Quads<const float>& logits
   return g;
 }
 
+/** The label's logit, which must be read before a gradient may be written over it. */
+LB_DEVICE float kl_gold(const KlRow& r, const KlSlice& s) {
+  return r.label < 0 ? NAN : s.caps ? kl_capped(r.z[r.label], s.cap, s.inverse_cap) : r.z[r.label];
+}
+
+/** A row that has no part in the loss. */
+template <class Team>
+LB_DEVICE void kl_clear(const KlCall& c, const KlRow& r, const KlSlice& s) {
+  const float4 zeros = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+  for (int64_t q = Team::rank(); q < s.z.count(); q += Team::SIZE) {
+    if (r.gz != nullptr) s.gz.store(q, zeros);
+    if (r.gu != nullptr) s.gu.store(q, zeros);
+  }
+  if (Team::rank() == 0 && Team::block() == 0) {
+    r.finish(c, 0.0, 0.0);
+  }
+}
+
 /**
  * A row, or the block's slice of one. Returns false, the same in all threads and with nothing written, where float does not bear
  * it: NaN, infinities, logits beyond the floor, options out of the ordinary.
@@ -241,20 +259,9 @@ LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
   const int64_t quads = s.z.count();
   const bool squares = FAMILY == KL_FAMILY_FORWARD && c.mode == KL_LOGIT_MSE;
   const bool own_one = r.hard && !(r.soft && !squares && c.temperature == 1.0);
-  float gold_logit = NAN;
-  if (r.label >= 0) {
-    // Before a gradient may be written over it.
-    gold_logit = s.caps ? kl_capped(r.z[r.label], s.cap, s.inverse_cap) : r.z[r.label];
-  }
+  const float gold_logit = kl_gold(r, s);
   if (!r.soft && !r.hard) {
-    const float4 zeros = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    for (int64_t q = Team::rank(); q < quads; q += Team::SIZE) {
-      if (r.gz != nullptr) s.gz.store(q, zeros);
-      if (r.gu != nullptr) s.gu.store(q, zeros);
-    }
-    if (Team::rank() == 0 && Team::block() == 0) {
-      r.finish(c, 0.0, 0.0);
-    }
+    kl_clear<Team>(c, r, s);
     return true;
   }
 
@@ -321,6 +328,9 @@ LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
   const bool entropy_too = FAMILY == KL_FAMILY_FORWARD && c.mode == KL_SOFT_CE;
   const KlWeights weights(c);
   KlParts parts = {0.0f, 0.0f, 0.0f};
+  // Where one column has nearly all of q, its gradient is the difference of its h and the sum.
+  double sum_h = 0.0;
+  double sum_q = 0.0;
   float above = 0.0f;
   for (int64_t q = Team::rank(); q < quads; q += Team::SIZE) {
     float4 a, b;
@@ -356,33 +366,37 @@ LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
         s.gz.store(q, kl_steepened(s, s.z, q, hard.add(g, a, q)));
       }
     } else if (r.soft) {
-      map4(a, b, [&parts, &n, &weights](float v, float w) {
-        const KlParts e = FAMILY == KL_FAMILY_MIXED ? kl_mixed(weights, n.p(w), n.q(v), n.x(v, w))
-                                                    : kl_direct(weights, n.p(w), n.q(v), n.x(v, w));
+      map4(a, b, [&](float v, float w) {
+        const float y = n.q(v);
+        const KlParts e = FAMILY == KL_FAMILY_MIXED ? kl_mixed(weights, n.p(w), y, n.x(v, w))
+                                                    : kl_direct(weights, n.p(w), y, n.x(v, w));
         parts.loss += e.loss;
-        parts.h += e.h;
         parts.k += e.k;
+        sum_h += (double)e.h;
+        sum_q += (double)y;
         return 0.0f;
       });
     }
   }
-  double totals[4] = {parts.loss, parts.h, parts.k, above};
+  double totals[5] = {parts.loss, parts.k, above, sum_h, sum_q};
   Team::template sum<2>(totals);
   if (Team::rank() == 0 && Team::block() == 0) {
     double loss = totals[0] / fold;
     if (entropy_too && r.soft) {
-      loss += log((double)sums[1]) - totals[2] / fold / c.teacher_temperature;
+      loss += log((double)sums[1]) - totals[1] / fold / c.teacher_temperature;
     }
     r.finish(c, r.soft ? loss : 0.0,
-             r.hard ? KlHard::entropy(c, r, gold_logit, n.top_z, sums[2], totals[3]) : 0.0);
+             r.hard ? KlHard::entropy(c, r, gold_logit, n.top_z, sums[2], totals[2]) : 0.0);
   }
   if (FAMILY == KL_FAMILY_FORWARD || !(write_z || write_u)) {
     return true;
   }
 
   // Gradients that need the sums of h and k.
-  const float sum_h = (float)totals[1];
-  const float sum_k = (float)totals[2];
+  const double mean_h = totals[3] / totals[4];
+  const float high_h = (float)mean_h;
+  const float low_h = (float)(mean_h - (double)high_h);
+  const float sum_k = (float)totals[1];
   const float by_z = graded ? (float)by : 0.0f;
   const float by_u = graded ? (float)(r.by / c.teacher_temperature) : 0.0f;
   for (int64_t q = Team::rank(); q < quads; q += Team::SIZE) {
@@ -391,12 +405,12 @@ LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
     float4 g = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
     float4 t = g;
     if (graded) {
-      const auto both = [&n, &weights, sum_h, sum_k, by_z, by_u](float v, float w, float& dz, float& du) {
+      const auto both = [&n, &weights, high_h, low_h, sum_k, by_z, by_u](float v, float w, float& dz, float& du) {
         const float p = n.p(w);
         const float x = n.x(v, w);
         const float y = n.q(v);
         const KlParts e = FAMILY == KL_FAMILY_MIXED ? kl_mixed(weights, p, y, x) : kl_direct(weights, p, y, x);
-        dz = fmaf(-y, sum_h, e.h) * by_z;
+        dz = fmaf(-y, low_h, fmaf(-y, high_h, e.h)) * by_z;
         du = fmaf(-p, sum_k, e.k) * by_u;
       };
       both(a.x, b.x, g.x, t.x);

@@ -19,6 +19,7 @@
 #include "../device/group.h"
 #include "kl_exact.h"
 #include "kl_rows.h"
+#include "kl_top_k.h"
 
 LB_TOTAL_KERNEL(softmax_kl);
 
@@ -27,6 +28,11 @@ namespace {
 using namespace lb;
 
 constexpr int THREADS = 512;
+// Of blocks that hold rows in shared memory, so that two of them have the registers of a multiprocessor without spills.
+constexpr int FORWARD_THREADS = 512;
+constexpr int DIRECT_THREADS = 384;
+constexpr int MIXED_THREADS = 384;
+constexpr int TOP_K_THREADS = 256;
 constexpr int EXACT_THREADS = 256;
 constexpr int KEPT_THREADS = 512;
 
@@ -49,23 +55,41 @@ LB_DEVICE void streamed(const KlCall& c) {
   mark<Team>(c, row, kl_float_row<FAMILY, Team>(c, r, slice, KlStreamed()));
 }
 
-/** The slices of a cluster have a multiple of 4 columns, and the last what is left, which may be nothing. */
-template <KlFamily FAMILY, int BLOCKS>
+/** A block's slice of a row: of a multiple of 4 columns; the last blocks have what is left, which may be nothing. */
+template <class Team>
+LB_DEVICE KlSlice slice_of(const KlCall& c, const KlRow& r, int64_t quads) {
+  const int64_t from = min(4 * quads * Team::block(), c.cols);
+  return KlSlice(c, r, from, min(4 * quads, c.cols - from));
+}
+
+LB_DEVICE int64_t slice_quads(int64_t cols, int blocks) { return ((cols + 3) / 4 + blocks - 1) / blocks; }
+
+template <KlFamily FAMILY, int BLOCKS, int SIZE>
 LB_DEVICE void resident(const KlCall& c) {
-  using Team = KlBlocks<BLOCKS, THREADS>;
+  using Team = KlBlocks<BLOCKS, SIZE>;
   LB_DYNAMIC_SHARED(area);
   const int64_t row = Team::row();
   const KlRow r(c, row);
-  const int64_t quads = ((c.cols + 3) / 4 + BLOCKS - 1) / BLOCKS;
-  const int64_t from = min(4 * quads * Team::block(), c.cols);
-  const KlSlice slice(c, r, from, min(4 * quads, c.cols - from));
+  const int64_t quads = slice_quads(c.cols, BLOCKS);
+  const KlSlice slice = slice_of<Team>(c, r, quads);
   const KlResident source = {area.at<float>(0, 4 * quads), area.at<float>(16 * quads, 4 * quads)};
   mark<Team>(c, row, kl_float_row<FAMILY, Team>(c, r, slice, source));
 }
 
+template <int BLOCKS>
+LB_DEVICE void top_k(const KlCall& c) {
+  using Team = KlBlocks<BLOCKS, TOP_K_THREADS>;
+  LB_DYNAMIC_SHARED(area);
+  const int64_t row = Team::row();
+  const KlRow r(c, row);
+  const int64_t quads = slice_quads(c.cols, BLOCKS);
+  const KlSlice slice = slice_of<Team>(c, r, quads);
+  mark<Team>(c, row, kl_top_k_row<Team>(c, r, slice, area.at<float>(0, 4 * quads), area.at<float>(16 * quads, c.k)));
+}
+
 }  // namespace
 
-#define KL_KERNELS(name, family)                                                                                             \
+#define KL_KERNELS(name, family, threads)                                                                                            \
   extern "C" __global__ void lb_softmax_kl_##name##_warp_kernel(KL_PARAMETERS) {                                              \
     const KlCall c = KL_CALL;                                                                                                \
     streamed<family, KlWarp>(c);                                                                                             \
@@ -76,27 +100,43 @@ LB_DEVICE void resident(const KlCall& c) {
     streamed<family, KlBlocks<1, THREADS>>(c);                                                                               \
   }                                                                                                                          \
   LB_KERNEL(lb_softmax_kl_##name##_block_kernel);                                                                             \
-  extern "C" __global__ void __launch_bounds__(THREADS, 2) lb_softmax_kl_##name##_resident_1_kernel(KL_PARAMETERS) {          \
+  extern "C" __global__ void __launch_bounds__(threads, 2) lb_softmax_kl_##name##_resident_1_kernel(KL_PARAMETERS) {          \
     const KlCall c = KL_CALL;                                                                                                \
-    resident<family, 1>(c);                                                                                                  \
+    resident<family, 1, threads>(c);                                                                                                  \
   }                                                                                                                          \
   LB_KERNEL(lb_softmax_kl_##name##_resident_1_kernel);                                                                        \
-  extern "C" __global__ void LB_CLUSTER(4) __launch_bounds__(THREADS, 2)                                                     \
+  extern "C" __global__ void LB_CLUSTER(4) __launch_bounds__(threads, 2)                                                     \
       lb_softmax_kl_##name##_resident_4_kernel(KL_PARAMETERS) {                                                              \
     const KlCall c = KL_CALL;                                                                                                \
-    resident<family, 4>(c);                                                                                                  \
+    resident<family, 4, threads>(c);                                                                                                  \
   }                                                                                                                          \
   LB_CLUSTER_KERNEL(lb_softmax_kl_##name##_resident_4_kernel, 4);                                                             \
-  extern "C" __global__ void LB_CLUSTER(8) __launch_bounds__(THREADS, 2)                                                     \
+  extern "C" __global__ void LB_CLUSTER(8) __launch_bounds__(threads, 2)                                                     \
       lb_softmax_kl_##name##_resident_8_kernel(KL_PARAMETERS) {                                                              \
     const KlCall c = KL_CALL;                                                                                                \
-    resident<family, 8>(c);                                                                                                  \
+    resident<family, 8, threads>(c);                                                                                                  \
   }                                                                                                                          \
   LB_CLUSTER_KERNEL(lb_softmax_kl_##name##_resident_8_kernel, 8)
 
-KL_KERNELS(forward, KL_FAMILY_FORWARD);
-KL_KERNELS(direct, KL_FAMILY_DIRECT);
-KL_KERNELS(mixed, KL_FAMILY_MIXED);
+KL_KERNELS(forward, KL_FAMILY_FORWARD, FORWARD_THREADS);
+KL_KERNELS(direct, KL_FAMILY_DIRECT, DIRECT_THREADS);
+KL_KERNELS(mixed, KL_FAMILY_MIXED, MIXED_THREADS);
+
+extern "C" __global__ void __launch_bounds__(TOP_K_THREADS, 2) lb_softmax_kl_top_k_1_kernel(KL_PARAMETERS) {
+  const KlCall c = KL_CALL;
+  top_k<1>(c);
+}
+LB_KERNEL(lb_softmax_kl_top_k_1_kernel);
+extern "C" __global__ void LB_CLUSTER(4) __launch_bounds__(TOP_K_THREADS, 2) lb_softmax_kl_top_k_4_kernel(KL_PARAMETERS) {
+  const KlCall c = KL_CALL;
+  top_k<4>(c);
+}
+LB_CLUSTER_KERNEL(lb_softmax_kl_top_k_4_kernel, 4);
+extern "C" __global__ void LB_CLUSTER(8) __launch_bounds__(TOP_K_THREADS, 2) lb_softmax_kl_top_k_8_kernel(KL_PARAMETERS) {
+  const KlCall c = KL_CALL;
+  top_k<8>(c);
+}
+LB_CLUSTER_KERNEL(lb_softmax_kl_top_k_8_kernel, 8);
 
 /** A block takes rows blockIdx.x, blockIdx.x + gridDim.x, ... */
 extern "C" __global__ void __launch_bounds__(EXACT_THREADS, 1) lb_softmax_kl_exact_kernel(KL_PARAMETERS) {

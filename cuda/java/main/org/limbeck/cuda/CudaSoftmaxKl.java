@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.cuda;
 
+import java.util.Locale;
 import java.util.function.Supplier;
 import org.limbeck.kernels.backend.KernelTable;
 import org.limbeck.kernels.memory.Matrix;
@@ -21,23 +22,37 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
   private static final KernelSignature KEPT = signature("kept", "p l p");
   private static final KernelSignature TOTAL = signature("total", "pp ll p d i p");
 
-  /** What the kernels in float of a mode have in common. */
+  /** What the kernels in float of some modes, or of top-k teachers, have in common. */
   private enum Family {
-    FORWARD,
-    DIRECT,
-    MIXED;
+    FORWARD("forward_resident", 512),
+    DIRECT("direct_resident", 384),
+    MIXED("mixed_resident", 384),
+    TOP_K("top_k", 256);
 
-    private final KernelSignature warp = signature("warp");
-    private final KernelSignature block = signature("block");
-    private final KernelSignature one = signature("resident_1");
-    private final KernelSignature four = signature("resident_4");
-    private final KernelSignature eight = signature("resident_8");
+    /** By the number of blocks that hold a row. */
+    private final KernelSignature one;
 
-    private KernelSignature signature(String variant) {
-      return CudaSoftmaxKl.signature(name().toLowerCase() + "_" + variant, PARAMETERS);
+    private final KernelSignature four;
+    private final KernelSignature eight;
+
+    /** The threads of such a block: FORWARD_THREADS and so on in the kernels. */
+    private final int threads;
+
+    Family(String variant, int threads) {
+      this.threads = threads;
+      one = signature(variant + "_1", PARAMETERS);
+      four = signature(variant + "_4", PARAMETERS);
+      eight = signature(variant + "_8", PARAMETERS);
+    }
+
+    private KernelSignature kernel(String variant) {
+      return signature(name().toLowerCase(Locale.ROOT) + "_" + variant, PARAMETERS);
     }
 
     static Family of(Spec spec) {
+      if (spec.teacher() != Teacher.DENSE) {
+        return TOP_K;
+      }
       return switch (spec.mode()) {
         case FORWARD_KL -> spec.twoSided() ? DIRECT : FORWARD;
         case SOFT_CE, LOGIT_MSE -> FORWARD;
@@ -57,30 +72,30 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
           EXACT,
           KEPT,
           TOTAL,
-          Family.FORWARD.warp,
-          Family.FORWARD.block,
+          Family.FORWARD.kernel("warp"),
+          Family.FORWARD.kernel("block"),
           Family.FORWARD.one,
           Family.FORWARD.four,
           Family.FORWARD.eight,
-          Family.DIRECT.warp,
-          Family.DIRECT.block,
+          Family.DIRECT.kernel("warp"),
+          Family.DIRECT.kernel("block"),
           Family.DIRECT.one,
           Family.DIRECT.four,
           Family.DIRECT.eight,
-          Family.MIXED.warp,
-          Family.MIXED.block,
+          Family.MIXED.kernel("warp"),
+          Family.MIXED.kernel("block"),
           Family.MIXED.one,
           Family.MIXED.four,
-          Family.MIXED.eight);
+          Family.MIXED.eight,
+          Family.TOP_K.one,
+          Family.TOP_K.four,
+          Family.TOP_K.eight);
 
   // THREADS in the kernels, and EXACT_THREADS.
   private static final int BLOCK = 512;
   private static final int EXACT_BLOCK = 256;
 
   private static final int MAX_CLUSTER = 8;
-
-  /** Both logits of four columns. */
-  private static final int QUAD_BYTES = 2 * 4 * Float.BYTES;
 
   /** What a block needs beside its rows: the shared memory of sums, and what the driver takes. */
   private static final int BESIDE_BYTES = 4 << 10;
@@ -90,7 +105,11 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
   private final KernelFunction exact;
   private final KernelFunction kept;
   private final KernelFunction total;
+  private final Family family;
+
+  /** Where rows are short, and where they are too long to be held; null with a top-k teacher. */
   private final KernelFunction warp;
+
   private final KernelFunction block;
 
   /** By the number of blocks: 1, 4, 8; null where there are no clusters. */
@@ -104,9 +123,10 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
     exact = context.function(EXACT);
     kept = context.function(KEPT);
     total = context.function(TOTAL);
-    Family family = Family.of(spec);
-    warp = context.function(family.warp);
-    block = context.function(family.block);
+    family = Family.of(spec);
+    boolean dense = family != Family.TOP_K;
+    warp = dense ? context.function(family.kernel("warp")) : null;
+    block = dense ? context.function(family.kernel("block")) : null;
     int bytes = context.driver().sharedBytes() - BESIDE_BYTES;
     sharedBytes = bytes;
     residents[1] = context.function(family.one).allowShared(bytes);
@@ -146,10 +166,11 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
         columns = scratch + (rows + 1) * Long.BYTES;
         kept.pointer(a.columnMask()).int64(cols).address(columns).launch(1, BLOCK);
       }
+      int blocks = blocks(a);
       long todo = 0;
-      if (spec.teacher() == Teacher.DENSE) {
+      if (blocks > 0 || block != null) {
         todo = scratch + marks;
-        launchDense(a, scratch, todo, factor, columns, known);
+        launchFloat(a, blocks, scratch, todo, factor, columns, known);
       }
       arguments(exact, a, scratch, todo, factor, columns, known);
       exact.launch(Math.min(rows, 4L * context.driver().multiprocessors()), EXACT_BLOCK);
@@ -162,41 +183,46 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
     }
   }
 
-  private void launchDense(
-      Arguments a, long losses, long todo, long factor, long columns, double known) {
+  private void launchFloat(
+      Arguments a, int blocks, long losses, long todo, long factor, long columns, double known) {
     long rows = a.student().rows();
     long cols = a.student().cols();
-    if (Rows.warp(cols)) {
+    if (blocks > 0) {
+      KernelFunction kernel = residents[blocks];
+      arguments(kernel, a, losses, todo, factor, columns, known);
+      kernel.launch(rows * blocks, 1, family.threads, (int) sliceBytes(a, blocks));
+    } else if (Rows.warp(cols)) {
       arguments(warp, a, losses, todo, factor, columns, known);
       Rows.launch(warp, rows, cols);
-      return;
-    }
-    int blocks = blocks(cols);
-    KernelFunction kernel = blocks == 0 ? block : residents[blocks];
-    arguments(kernel, a, losses, todo, factor, columns, known);
-    if (blocks == 0) {
-      kernel.launch(rows, BLOCK);
     } else {
-      kernel.launch(rows * blocks, 1, BLOCK, (int) sliceBytes(cols, blocks));
+      arguments(block, a, losses, todo, factor, columns, known);
+      block.launch(rows, BLOCK);
     }
   }
 
-  private static long sliceBytes(long cols, int blocks) {
-    return Math.ceilDiv(Math.ceilDiv(cols, 4), blocks) * QUAD_BYTES;
+  /** Returns the dynamic shared memory of each of the blocks that hold a row. */
+  private static long sliceBytes(Arguments a, int blocks) {
+    long bytes = Math.ceilDiv(Math.ceilDiv(a.student().cols(), 4), blocks) * 4 * Float.BYTES;
+    // Both logits, or the student's and once more those of the top k.
+    return a.topIds() == null ? 2 * bytes : bytes + a.topIds().cols() * Float.BYTES;
   }
 
   /**
    * Returns how many blocks hold a row: the fewest of which two fit on a multiprocessor, so that one
-   * reads while the other computes; else as many as there may be; 0 where that is not enough.
+   * reads while the other computes; else as many as there may be; 0 where that is not enough, and
+   * where a warp does a row.
    */
-  private int blocks(long cols) {
+  private int blocks(Arguments a) {
+    if (warp != null && Rows.warp(a.student().cols())) {
+      return 0;
+    }
     for (int blocks = 1; blocks <= MAX_CLUSTER; blocks++) {
-      if (residents[blocks] != null && sliceBytes(cols, blocks) <= sharedBytes / 2) {
+      if (residents[blocks] != null && sliceBytes(a, blocks) <= sharedBytes / 2) {
         return blocks;
       }
     }
-    boolean fits = residents[MAX_CLUSTER] != null && sliceBytes(cols, MAX_CLUSTER) <= sharedBytes;
-    return fits ? MAX_CLUSTER : 0;
+    int most = residents[MAX_CLUSTER] == null ? 1 : MAX_CLUSTER;
+    return sliceBytes(a, most) <= sharedBytes ? most : 0;
   }
 
   private void arguments(
