@@ -29,9 +29,9 @@ using namespace lb;
 
 constexpr int THREADS = 512;
 // Of blocks that hold rows in shared memory, so that two of them have the registers of a multiprocessor without spills.
-constexpr int FORWARD_THREADS = 512;
-constexpr int DIRECT_THREADS = 384;
-constexpr int MIXED_THREADS = 384;
+constexpr int FORWARD_THREADS = 448;
+constexpr int DIRECT_THREADS = 320;
+constexpr int MIXED_THREADS = 320;
 constexpr int TOP_K_THREADS = 256;
 constexpr int EXACT_THREADS = 256;
 constexpr int KEPT_THREADS = 512;

@@ -24,9 +24,9 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
 
   /** What the kernels in float of some modes, or of top-k teachers, have in common. */
   private enum Family {
-    FORWARD("forward_resident", 512),
-    DIRECT("direct_resident", 384),
-    MIXED("mixed_resident", 384),
+    FORWARD("forward_resident", 448),
+    DIRECT("direct_resident", 320),
+    MIXED("mixed_resident", 320),
     TOP_K("top_k", 256);
 
     /** By the number of blocks that hold a row. */
