@@ -4,7 +4,6 @@ package org.limbeck.cuda;
 import java.util.Locale;
 import java.util.function.Supplier;
 import org.limbeck.kernels.backend.KernelTable;
-import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Kernel;
 import org.limbeck.kernels.op.Normaliser;
 import org.limbeck.kernels.op.SoftmaxKl;
@@ -58,7 +57,7 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
         case SOFT_CE, LOGIT_MSE -> FORWARD;
         case REVERSE_KL, SYMMETRIC_KL, TOTAL_VARIATION -> DIRECT;
         case JS -> MIXED;
-          // A skew of 0 leaves one of the two rows.
+        // A skew of 0 leaves one of the two rows.
         case SKEW_FORWARD_KL -> spec.alpha() == 0 ? FORWARD : MIXED;
         case SKEW_REVERSE_KL -> spec.alpha() == 0 ? DIRECT : MIXED;
       };
@@ -208,9 +207,9 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
   }
 
   /**
-   * Returns how many blocks hold a row: the fewest of which two fit on a multiprocessor, so that one
-   * reads while the other computes; else as many as there may be; 0 where that is not enough, and
-   * where a warp does a row.
+   * Returns how many blocks hold a row: the fewest of which two fit on a multiprocessor, so that
+   * one reads while the other computes; else as many as there may be; 0 where that is not enough,
+   * and where a warp does a row.
    */
   private int blocks(Arguments a) {
     if (warp != null && Rows.warp(a.student().cols())) {

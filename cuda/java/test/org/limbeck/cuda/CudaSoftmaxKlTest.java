@@ -167,8 +167,7 @@ class CudaSoftmaxKlTest extends SoftmaxKlContract {
     for (long r = 0; r < want.cols(); r++) {
       long row = r;
       double loss = want.getDouble(0, r);
-      assertWithin(
-          loss, got.getDouble(0, r), 4e-6 * Math.abs(loss), () -> what + ": loss " + row);
+      assertWithin(loss, got.getDouble(0, r), 4e-6 * Math.abs(loss), () -> what + ": loss " + row);
     }
   }
 
@@ -191,10 +190,7 @@ class CudaSoftmaxKlTest extends SoftmaxKlContract {
             SoftmaxKl.OP,
             spec,
             SoftmaxKl.Arguments.of(z, u).gradStudent(want).rowLoss(wantRows).build());
-        run(
-            SoftmaxKl.OP,
-            spec,
-            SoftmaxKl.Arguments.of(z, u).gradStudent(z).rowLoss(rows).build());
+        run(SoftmaxKl.OP, spec, SoftmaxKl.Arguments.of(z, u).gradStudent(z).rowLoss(rows).build());
         assertRelative(wantRows, rows, mode + "");
         assertClose(want, z, 4e-6, 1e-7, mode + "");
       }
