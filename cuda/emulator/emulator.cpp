@@ -31,7 +31,7 @@ constexpr size_t STACK = 128 * 1024;
 constexpr size_t PAGE = 4096;
 constexpr int64_t RED_ZONE = 256;
 
-enum State : uint8_t { READY, AT_BARRIER, AT_WARP, ENDED };
+enum State : uint8_t { READY, AT_BARRIER, AT_WARP, AT_CLUSTER, ENDED };
 
 struct Copy {
   void (*copy)(void*, Cell*, const char*, int64_t, const void*, int);
@@ -69,8 +69,19 @@ struct Warp {
   uint32_t epoch;
 };
 
-Fiber fibers[MAX_THREADS];
-Warp warps[MAX_THREADS / 32];
+/** What each block of a cluster has for itself; they run by turns. */
+struct Block {
+  Fiber fibers[MAX_THREADS];
+  Warp warps[MAX_THREADS / 32];
+  std::vector<char> shared_bytes;
+  std::vector<Cell> shared_cells;
+};
+
+Block blocks[MAX_CLUSTER];
+int rank;
+// Of the block that runs.
+Fiber* fibers = blocks[0].fibers;
+Warp* warps = blocks[0].warps;
 #if defined(__x86_64__)
 void* scheduler;
 #else
@@ -87,8 +98,6 @@ char message[1024];
 Kernel* kernels;
 const Kernel* launched;
 const char* packed_arguments;
-std::vector<char> shared_bytes;
-std::vector<Cell> shared_cells;
 int64_t shared_size;
 
 #if defined(__x86_64__)
@@ -186,7 +195,7 @@ void report_stuck() {
   for (int t = 0; t < threads; t++) {
     State s = fibers[t].state;
     ended = s == ENDED && ended < 0 ? t : ended;
-    waiting = s == AT_BARRIER && waiting < 0 ? t : waiting;
+    waiting = (s == AT_BARRIER || s == AT_CLUSTER) && waiting < 0 ? t : waiting;
     in_warp = s == AT_WARP && in_warp < 0 ? t : in_warp;
   }
   if (in_warp >= 0) {
@@ -223,21 +232,19 @@ bool release_barrier() {
   return true;
 }
 
-void run_block() {
-  epoch++;
-  block_epoch = epoch;
-  for (int w = 0; w < threads / 32; w++) {
-    warps[w].arrived = 0;
-    warps[w].epoch = 1;
-  }
+/** Whether all threads of the block are in a state. */
+bool all_are(State state) {
   for (int t = 0; t < threads; t++) {
-    if (!prepare(t)) {
-      report(": no memory for the stacks of %d threads", threads);
-      return;
+    if (fibers[t].state != state) {
+      return false;
     }
   }
-  int ended = 0;
-  while (ended < threads) {
+  return true;
+}
+
+/** Runs the threads of a block until all have ended or wait for the other blocks of the cluster. */
+void run_block() {
+  for (;;) {
     bool progress = false;
     for (int i = 0; i < threads / 32; i++) {
       int warp = descending ? threads / 32 - 1 - i : i;
@@ -251,17 +258,72 @@ void run_block() {
             if (failed) {
               return;
             }
-            ended += fibers[t].state == ENDED;
             again = progress = true;
           }
         }
       }
     }
-    if (!progress && ended < threads && !release_barrier()) {
+    if (progress) {
+      continue;
+    }
+    if (all_are(ENDED) || all_are(AT_CLUSTER)) {
+      return;
+    }
+    if (!release_barrier()) {
       report_stuck();
     }
     if (failed) {
       return;
+    }
+  }
+}
+
+/** Goes on with the block of a place in the cluster; x: that of the first. */
+void select(int place, unsigned x) {
+  rank = place;
+  blockIdx.x = x + (unsigned)place;
+  fibers = blocks[place].fibers;
+  warps = blocks[place].warps;
+  epoch++;
+}
+
+/** Runs the blocks of a cluster, the first of which is blockIdx. */
+void run_cluster() {
+  const unsigned x = blockIdx.x;
+  const int count = launched->cluster;
+  epoch++;
+  block_epoch = epoch;
+  for (int b = 0; b < count; b++) {
+    select(b, x);
+    for (int w = 0; w < threads / 32; w++) {
+      warps[w].arrived = 0;
+      warps[w].epoch = 1;
+    }
+    for (int t = 0; t < threads; t++) {
+      if (!prepare(t)) {
+        report(": no memory for the stacks of %d threads", threads);
+        return;
+      }
+    }
+  }
+  for (int ended = 0; ended < count;) {
+    ended = 0;
+    for (int i = 0; i < count; i++) {
+      select(descending ? count - 1 - i : i, x);
+      run_block();
+      if (failed) {
+        return;
+      }
+      ended += fibers[0].state == ENDED;
+    }
+    if (ended != 0 && ended != count) {
+      report(": %d of the %d blocks of a cluster have ended, the others wait for them at a barrier", ended, count);
+      return;
+    }
+    for (int b = 0; b < count && ended == 0; b++) {
+      for (int t = 0; t < threads; t++) {
+        blocks[b].fibers[t].state = READY;
+      }
     }
   }
 }
@@ -338,6 +400,16 @@ Votes block_barrier(int predicate, const char* file, int line) {
   f.line = line;
   to_scheduler();
   return votes;
+}
+
+int cluster_rank() { return rank; }
+
+void cluster_barrier(const char* file, int line) {
+  Fiber& f = fibers[current];
+  f.state = AT_CLUSTER;
+  f.file = file;
+  f.line = line;
+  to_scheduler();
 }
 
 const uint64_t* warp_exchange(unsigned mask, uint64_t value, const char* file, int line) {
@@ -427,9 +499,9 @@ void check_write(Cell& cell, const char* array, int64_t index) {
 }
 
 char* dynamic_shared(Cell** cells, int64_t* bytes) {
-  *cells = shared_cells.data();
+  *cells = blocks[rank].shared_cells.data();
   *bytes = shared_size;
-  uintptr_t at = reinterpret_cast<uintptr_t>(shared_bytes.data());
+  uintptr_t at = reinterpret_cast<uintptr_t>(blocks[rank].shared_bytes.data());
   return reinterpret_cast<char*>((at + 127) / 128 * 128);
 }
 
@@ -522,6 +594,8 @@ LBE_API int lbe_launch(int64_t kernel, int grid_x, int grid_y, int grid_z, int b
     report(": %lld bytes of arguments, expected %lld", (long long)bytes, (long long)k.bytes);
   } else if (grid_x < 1 || grid_y < 1 || grid_z < 1 || grid_y > 65535 || grid_z > 65535) {
     report(": a grid of %d x %d x %d blocks, expected at least 1 and at most 65535 in y and z", grid_x, grid_y, grid_z);
+  } else if (grid_x % k.cluster != 0) {
+    report(": a grid of %d blocks in x, expected a multiple of the cluster of %d", grid_x, k.cluster);
   } else if (block < 32 || block > MAX_THREADS || block % 32 != 0) {
     report(": blocks of %d threads, expected whole warps, at most %d threads", block, MAX_THREADS);
   } else if (shared < 0 || shared > MAX_SHARED) {
@@ -530,9 +604,11 @@ LBE_API int lbe_launch(int64_t kernel, int grid_x, int grid_y, int grid_z, int b
   if (failed) {
     return 1;
   }
-  if ((int64_t)shared_cells.size() < shared) {
-    shared_bytes.resize((size_t)shared + 128);
-    shared_cells.resize((size_t)shared);
+  for (int b = 0; b < k.cluster; b++) {
+    if ((int64_t)blocks[b].shared_cells.size() < shared) {
+      blocks[b].shared_bytes.resize((size_t)shared + 128);
+      blocks[b].shared_cells.resize((size_t)shared);
+    }
   }
   shared_size = shared;
   threads = block;
@@ -540,10 +616,10 @@ LBE_API int lbe_launch(int64_t kernel, int grid_x, int grid_y, int grid_z, int b
   gridDim = {(unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z};
   blockDim = {(unsigned)block, 1, 1};
   int64_t count = (int64_t)grid_x * grid_y * grid_z;
-  for (int64_t i = 0; i < count && !failed; i++) {
-    int64_t b = descending ? count - 1 - i : i;
+  for (int64_t i = 0; i < count && !failed; i += k.cluster) {
+    int64_t b = descending ? count - k.cluster - i : i;
     blockIdx = {(unsigned)(b % grid_x), (unsigned)(b / grid_x % grid_y), (unsigned)(b / grid_x / grid_y)};
-    run_block();
+    run_cluster();
   }
   if (!failed) {
     check_buffers(k, packed);

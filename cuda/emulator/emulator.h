@@ -22,6 +22,7 @@
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __cluster_dims__(...)
 #define __align__(n) __attribute__((aligned(n)))
 #define __grid_constant__
 
@@ -65,6 +66,12 @@ const uint64_t* warp_exchange(unsigned mask, uint64_t value, const char* file, i
 void warp_barrier(unsigned mask, const char* file, int line);
 constexpr unsigned mask(unsigned lanes = 0xffffffffu) { return lanes; }
 
+/** The largest cluster of blocks, and the place of this block in its own. */
+constexpr int MAX_CLUSTER = 8;
+int cluster_rank();
+/** Waits for all threads of the cluster. Static shared memory does not outlive it here, dynamic does. */
+void cluster_barrier(const char* file, int line);
+
 // ---- Kernels by name ----
 
 struct Kernel {
@@ -74,6 +81,7 @@ struct Kernel {
   int parameters;
   const int* sizes;
   int64_t bytes;
+  int cluster;
   Kernel* next;
 };
 void add(Kernel* kernel);
@@ -102,9 +110,9 @@ struct Parameters {
 struct Registration {
   Kernel kernel;
   template <class... A>
-  Registration(const char* name, void (*f)(A...)) {
+  Registration(const char* name, void (*f)(A...), int cluster = 1) {
     using P = Parameters<A...>;
-    kernel = {name, P::invoke, reinterpret_cast<void (*)()>(f), P::count, P::sizes, P::end(P::count - 1), nullptr};
+    kernel = {name, P::invoke, reinterpret_cast<void (*)()>(f), P::count, P::sizes, P::end(P::count - 1), cluster, nullptr};
     add(&kernel);
   }
 };
@@ -151,6 +159,7 @@ void wait_copies(int newest_groups_left);
 }  // namespace lbe
 
 #define LB_KERNEL(name) static const lbe::Registration lbe_registration_##name(#name, name)
+#define LB_CLUSTER_KERNEL(name, blocks) static const lbe::Registration lbe_registration_##name(#name, name, blocks)
 
 #define __syncthreads() ((void)lbe::block_barrier(0, __FILE__, __LINE__))
 #define __syncthreads_or(p) (lbe::block_barrier((p) != 0, __FILE__, __LINE__).any)

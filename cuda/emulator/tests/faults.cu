@@ -4,6 +4,7 @@
 // with each whole block of threads reversed, or what the name says.
 
 #include "../../src/device/device.h"
+#include "../../src/device/cluster.h"
 #include "../../src/device/group.h"
 
 constexpr int THREADS = 64;
@@ -99,3 +100,27 @@ extern "C" __global__ void lb_unwritten_kernel(const float* x, float* y, int64_t
   y[i < n ? i : 0] = tile[threadIdx.x];
 }
 LB_KERNEL(lb_unwritten_kernel);
+
+/** Every block of a cluster of two writes the sum over both. */
+extern "C" __global__ void lb_right_cluster_kernel(const float* x, float* y, int64_t n) {
+  using Team = lb::Team<2, THREADS>;
+  const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+  float sum[1] = {i < n ? x[i] : 0.0f};
+  Team::begin();
+  Team::sum<0>(sum);
+  if (i < n) {
+    y[i] = sum[0] + (float)Team::block();
+  }
+}
+LB_CLUSTER_KERNEL(lb_right_cluster_kernel, 2);
+
+extern "C" __global__ void lb_partial_cluster_kernel(const float* x, float* y, int64_t n) {
+  const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+  if (blockIdx.x == 0) {
+    lb::cluster_barrier();
+  }
+  if (i < n) {
+    y[i] = x[i];
+  }
+}
+LB_CLUSTER_KERNEL(lb_partial_cluster_kernel, 2);

@@ -19,6 +19,7 @@
 #include "../../emulator/emulator.h"
 #else
 #define LB_KERNEL(name) static_assert(true, #name)
+#define LB_CLUSTER_KERNEL(name, blocks) LB_KERNEL(name)
 #endif
 
 #define LB_DEVICE __device__ __forceinline__

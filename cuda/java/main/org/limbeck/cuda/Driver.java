@@ -17,6 +17,12 @@ interface Driver extends DeviceHeap {
   /** Returns the number of multiprocessors. */
   int multiprocessors();
 
+  /** Returns how much shared memory a block may have. */
+  int sharedBytes();
+
+  /** Returns whether kernels whose blocks form clusters can be launched. */
+  boolean clusters();
+
   /** Queues zeros. */
   void zero(long target, long pitch, long width, long height);
 

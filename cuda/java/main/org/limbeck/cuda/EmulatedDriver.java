@@ -113,6 +113,16 @@ final class EmulatedDriver implements Driver {
   }
 
   @Override
+  public int sharedBytes() {
+    return 227 << 10;
+  }
+
+  @Override
+  public boolean clusters() {
+    return true;
+  }
+
+  @Override
   public long roundSize(long bytes) {
     return bytes;
   }

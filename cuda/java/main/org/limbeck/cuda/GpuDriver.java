@@ -67,6 +67,8 @@ final class GpuDriver implements Driver {
   private final CUstream stream = new CUstream();
   private final String description;
   private final int multiprocessors;
+  private final int sharedBytes;
+  private final boolean clusters;
   private final Map<String, CUmodule> modules = new HashMap<>();
   private final List<CUfunction> functions = new ArrayList<>();
   private final MemorySegment extra = Arena.global().allocate(EXTRA_BYTES, Long.BYTES);
@@ -79,10 +81,15 @@ final class GpuDriver implements Driver {
     check("cuDeviceGetName", JCudaDriver.cuDeviceGetName(name, name.length, device));
     multiprocessors =
         attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+    sharedBytes =
+        attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+    int major = attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+    // Later devices run the PTX, which is that of an architecture without them.
+    clusters = major == 9;
     description =
         new String(name, StandardCharsets.UTF_8).replace("\0", "").strip()
             + ", compute capability "
-            + attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+            + major
             + "."
             + attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
             + ", "
@@ -176,6 +183,16 @@ final class GpuDriver implements Driver {
   @Override
   public int multiprocessors() {
     return multiprocessors;
+  }
+
+  @Override
+  public int sharedBytes() {
+    return sharedBytes;
+  }
+
+  @Override
+  public boolean clusters() {
+    return clusters;
   }
 
   /** An eighth of the size at most is lost. */

@@ -23,6 +23,7 @@ final class Stems {
     STEMS.add(CudaRelu.STEM);
     STEMS.add(CudaSoftmax.STEM);
     STEMS.add(CudaTanh.STEM);
+    STEMS.add(CudaSoftmaxKl.STEM);
   }
 
   private Stems() {}

@@ -63,6 +63,19 @@ class EmulatorTest {
     assertEquals(3 * BLOCK, y[2 * BLOCK]);
   }
 
+  @Test
+  void blocksOfAClusterShareASum() {
+    float[] y = run("lb_right_cluster_kernel", 100);
+    assertEquals(5050, y[0]);
+    assertEquals(5051, y[99]);
+  }
+
+  @Test
+  void gridOfPartOfAClusterIsRefused() {
+    var e = assertThrows(CudaException.class, () -> run("lb_right_cluster_kernel", BLOCK));
+    assertTrue(e.getMessage().endsWith("a multiple of the cluster of 2"), e.getMessage());
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -73,6 +86,7 @@ class EmulatorTest {
         "lb_partial_barrier_kernel | does not reach: it has ended",
         "lb_partial_shuffle_kernel | for lanes fffffff0 of its warp, which do not come",
         "lb_shared_overrun_kernel | tile[64] of shared memory, which has 64 elements",
+        "lb_partial_cluster_kernel | 1 of the 2 blocks of a cluster have ended",
         "lb_unwritten_kernel | it reads tile[36] of shared memory, which no thread",
       })
   void plantedFaultIsFound(String kernel, String message) {

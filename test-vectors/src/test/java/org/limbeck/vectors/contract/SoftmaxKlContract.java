@@ -223,6 +223,12 @@ public abstract class SoftmaxKlContract extends KernelContract {
     }
   }
 
+  /** Asserts that rows of a length agree with the reference, with options and without. */
+  protected final void assertAgrees(long cols, Mode mode) {
+    assertAgrees(Placement.STRIDED, plain(mode), cols, false);
+    assertAgrees(Placement.ALIGNED, withOptions(mode), cols, true);
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {2, 3})
   void threadsDoNotChangeABit(int threads) {

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.cuda;
+
+import java.util.Locale;
+import java.util.function.Supplier;
+import org.limbeck.kernels.backend.KernelTable;
+import org.limbeck.kernels.op.Kernel;
+import org.limbeck.kernels.op.Normaliser;
+import org.limbeck.kernels.op.SoftmaxKl;
+import org.limbeck.kernels.op.SoftmaxKl.Arguments;
+import org.limbeck.kernels.op.SoftmaxKl.Mode;
+import org.limbeck.kernels.op.SoftmaxKl.Spec;
+import org.limbeck.kernels.op.SoftmaxKl.Teacher;
+import org.limbeck.kernels.parallel.WorkerPool;
+
+/** softmax_kl in CUDA: {@code cuda/src/softmax_kl}. */
+final class CudaSoftmaxKl implements Kernel<Arguments> {
+  private static final String NAME = "softmax_kl";
+  private static final String PARAMETERS = "pl pl pl pl l ppp pl pl pp p pp lll ii ddddddddd";
+  private static final KernelSignature EXACT = signature("exact", PARAMETERS);
+  private static final KernelSignature KEPT = signature("kept", "p l p");
+  private static final KernelSignature TOTAL = signature("total", "pp ll p d i p");
+
+  /** What the kernels in float of some modes, or of top-k teachers, have in common. */
+  private enum Family {
+    FORWARD("forward_resident", 448),
+    DIRECT("direct_resident", 320),
+    MIXED("mixed_resident", 320),
+    TOP_K("top_k", 256);
+
+    /** By the number of blocks that hold a row. */
+    private final KernelSignature one;
+
+    private final KernelSignature four;
+    private final KernelSignature eight;
+
+    /** The threads of such a block: FORWARD_THREADS and so on in the kernels. */
+    private final int threads;
+
+    Family(String variant, int threads) {
+      this.threads = threads;
+      one = signature(variant + "_1", PARAMETERS);
+      four = signature(variant + "_4", PARAMETERS);
+      eight = signature(variant + "_8", PARAMETERS);
+    }
+
+    private KernelSignature kernel(String variant) {
+      return signature(name().toLowerCase(Locale.ROOT) + "_" + variant, PARAMETERS);
+    }
+
+    static Family of(Spec spec) {
+      if (spec.teacher() != Teacher.DENSE) {
+        return TOP_K;
+      }
+      return switch (spec.mode()) {
+        case FORWARD_KL -> spec.twoSided() ? DIRECT : FORWARD;
+        case SOFT_CE, LOGIT_MSE -> FORWARD;
+        case REVERSE_KL, SYMMETRIC_KL, TOTAL_VARIATION -> DIRECT;
+        case JS -> MIXED;
+        // A skew of 0 leaves one of the two rows.
+        case SKEW_FORWARD_KL -> spec.alpha() == 0 ? FORWARD : MIXED;
+        case SKEW_REVERSE_KL -> spec.alpha() == 0 ? DIRECT : MIXED;
+      };
+    }
+  }
+
+  static final Stem STEM =
+      new Stem(
+          NAME,
+          CudaSoftmaxKl::register,
+          EXACT,
+          KEPT,
+          TOTAL,
+          Family.FORWARD.kernel("warp"),
+          Family.FORWARD.kernel("block"),
+          Family.FORWARD.one,
+          Family.FORWARD.four,
+          Family.FORWARD.eight,
+          Family.DIRECT.kernel("warp"),
+          Family.DIRECT.kernel("block"),
+          Family.DIRECT.one,
+          Family.DIRECT.four,
+          Family.DIRECT.eight,
+          Family.MIXED.kernel("warp"),
+          Family.MIXED.kernel("block"),
+          Family.MIXED.one,
+          Family.MIXED.four,
+          Family.MIXED.eight,
+          Family.TOP_K.one,
+          Family.TOP_K.four,
+          Family.TOP_K.eight);
+
+  // THREADS in the kernels, and EXACT_THREADS.
+  private static final int BLOCK = 512;
+  private static final int EXACT_BLOCK = 256;
+
+  private static final int MAX_CLUSTER = 8;
+
+  /** What a block needs beside its rows: the shared memory of sums, and what the driver takes. */
+  private static final int BESIDE_BYTES = 4 << 10;
+
+  private final Context context;
+  private final Spec spec;
+  private final KernelFunction exact;
+  private final KernelFunction kept;
+  private final KernelFunction total;
+  private final Family family;
+
+  /** Where rows are short, and where they are too long to be held; null with a top-k teacher. */
+  private final KernelFunction warp;
+
+  private final KernelFunction block;
+
+  /** By the number of blocks: 1, 4, 8; null where there are no clusters. */
+  private final KernelFunction[] residents = new KernelFunction[MAX_CLUSTER + 1];
+
+  private final long sharedBytes;
+
+  private CudaSoftmaxKl(Context context, Spec spec) {
+    this.context = context;
+    this.spec = spec;
+    exact = context.function(EXACT);
+    kept = context.function(KEPT);
+    total = context.function(TOTAL);
+    family = Family.of(spec);
+    boolean dense = family != Family.TOP_K;
+    warp = dense ? context.function(family.kernel("warp")) : null;
+    block = dense ? context.function(family.kernel("block")) : null;
+    int bytes = context.driver().sharedBytes() - BESIDE_BYTES;
+    sharedBytes = bytes;
+    residents[1] = context.function(family.one).allowShared(bytes);
+    if (context.driver().clusters()) {
+      residents[4] = context.function(family.four).allowShared(bytes);
+      residents[8] = context.function(family.eight).allowShared(bytes);
+    }
+  }
+
+  private static KernelSignature signature(String variant, String parameters) {
+    return new KernelSignature(NAME, "lb_softmax_kl_" + variant + "_kernel", parameters);
+  }
+
+  private static void register(KernelTable table, Supplier<Context> context) {
+    table.add(SoftmaxKl.OP, spec -> new CudaSoftmaxKl(context.get(), spec));
+  }
+
+  @Override
+  public void run(Arguments a, WorkerPool pool) {
+    long rows = a.student().rows();
+    long cols = a.student().cols();
+    // In scratch: the losses of rows, the factor, the kept columns, the marks of rows.
+    long marks = (rows + 2) * Long.BYTES;
+    long bytes = marks + rows * Integer.BYTES;
+    long scratch = context.allocator().require(bytes, "the row losses of softmax_kl");
+    try {
+      boolean weighted =
+          spec.normaliser().kind() == Normaliser.Kind.MEAN_WEIGHTS && a.rowWeight() != null;
+      long factor = weighted ? scratch + rows * Long.BYTES : 0;
+      double known = weighted ? 0 : spec.normaliser().factor(rows, null);
+      if (weighted) {
+        total.address(0).pointer(a.rowWeight()).int64(rows).int64(rows).address(0).float64(1);
+        total.int32(1).address(factor).launch(1, BLOCK);
+      }
+      long columns = 0;
+      if (a.columnMask() != null) {
+        columns = scratch + (rows + 1) * Long.BYTES;
+        kept.pointer(a.columnMask()).int64(cols).address(columns).launch(1, BLOCK);
+      }
+      int blocks = blocks(a);
+      long todo = 0;
+      if (blocks > 0 || block != null) {
+        todo = scratch + marks;
+        launchFloat(a, blocks, scratch, todo, factor, columns, known);
+      }
+      arguments(exact, a, scratch, todo, factor, columns, known);
+      exact.launch(Math.min(rows, 4L * context.driver().multiprocessors()), EXACT_BLOCK);
+      if (a.loss() != null) {
+        total.address(scratch).address(0).int64(rows).int64(rows).address(factor).float64(known);
+        total.int32(0).pointer(a.loss()).launch(1, BLOCK);
+      }
+    } finally {
+      context.allocator().free(scratch, bytes);
+    }
+  }
+
+  private void launchFloat(
+      Arguments a, int blocks, long losses, long todo, long factor, long columns, double known) {
+    long rows = a.student().rows();
+    long cols = a.student().cols();
+    if (blocks > 0) {
+      KernelFunction kernel = residents[blocks];
+      arguments(kernel, a, losses, todo, factor, columns, known);
+      kernel.launch(rows * blocks, 1, family.threads, (int) sliceBytes(a, blocks));
+    } else if (Rows.warp(cols)) {
+      arguments(warp, a, losses, todo, factor, columns, known);
+      Rows.launch(warp, rows, cols);
+    } else {
+      arguments(block, a, losses, todo, factor, columns, known);
+      block.launch(rows, BLOCK);
+    }
+  }
+
+  /** Returns the dynamic shared memory of each of the blocks that hold a row. */
+  private static long sliceBytes(Arguments a, int blocks) {
+    long bytes = Math.ceilDiv(Math.ceilDiv(a.student().cols(), 4), blocks) * 4 * Float.BYTES;
+    // Both logits, or the student's and once more those of the top k.
+    return a.topIds() == null ? 2 * bytes : bytes + a.topIds().cols() * Float.BYTES;
+  }
+
+  /**
+   * Returns how many blocks hold a row: the fewest of which two fit on a multiprocessor, so that
+   * one reads while the other computes; else as many as there may be; 0 where that is not enough,
+   * and where a warp does a row.
+   */
+  private int blocks(Arguments a) {
+    if (warp != null && Rows.warp(a.student().cols())) {
+      return 0;
+    }
+    for (int blocks = 1; blocks <= MAX_CLUSTER; blocks++) {
+      if (residents[blocks] != null && sliceBytes(a, blocks) <= sharedBytes / 2) {
+        return blocks;
+      }
+    }
+    int most = residents[MAX_CLUSTER] == null ? 1 : MAX_CLUSTER;
+    return sliceBytes(a, most) <= sharedBytes ? most : 0;
+  }
+
+  private void arguments(
+      KernelFunction kernel,
+      Arguments a,
+      long losses,
+      long todo,
+      long factor,
+      long columns,
+      double known) {
+    kernel
+        .matrix(a.student())
+        .matrix(a.teacher())
+        .matrix(a.topIds())
+        .matrix(a.topProbabilities())
+        .int64(a.topIds() == null ? 0 : a.topIds().cols())
+        .pointer(a.rowWeight())
+        .pointer(a.columnMask())
+        .pointer(a.labels())
+        .matrix(a.gradStudent())
+        .matrix(a.gradTeacher())
+        .pointer(a.rowLoss())
+        .address(losses)
+        .address(todo)
+        .address(factor)
+        .address(columns)
+        .int64(a.student().rows())
+        .int64(a.student().cols())
+        .int64(spec.ignoreIndex())
+        .int32(mode(spec.mode()))
+        .int32(teacher(spec.teacher()))
+        .float64(spec.temperature())
+        .float64(spec.teacherTemperature())
+        .float64(weight(spec))
+        .float64(spec.softCap())
+        .float64(spec.softWeight())
+        .float64(spec.scale())
+        .float64(spec.hardWeight())
+        .float64(spec.labelSmoothing())
+        .float64(known);
+  }
+
+  private static int mode(Mode mode) {
+    return switch (mode) {
+      case FORWARD_KL -> 0;
+      case REVERSE_KL -> 1;
+      case SYMMETRIC_KL -> 2;
+      case JS -> 3;
+      case SKEW_FORWARD_KL -> 4;
+      case SKEW_REVERSE_KL -> 5;
+      case SOFT_CE -> 6;
+      case TOTAL_VARIATION -> 7;
+      case LOGIT_MSE -> 8;
+    };
+  }
+
+  private static int teacher(Teacher teacher) {
+    return switch (teacher) {
+      case DENSE -> 0;
+      case TOP_K_RAW -> 1;
+      case TOP_K_RENORM -> 2;
+      case TOP_K_TAIL -> 3;
+      case TOP_K_BOTH_RENORM -> 4;
+    };
+  }
+
+  /** Returns the weight of the teacher's row in the mixture that a mode compares with. */
+  private static double weight(Spec spec) {
+    return switch (spec.mode()) {
+      case JS -> spec.beta();
+      case SKEW_REVERSE_KL -> 1 - spec.alpha();
+      default -> spec.alpha();
+    };
+  }
+}

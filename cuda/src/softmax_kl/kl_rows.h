@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// softmax_kl, a row in float: the passes of a team of threads over quads of columns. A pass has the quads of a thread in the same
+// order as the one before, so that gradients may lie over logits.
+
+#pragma once
+
+#include "../device/cluster.h"
+#include "../device/quads.h"
+#include "kl_parts.h"
+
+namespace lb {
+
+/** The team of a short row. */
+struct KlWarp {
+  static constexpr int SIZE = WARP;
+  static constexpr int BLOCKS = 1;
+
+  LB_DEVICE static int rank() { return Warp::rank(); }
+  LB_DEVICE static int64_t row() { return Warp::row(); }
+  LB_DEVICE static int block() { return 0; }
+  LB_DEVICE static void begin() {}
+
+  template <int ROUND, class T, int K>
+  LB_DEVICE static void sum(T (&v)[K]) {
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+      v[k] = Warp::sum(v[k]);
+    }
+  }
+  template <int ROUND, int K>
+  LB_DEVICE static void max(float (&v)[K]) {
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+      v[k] = Warp::max(v[k]);
+    }
+  }
+};
+
+/** The team of a row on BLOCKS multiprocessors. */
+template <int N, int THREADS>
+struct KlBlocks : Team<N, THREADS> {
+  static constexpr int BLOCKS = N;
+};
+
+/** A block's part of a row: logits under the soft cap, the floor for what the mask removes. */
+struct KlSlice {
+  int64_t from; /* its first column */
+  int64_t cols;
+  Quads<const float> z;
+  Quads<const float> u;
+  Quads<float> gz;
+  Quads<float> gu;
+  const uint8_t* mask;
+  bool compares; /* whether u is read */
+  bool caps;
+  float cap;
+  float inverse_cap;
+
+  LB_DEVICE KlSlice(const KlCall& c, const KlRow& r, int64_t first, int64_t n)
+      : from(first),
+        cols(n),
+        z(r.z + first, n),
+        u(r.u + first, n),
+        gz(r.gz + first, n),
+        gu(r.gu + first, n),
+        mask(c.mask == nullptr ? nullptr : c.mask + first),
+        compares(r.soft && r.u != nullptr),
+        caps(c.soft_cap != 0.0),
+        cap((float)c.soft_cap),
+        inverse_cap((float)(1.0 / c.soft_cap)) {}
+
+  LB_DEVICE float4 staged(int64_t q, float4 v) const {
+    if (caps) {
+      const float a = cap;
+      const float b = inverse_cap;
+      v = map4(v, [a, b](float x) { return kl_capped(x, a, b); });
+    }
+    if (mask != nullptr || caps) {
+      v.x = keeps(q, 0) ? v.x : KL_FLOOR;
+      v.y = keeps(q, 1) ? v.y : KL_FLOOR;
+      v.z = keeps(q, 2) ? v.z : KL_FLOOR;
+      v.w = keeps(q, 3) ? v.w : KL_FLOOR;
+    }
+    return v;
+  }
+
+  template <int N, int STEP>
+  LB_DEVICE void load(float4 (&zs)[N], float4 (&us)[N], int64_t q) const {
+    z.template load<N, STEP>(zs, q, KL_FLOOR);
+    if (compares) {
+      u.template load<N, STEP>(us, q, KL_FLOOR);
+    }
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+      zs[i] = staged(q + i * STEP, zs[i]);
+      us[i] = compares ? staged(q + i * STEP, us[i]) : make_float4(KL_FLOOR, KL_FLOOR, KL_FLOOR, KL_FLOOR);
+    }
+  }
+
+ private:
+  LB_DEVICE bool keeps(int64_t q, int i) const { return z.has(q, i) && (mask == nullptr || mask[4 * q + i] != 0); }
+};
+
+/** Rows that every pass reads from device memory, or from a cache. */
+struct KlStreamed {
+  static constexpr int AT_ONCE = 2;
+
+  LB_DEVICE void keep(int64_t, float4, float4) const {}
+  LB_DEVICE void load(const KlSlice& s, int64_t q, float4& z, float4& u) const {
+    float4 zs[1], us[1];
+    s.load<1, 1>(zs, us, q);
+    z = zs[0];
+    u = us[0];
+  }
+};
+
+/** Rows that stay in shared memory from the first pass on; a thread has its own quads there, so that no barrier is needed. */
+struct KlResident {
+  static constexpr int AT_ONCE = 2;
+  Shared<float> z;
+  Shared<float> u;
+
+  LB_DEVICE void keep(int64_t q, float4 a, float4 b) const {
+    z.store4(4 * q, a);
+    u.store4(4 * q, b);
+  }
+  LB_DEVICE void load(const KlSlice&, int64_t q, float4& a, float4& b) const {
+    a = z.load4(4 * q);
+    b = u.load4(4 * q);
+  }
+};
+
+/** What the first pass finds of a side: exponentials are relative to the largest logit so far. */
+struct KlSide {
+  float top = KL_FLOOR;
+  float sum = 0.0f;
+  float one = 0.0f; /* the sum at temperature 1 */
+
+  LB_DEVICE static float four(float4 v, float top, float binary) {
+    return (exp2_flushed((v.x - top) * binary) + exp2_flushed((v.y - top) * binary)) +
+           (exp2_flushed((v.z - top) * binary) + exp2_flushed((v.w - top) * binary));
+  }
+
+  LB_DEVICE void add(float4 v, float binary, bool hard) {
+    const float higher = fmaxf(fmaxf(fmaxf(v.x, v.y), fmaxf(v.z, v.w)), top);
+    sum = fmaf(sum, exp2_flushed((top - higher) * binary), four(v, higher, binary));
+    if (hard) {
+      one = fmaf(one, exp2_flushed((top - higher) * KL_LOG2E), four(v, higher, KL_LOG2E));
+    }
+    top = higher;
+  }
+
+  LB_DEVICE void reach(float higher, float binary) {
+    sum *= exp2_flushed((top - higher) * binary);
+    one *= exp2_flushed((top - higher) * KL_LOG2E);
+    top = higher;
+  }
+};
+
+/** Whether the options are those that float is good for; the factor is that of the gradients. */
+LB_DEVICE bool kl_ordinary(const KlCall& c, const KlRow& r, KlFamily family) {
+  if (c.soft_cap != 0.0 && !(c.soft_cap >= 1e-6 && c.soft_cap <= 1e6 && c.mode != KL_LOGIT_MSE)) {
+    return false;
+  }
+  if (fabs(c.hard_weight * r.factor) > 1e30) {
+    return false;
+  }
+  if (!r.soft) {
+    return true;
+  }
+  const double largest = family == KL_FAMILY_FORWARD ? 1e12 : 1e30;
+  const double size = fabs(r.by / (c.mode == KL_LOGIT_MSE ? 1.0 : c.temperature));
+  return c.temperature >= 1e-3 && c.temperature <= 1e6 && c.teacher_temperature >= 1e-3 && c.teacher_temperature <= 1e6 &&
+         (r.by == 0.0 || (size >= 1.0 / largest && size <= largest));
+}
+
+/** The cross-entropy of the student at temperature 1 and the label, and its gradient. */
+struct KlHard {
+  bool counts;
+  int64_t label; /* in the slice */
+  float top;
+  float scale;
+  float uniform;
+  double gold; /* in double: one rounding for the label, whose gradient is large beside the others */
+
+  /** one: the sum of exponentials at temperature 1. */
+  LB_DEVICE KlHard(const KlCall& c, const KlRow& r, const KlSlice& s, float highest, float one) {
+    const double by = c.hard_weight * r.factor;
+    counts = r.hard;
+    label = r.label - s.from;
+    top = highest;
+    scale = (float)(by / (double)one);
+    gold = by * (1.0 - c.smoothing);
+    uniform = (float)(by * c.smoothing / (double)r.kept);
+  }
+
+  LB_DEVICE float add(float g, float z, int64_t col) const {
+    g += z > KL_FLOOR ? fmaf(exp2_flushed((z - top) * KL_LOG2E), scale, -uniform) : 0.0f;
+    return col == label ? (float)((double)g - gold) : g;
+  }
+
+  LB_DEVICE float4 add(float4 g, float4 z, int64_t q) const {
+    if (counts) {
+      g.x = add(g.x, z.x, 4 * q);
+      g.y = add(g.y, z.y, 4 * q + 1);
+      g.z = add(g.z, z.z, 4 * q + 2);
+      g.w = add(g.w, z.w, 4 * q + 3);
+    }
+    return g;
+  }
+
+  /** above: the sum of z - top over the columns that are kept. */
+  LB_DEVICE static double entropy(const KlCall& c, const KlRow& r, float gold_logit, float highest, float one, double above) {
+    const double log_one = log((double)one);
+    const double loss = (1.0 - c.smoothing) * (log_one - ((double)gold_logit - (double)highest));
+    return c.smoothing == 0.0 ? loss : loss + c.smoothing * (log_one - above / (double)r.kept);
+  }
+};
+
+LB_DEVICE float kl_above(float z, float top) { return z > KL_FLOOR ? z - top : 0.0f; }
+
+/** A gradient under the soft cap, whose logits are read again. */
+LB_DEVICE float4 kl_steepened(const KlSlice& s, const Quads<const float>& logits, int64_t q, float4 g) {
+  if (s.caps) {
+    const float b = s.inverse_cap;
+    g = map4(g, logits.load(q), [b](float d, float v) { return d == 0.0f ? d : d * kl_slope(v, b); });
+  }
+  return g;
+}
+
+/** The label's logit, which must be read before a gradient may be written over it. */
+LB_DEVICE float kl_gold(const KlRow& r, const KlSlice& s) {
+  return r.label < 0 ? NAN : s.caps ? kl_capped(r.z[r.label], s.cap, s.inverse_cap) : r.z[r.label];
+}
+
+/** A row that has no part in the loss. */
+template <class Team>
+LB_DEVICE void kl_clear(const KlCall& c, const KlRow& r, const KlSlice& s) {
+  const float4 zeros = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+  for (int64_t q = Team::rank(); q < s.z.count(); q += Team::SIZE) {
+    if (r.gz != nullptr) s.gz.store(q, zeros);
+    if (r.gu != nullptr) s.gu.store(q, zeros);
+  }
+  if (Team::rank() == 0 && Team::block() == 0) {
+    r.finish(c, 0.0, 0.0);
+  }
+}
+
+/**
+ * A row, or the block's slice of one. Returns false, the same in all threads and with nothing written, where float does not bear
+ * it: NaN, infinities, logits beyond the floor, options out of the ordinary.
+ */
+template <KlFamily FAMILY, class Team, class Source>
+LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow& r, const KlSlice& s, const Source& source) {
+  if (!kl_ordinary(c, r, FAMILY)) {
+    return false;
+  }
+  const int64_t quads = s.z.count();
+  const bool squares = FAMILY == KL_FAMILY_FORWARD && c.mode == KL_LOGIT_MSE;
+  const bool own_one = r.hard && !(r.soft && !squares && c.temperature == 1.0);
+  const float gold_logit = kl_gold(r, s);
+  if (!r.soft && !r.hard) {
+    kl_clear<Team>(c, r, s);
+    return true;
+  }
+
+  // The statistics.
+  KlNumbers n;
+  n.binary_z = (float)(1.44269504088896341 / c.temperature);
+  n.binary_u = (float)(1.44269504088896341 / c.teacher_temperature);
+  KlSide z, u;
+  float lowest = 0.0f;
+  float farthest = 0.0f;
+  for (int64_t q = Team::rank(); q < quads; q += Source::AT_ONCE * Team::SIZE) {
+    float4 zs[Source::AT_ONCE], us[Source::AT_ONCE];
+    s.load<Source::AT_ONCE, Team::SIZE>(zs, us, q);
+#pragma unroll
+    for (int i = 0; i < Source::AT_ONCE; i++) {
+      if (q + i * Team::SIZE < quads) {
+        source.keep(q + i * Team::SIZE, zs[i], us[i]);
+      }
+      z.add(zs[i], n.binary_z, own_one);
+      lowest = fminf(lowest, fminf(fminf(zs[i].x, zs[i].y), fminf(zs[i].z, zs[i].w)));
+      if (r.soft) {
+        u.add(us[i], n.binary_u, false);
+        lowest = fminf(lowest, fminf(fminf(us[i].x, us[i].y), fminf(us[i].z, us[i].w)));
+      }
+      if (squares) {
+        const float4 d = map4(zs[i], us[i], [](float a, float b) { return fabsf(a - b); });
+        farthest = fmaxf(farthest, fmaxf(fmaxf(d.x, d.y), fmaxf(d.z, d.w)));
+      }
+    }
+  }
+  Team::begin();
+  float largest[4] = {z.top, u.top, -lowest, farthest};
+  Team::template max<0>(largest);
+  n.top_z = largest[0];
+  n.top_u = r.soft ? largest[1] : 0.0f;
+  z.reach(n.top_z, n.binary_z);
+  u.reach(largest[1], n.binary_u);
+  float sums[3] = {z.sum, u.sum, z.one};
+  Team::template sum<1>(sums);
+  if (!own_one) {
+    sums[2] = sums[0];
+  }
+  // Squares of what is farther apart are no floats.
+  const bool ranged = -largest[2] >= KL_FLOOR && n.top_z > KL_FLOOR && n.top_z <= -KL_FLOOR && n.top_u > KL_FLOOR &&
+                      n.top_u <= -KL_FLOOR && !(squares && r.soft && !(largest[3] <= 1e15f));
+  if (!ranged || !(fabsf(sums[0] + sums[1] + sums[2]) < INFINITY)) {
+    return false;
+  }
+  if (r.soft) {
+    n.compare(c, log((double)sums[0]), log((double)sums[1]));
+  }
+  const KlHard hard(c, r, s, n.top_z, sums[2]);
+  const bool graded = r.soft && r.by != 0.0;
+  const bool write_z = r.gz != nullptr;
+  const bool write_u = r.gu != nullptr;
+
+  // The loss, with the gradient where that needs no sum over the row.
+  const double by = r.by / c.temperature;
+  const double fold = FAMILY == KL_FAMILY_FORWARD && graded && write_z && !squares ? by : 1.0;
+  n.scale_q = r.soft ? (float)(fold / (double)sums[0]) : 0.0f;
+  n.scale_p = r.soft ? (float)(fold / (double)sums[1]) : 0.0f;
+  const float by_squares = (float)(2.0 * r.by);
+  const bool smooth = r.hard && c.smoothing != 0.0;
+  const bool entropy_too = FAMILY == KL_FAMILY_FORWARD && c.mode == KL_SOFT_CE;
+  const KlWeights weights(c);
+  KlParts parts = {0.0f, 0.0f, 0.0f};
+  // Where one column has nearly all of q, its gradient is the difference of its h and the sum.
+  double sum_h = 0.0;
+  double sum_q = 0.0;
+  float above = 0.0f;
+  for (int64_t q = Team::rank(); q < quads; q += Team::SIZE) {
+    float4 a, b;
+    source.load(s, q, a, b);
+    if (smooth) {
+      above += (kl_above(a.x, n.top_z) + kl_above(a.y, n.top_z)) + (kl_above(a.z, n.top_z) + kl_above(a.w, n.top_z));
+    }
+    if (FAMILY == KL_FAMILY_FORWARD) {
+      float4 g = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+      if (squares) {
+        float loss = 0.0f;
+        g = map4(a, b, [&loss, by_squares](float v, float w) {
+          const float d = v - w;
+          loss = fmaf(d, d, loss);
+          return d * by_squares;
+        });
+        parts.loss += r.soft ? loss : 0.0f;
+      } else if (r.soft) {
+        float loss = 0.0f;
+        float dot = 0.0f;
+        g = map4(a, b, [&loss, &dot, &n, entropy_too](float v, float w) {
+          const float p = n.p(w);
+          if (entropy_too) {
+            dot = fmaf(w - n.top_u, p, dot);
+          }
+          return kl_forward(p, n.q(v), n.x(v, w), loss);
+        });
+        parts.loss += loss;
+        parts.k += dot;
+      }
+      if (write_z) {
+        g = graded ? g : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+        s.gz.store(q, kl_steepened(s, s.z, q, hard.add(g, a, q)));
+      }
+    } else if (r.soft) {
+      map4(a, b, [&](float v, float w) {
+        const float y = n.q(v);
+        const KlParts e = FAMILY == KL_FAMILY_MIXED ? kl_mixed(weights, n.p(w), y, n.x(v, w))
+                                                    : kl_direct(weights, n.p(w), y, n.x(v, w));
+        parts.loss += e.loss;
+        parts.k += e.k;
+        sum_h += (double)e.h;
+        sum_q += (double)y;
+        return 0.0f;
+      });
+    }
+  }
+  double totals[5] = {parts.loss, parts.k, above, sum_h, sum_q};
+  Team::template sum<2>(totals);
+  if (Team::rank() == 0 && Team::block() == 0) {
+    double loss = totals[0] / fold;
+    if (entropy_too && r.soft) {
+      loss += log((double)sums[1]) - totals[1] / fold / c.teacher_temperature;
+    }
+    r.finish(c, r.soft ? loss : 0.0,
+             r.hard ? KlHard::entropy(c, r, gold_logit, n.top_z, sums[2], totals[2]) : 0.0);
+  }
+  if (FAMILY == KL_FAMILY_FORWARD || !(write_z || write_u)) {
+    return true;
+  }
+
+  // Gradients that need the sums of h and k.
+  const double mean_h = totals[3] / totals[4];
+  const float high_h = (float)mean_h;
+  const float low_h = (float)(mean_h - (double)high_h);
+  const float sum_k = (float)totals[1];
+  const float by_z = graded ? (float)by : 0.0f;
+  const float by_u = graded ? (float)(r.by / c.teacher_temperature) : 0.0f;
+  for (int64_t q = Team::rank(); q < quads; q += Team::SIZE) {
+    float4 a, b;
+    source.load(s, q, a, b);
+    float4 g = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    float4 t = g;
+    if (graded) {
+      const auto both = [&n, &weights, high_h, low_h, sum_k, by_z, by_u](float v, float w, float& dz, float& du) {
+        const float p = n.p(w);
+        const float x = n.x(v, w);
+        const float y = n.q(v);
+        const KlParts e = FAMILY == KL_FAMILY_MIXED ? kl_mixed(weights, p, y, x) : kl_direct(weights, p, y, x);
+        dz = fmaf(-y, low_h, fmaf(-y, high_h, e.h)) * by_z;
+        du = fmaf(-p, sum_k, e.k) * by_u;
+      };
+      both(a.x, b.x, g.x, t.x);
+      both(a.y, b.y, g.y, t.y);
+      both(a.z, b.z, g.z, t.z);
+      both(a.w, b.w, g.w, t.w);
+    }
+    if (write_z) {
+      s.gz.store(q, kl_steepened(s, s.z, q, hard.add(g, a, q)));
+    }
+    if (write_u) {
+      s.gu.store(q, kl_steepened(s, s.u, q, t));
+    }
+  }
+  return true;
+}
+
+}  // namespace lb
