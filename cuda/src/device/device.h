@@ -32,6 +32,7 @@ constexpr int WARP = 32;
 
 template <class T>
 class Shared {
+  friend struct Copies;
   T* data;
   lbe::Cell* cells;
   int64_t length;
