@@ -81,27 +81,40 @@ final class CudaAttention {
     table.add(Attention.WEIGHTS_BACKWARD, spec -> weightsBackward(context.get(), spec));
   }
 
+  /** Checks before anything is queued that the kernels' ints hold the sizes. */
+  static void check(AttentionShape s) {
+    check("rows of scores", s.rows());
+    check("keys", s.batch() * s.keys());
+  }
+
+  private static void check(String name, long size) {
+    if (size > MAX_SIZE) {
+      throw new CudaException(
+          "attention on CUDA: " + size + " " + name + ", expected at most " + MAX_SIZE);
+    }
+  }
+
+  /** Returns the width of a head in a matrix that has heads side by side. */
+  private static long width(AttentionShape s, Matrix side) {
+    check(s);
+    check("columns", side.cols());
+    return side.cols() / s.heads();
+  }
+
   /** Gives the sizes, which end the arguments of every kernel but for options. */
   private static KernelFunction sizes(KernelFunction kernel, AttentionShape s, long width) {
     return kernel
-        .int32(size("heads", s.heads()))
-        .int32(size("queries", s.queries()))
-        .int32(size("keys", s.keys()))
-        .int32(size("width", width));
-  }
-
-  private static int size(String name, long size) {
-    if (size > MAX_SIZE) {
-      throw new CudaException("attention: " + size + " " + name + ", expected at most " + MAX_SIZE);
-    }
-    return (int) size;
+        .int32((int) s.heads())
+        .int32((int) s.queries())
+        .int32((int) s.keys())
+        .int32((int) width);
   }
 
   private static Kernel<Attention.Weights> weights(Context context, Attention.Spec spec) {
     Tiled kernel = WEIGHTS.of(context);
     return (a, pool) -> {
       AttentionShape s = a.shape();
-      long width = a.query().cols() / s.heads();
+      long width = width(s, a.query());
       KernelFunction given =
           kernel
               .of(s.queries())
@@ -123,7 +136,7 @@ final class CudaAttention {
     Tiled kernel = CONTEXT.of(context);
     return (a, pool) -> {
       AttentionShape s = a.shape();
-      long width = a.value().cols() / s.heads();
+      long width = width(s, a.value());
       if (width > 0) {
         sizes(
             kernel.of(s.queries()).matrix(a.maps()).matrix(a.value()).matrix(a.context()),
@@ -139,7 +152,7 @@ final class CudaAttention {
     Tiled keys = GRAD_KEYS.of(context);
     return (a, pool) -> {
       AttentionShape s = a.shape();
-      long width = a.value().cols() / s.heads();
+      long width = width(s, a.value());
       KernelFunction given =
           maps.of(s.queries()).matrix(a.gradContext()).matrix(a.value()).matrix(a.gradMaps());
       sizes(given, s, width);
@@ -154,7 +167,7 @@ final class CudaAttention {
     Tiled keys = GRAD_KEYS.of(context);
     return (a, pool) -> {
       AttentionShape s = a.shape();
-      long width = a.query().cols() / s.heads();
+      long width = width(s, a.query());
       float scale = (float) spec.scale(width);
       KernelFunction given =
           query

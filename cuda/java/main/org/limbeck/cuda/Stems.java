@@ -11,6 +11,7 @@ final class Stems {
 
   static {
     STEMS.add(CudaAttention.STEM);
+    STEMS.add(CudaAttentionKl.STEM);
     STEMS.add(CudaGelu.STEM);
     STEMS.add(CudaGemmF32.STEM);
     STEMS.add(CudaLayerNorm.STEM);
