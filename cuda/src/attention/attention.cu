@@ -261,44 +261,44 @@ LB_DEVICE void grad_query(const float* key, int64_t key_stride, const float* map
 
 }  // namespace
 
-/** A thread for each row of a tile, with the registers that leave room for so many warps on a multiprocessor. */
-#define LB_BOUNDS(ROWS, WARPS) __launch_bounds__(ROWS, WARPS * lb::WARP / ROWS)
+/** A thread for each row of a tile, with the registers for 12 warps on a multiprocessor: 16 would leave too few beside the sums. */
+#define LB_BOUNDS(ROWS) __launch_bounds__(ROWS, 384 / ROWS)
 
-#define LB_ATTENTION(ROWS)                                                                                                       \
-  extern "C" __global__ void LB_BOUNDS(ROWS, 16) lb_attention_weights_##ROWS##_kernel(                                               \
-      const float* query, int64_t query_stride, const float* key, int64_t key_stride, const int* lengths, const uint8_t* mask,   \
-      int64_t mask_stride, float* scores, int64_t scores_stride, float* maps, int64_t maps_stride, int heads,                \
-      int queries, int keys, int width, float scale, float masked_score, int causal) {                               \
-    weights<ROWS>(query, query_stride, key, key_stride, lengths, mask, mask_stride, scores, scores_stride, maps, maps_stride,    \
-                  heads, queries, keys, width, scale, masked_score, causal);                                                     \
-  }                                                                                                                              \
-  LB_KERNEL(lb_attention_weights_##ROWS##_kernel);                                                                               \
-  extern "C" __global__ void LB_BOUNDS(ROWS, 12) lb_attention_context_##ROWS##_kernel(                                               \
-      const float* maps, int64_t maps_stride, const float* value, int64_t value_stride, float* context, int64_t context_stride,  \
-      int heads, int queries, int keys, int width) {                                                             \
-    maps_times_keys<ROWS>(maps, maps_stride, value, value_stride, context, context_stride, heads, queries, keys, width);         \
-  }                                                                                                                              \
-  LB_KERNEL(lb_attention_context_##ROWS##_kernel);                                                                               \
-  extern "C" __global__ void LB_BOUNDS(ROWS, 16) lb_attention_grad_maps_##ROWS##_kernel(                                             \
-      const float* grad_context, int64_t grad_context_stride, const float* value, int64_t value_stride, float* grad,             \
-      int64_t grad_stride, int heads, int queries, int keys, int width) {                                        \
-    grad_maps<ROWS>(grad_context, grad_context_stride, value, value_stride, grad, grad_stride, heads, queries, keys, width);     \
-  }                                                                                                                              \
-  LB_KERNEL(lb_attention_grad_maps_##ROWS##_kernel);                                                                             \
-  /** dV of maps and dC with scale 1, dK of dA and Q. */                                                                         \
-  extern "C" __global__ void LB_BOUNDS(ROWS, 16) lb_attention_grad_keys_##ROWS##_kernel(                                             \
-      const float* maps, int64_t maps_stride, const float* x, int64_t x_stride, float* out, int64_t out_stride, int heads,   \
-      int queries, int keys, int width, float scale) {                                                               \
-    maps_times_queries<ROWS>(maps, maps_stride, x, x_stride, out, out_stride, heads, queries, keys, width, scale);               \
-  }                                                                                                                              \
-  LB_KERNEL(lb_attention_grad_keys_##ROWS##_kernel);                                                                             \
-  extern "C" __global__ void LB_BOUNDS(ROWS, 12) lb_attention_grad_query_##ROWS##_kernel(                                            \
-      const float* key, int64_t key_stride, const float* maps, int64_t maps_stride, float* grad, int64_t grad_stride,            \
-      const float* further, int64_t further_stride, float* out, int64_t out_stride, int heads, int queries,              \
-      int keys, int width, float scale) {                                                                                \
-    grad_query<ROWS>(key, key_stride, maps, maps_stride, grad, grad_stride, further, further_stride, out, out_stride, heads,     \
-                     queries, keys, width, scale);                                                                               \
-  }                                                                                                                              \
+#define LB_ATTENTION(ROWS)                                                                                                      \
+  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_weights_##ROWS##_kernel(                                              \
+      const float* query, int64_t query_stride, const float* key, int64_t key_stride, const int* lengths, const uint8_t* mask,  \
+      int64_t mask_stride, float* scores, int64_t scores_stride, float* maps, int64_t maps_stride, int heads,                   \
+      int queries, int keys, int width, float scale, float masked_score, int causal) {                                          \
+    weights<ROWS>(query, query_stride, key, key_stride, lengths, mask, mask_stride, scores, scores_stride, maps, maps_stride,   \
+                  heads, queries, keys, width, scale, masked_score, causal);                                                    \
+  }                                                                                                                             \
+  LB_KERNEL(lb_attention_weights_##ROWS##_kernel);                                                                              \
+  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_context_##ROWS##_kernel(                                              \
+      const float* maps, int64_t maps_stride, const float* value, int64_t value_stride, float* context, int64_t context_stride, \
+      int heads, int queries, int keys, int width) {                                                                            \
+    maps_times_keys<ROWS>(maps, maps_stride, value, value_stride, context, context_stride, heads, queries, keys, width);        \
+  }                                                                                                                             \
+  LB_KERNEL(lb_attention_context_##ROWS##_kernel);                                                                              \
+  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_grad_maps_##ROWS##_kernel(                                            \
+      const float* grad_context, int64_t grad_context_stride, const float* value, int64_t value_stride, float* grad,            \
+      int64_t grad_stride, int heads, int queries, int keys, int width) {                                                       \
+    grad_maps<ROWS>(grad_context, grad_context_stride, value, value_stride, grad, grad_stride, heads, queries, keys, width);    \
+  }                                                                                                                             \
+  LB_KERNEL(lb_attention_grad_maps_##ROWS##_kernel);                                                                            \
+  /** dV of maps and dC with scale 1, dK of dA and Q. */                                                                        \
+  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_grad_keys_##ROWS##_kernel(                                            \
+      const float* maps, int64_t maps_stride, const float* x, int64_t x_stride, float* out, int64_t out_stride, int heads,      \
+      int queries, int keys, int width, float scale) {                                                                          \
+    maps_times_queries<ROWS>(maps, maps_stride, x, x_stride, out, out_stride, heads, queries, keys, width, scale);              \
+  }                                                                                                                             \
+  LB_KERNEL(lb_attention_grad_keys_##ROWS##_kernel);                                                                            \
+  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_grad_query_##ROWS##_kernel(                                           \
+      const float* key, int64_t key_stride, const float* maps, int64_t maps_stride, float* grad, int64_t grad_stride,           \
+      const float* further, int64_t further_stride, float* out, int64_t out_stride, int heads, int queries,                     \
+      int keys, int width, float scale) {                                                                                       \
+    grad_query<ROWS>(key, key_stride, maps, maps_stride, grad, grad_stride, further, further_stride, out, out_stride, heads,    \
+                     queries, keys, width, scale);                                                                              \
+  }                                                                                                                             \
   LB_KERNEL(lb_attention_grad_query_##ROWS##_kernel)
 
 LB_ATTENTION(64);

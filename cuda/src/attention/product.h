@@ -149,62 +149,72 @@ class Product {
   /** Writes scale times the sums of a tile, whose first element is element (from_row, from_col) of a matrix. */
   LB_DEVICE static void store(const Sums& sums, float scale, const Side<float>& to, int from_row, int rows, int from_col,
                               int cols) {
-    const int thread = computed_anew((int)threadIdx.x);
+    float* const tile = to.first + from_row * to.stride + from_col;
     const int rows_left = rows - from_row;
     const int cols_left = cols - from_col;
-    float* const tile = to.first + from_row * to.stride + from_col;
-    const bool by4 = !B_ALONG && to.by4();
+    if (rows_left >= ROWS && cols_left >= COLS && (B_ALONG || to.by4())) {
+      store<true>(sums, scale, tile, to.stride, rows_left, cols_left);
+    } else {
+      store<false>(sums, scale, tile, to.stride, rows_left, cols_left);
+    }
+  }
+
+ private:
+  template <bool WHOLE>
+  LB_DEVICE static void store(const Sums& sums, float scale, float* tile, int64_t stride, int rows_left, int cols_left) {
+    const int thread = computed_anew((int)threadIdx.x);
 #pragma unroll
     for (int i = 0; i < EACH; i++) {
       const int r = row(thread, i);
-      if (r < rows_left) {
-        float* const line = tile + r * to.stride;
+      float* const line = tile + r * stride;
+      if (WHOLE && !B_ALONG) {
 #pragma unroll
-        for (int g = 0; g < EACH; g += 4) {
-          if (by4 && col(thread, g) + 4 <= cols_left) {
-            *reinterpret_cast<float4*>(line + col(thread, g)) =
-                make_float4(scale * sums[i][g], scale * sums[i][g + 1], scale * sums[i][g + 2], scale * sums[i][g + 3]);
-          } else {
+        for (int j = 0; j < EACH; j += 4) {
+          *reinterpret_cast<float4*>(line + col(thread, j)) =
+              make_float4(scale * sums[i][j], scale * sums[i][j + 1], scale * sums[i][j + 2], scale * sums[i][j + 3]);
+        }
+        continue;
+      }
+      if (WHOLE || r < rows_left) {
 #pragma unroll
-            for (int j = g; j < g + 4; j++) {
-              if (col(thread, j) < cols_left) {
-                line[col(thread, j)] = scale * sums[i][j];
-              }
-            }
+        for (int j = 0; j < EACH; j++) {
+          if (WHOLE || col(thread, j) < cols_left) {
+            line[col(thread, j)] = scale * sums[i][j];
           }
         }
       }
     }
   }
 
- private:
   /** Starts the copies of a tile from element (row, col) of a matrix on, of which so many rows and columns are left. */
   template <int TILE_ROWS, int TILE_COLS>
   LB_DEVICE static void copy(const Shared<float>& tile, const Factor& side, bool by4, int row, int col, int rows_left,
                              int cols_left) {
     const float* const first = side.first + row * side.stride + col;
-    if (by4) {
-      copy<TILE_ROWS, TILE_COLS, 4>(tile, first, side.stride, rows_left, cols_left);
+    if (by4 && rows_left >= TILE_ROWS && cols_left >= TILE_COLS) {
+      copy<TILE_ROWS, TILE_COLS, 4, true>(tile, first, side.stride, rows_left, cols_left);
+    } else if (by4) {
+      copy<TILE_ROWS, TILE_COLS, 4, false>(tile, first, side.stride, rows_left, cols_left);
     } else {
-      copy<TILE_ROWS, TILE_COLS, 1>(tile, first, side.stride, rows_left, cols_left);
+      copy<TILE_ROWS, TILE_COLS, 1, false>(tile, first, side.stride, rows_left, cols_left);
     }
   }
 
-  template <int TILE_ROWS, int TILE_COLS, int SIZE>
+  template <int TILE_ROWS, int TILE_COLS, int SIZE, bool WHOLE>
   LB_DEVICE static void copy(const Shared<float>& tile, const float* first, int64_t stride, int rows_left, int cols_left) {
     constexpr int PITCH = TILE_COLS + 4;
     constexpr int EACH_ROW = TILE_COLS / SIZE;
     constexpr int ROWS_AT_ONCE = THREADS / EACH_ROW;
     static_assert(THREADS % EACH_ROW == 0 && TILE_ROWS % ROWS_AT_ONCE == 0, "every thread copies as much");
-    // Four sets of addresses for two factors, kept over the loop, would push sums out of registers.
+    // Addresses for each way to copy two factors, kept over the loop, would push sums out of registers.
     const int thread = computed_anew((int)threadIdx.x);
     const int r = thread / EACH_ROW;
     const int c = thread % EACH_ROW * SIZE;
     const int count = min(SIZE, max(0, cols_left - c));
     const float* from = first + r * stride + c;
-#pragma unroll(SIZE == 4 ? TILE_ROWS / ROWS_AT_ONCE : 4)
+#pragma unroll(WHOLE ? TILE_ROWS / ROWS_AT_ONCE : 4)
     for (int i = 0; i < TILE_ROWS; i += ROWS_AT_ONCE) {
-      Copies::start<SIZE>(tile, (r + i) * PITCH + c, from, r + i < rows_left ? count : 0);
+      Copies::start<SIZE>(tile, (r + i) * PITCH + c, from, WHOLE ? SIZE : r + i < rows_left ? count : 0);
       from += ROWS_AT_ONCE * stride;
     }
   }
