@@ -11,7 +11,7 @@
 // its real maps NaN. Lengths beyond the keys count as all. Products in f32, each sum in the order of its terms; P from the stored A,
 // the bits of softmax; sum dP P per lane of a warp, then over the warp. No bit depends on a tile or the grid.
 // A block a tile of 64 or 128 rows of a product: of queries (..._weights, ..._context, ..._grad_maps, ..._grad_query), or of keys
-// (..._grad_key, ..._grad_value: one kernel), so that nobody adds to what another block adds to. ..._weights does all keys, then
+// (..._grad_keys: dV and dK), so that nobody adds to what another block adds to. ..._weights does all keys, then
 // comes back to its rows for P, a warp a row; ..._grad_query first makes dA of its rows, then multiplies it: both find their rows in
 // L2. Key tiles beyond the length, or after the queries if causal, are not multiplied. For each example and head: A, C, dP, dV, dQ,
 // dK 2 queries keys width flops each; bytes an element of the maps: 8 for A and P, 4 for C, 8 for dP and dV, 16 (20 with further
@@ -28,7 +28,7 @@ using lb::Product;
 
 /** Where a block stands: tiles of a matrix, one example and head after the other. */
 struct Place {
-  // The first are long for what they are multiplied by.
+  // Long for what they are multiplied by.
   int64_t matrix, example, head;
   int tile;
 

@@ -8,7 +8,8 @@
 //   TN  A [depth, rows], B [depth, cols]   16 bytes of a row of A are 4 rows of the product, of B 4 columns
 //
 // Steps of 16 terms through three stages; sums in the order of the terms whatever the tile. 16 loads of 16 bytes from shared
-// memory for 256 multiply-adds of a thread; a pitch of 4 floats beyond a power of two keeps them free of conflicts.
+// memory for 256 multiply-adds of a thread; a pitch of 4 floats beyond a power of two keeps them free of conflicts. Rows of factors
+// that begin at multiples of 16 bytes are copied so many at a time, others float by float.
 
 #pragma once
 
@@ -64,7 +65,6 @@ class Product {
   }
 
  public:
-
   /**
    * The rows from `from_row` on of A B, columns from `from_col` to below `to`, tile after tile: done(col, sums) gets each. The
    * factors have rows x depth and depth x cols elements besides transposition; what lies beyond counts as 0.
