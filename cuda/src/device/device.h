@@ -33,6 +33,7 @@ constexpr int WARP = 32;
 
 template <class T>
 class Shared {
+  friend struct Copies;
   T* data;
   lbe::Cell* cells;
   int64_t length;

@@ -15,6 +15,8 @@ final class Stems {
     STEMS.add(CudaCosine.STEM);
     STEMS.add(CudaDropout.STEM);
     STEMS.add(CudaEmbedding.STEM);
+    STEMS.add(CudaAttention.STEM);
+    STEMS.add(CudaAttentionKl.STEM);
     STEMS.add(CudaGelu.STEM);
     STEMS.add(CudaGemmF32.STEM);
     STEMS.add(CudaLayerNorm.STEM);

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// attention_kl from scores. Per row, p and q the softmax of student and teacher scores / T over the real keys: loss sum q log(q / p),
+// gradient (p - q) / T; with a clamp e, P = max(p, e), Q = max(q, e): sum Q log(Q / P), (p M - Q u) / T, u = [p > e], M = sum Q u.
+// Mean over the real query rows of an example and head, then over batch and heads.
+//
+// student, teacher, grad  f32 [batch heads queries, keys], strides in elements, any alignment; grad may be student, or null.
+// lengths  i32 [batch] or null;  mask  u8 [batch queries, keys] or null;  losses  f64 [rows], scratch, or null;  means  f64 [batch
+// heads], scratch;  loss  f64 [1].
+//
+// Masked scores are not read; their gradient is 0. NaN, or a softmax without a finite maximum, makes its row NaN. Lengths beyond the
+// keys count as all. The loss from Q (expm1(x) - x), x = log(P / Q), terms of one sign; without a clamp x comes from student - teacher
+// scores, exact where they are close. P and Q do not sum to 1 each: the excess (Q - q) - (P - p) is added. Sums in f32 of a lane's
+// keys, of lanes and rows in double; the bits of a row depend on that row alone.
+// A warp a row. Up to 128 or 384 keys it holds both rows, and their exponentials; longer ones (..._streamed_kernel) it reads four
+// times (five with a clamp), mostly from a cache. 2 exponentials, 60 flops an element; 12 bytes an element of a held row. A warp an
+// example and head (..._means_kernel) and one block (..._total_kernel) add the losses of rows.
+
+#include "../device/device.h"
+#include "../device/group.h"
+#include "../device/softmax_row.h"
+
+namespace {
+
+constexpr int THREADS = 256;
+/** Row maxima nearer than this: scores are subtracted as they are, which is exact for close ones. */
+constexpr float NEAR = 8.0f;
+/** Below this |x| the series of expm1(x) - x holds. */
+constexpr float SMALL = 0.3f;
+
+struct Rows {
+  const float* student;
+  int64_t student_stride;
+  const float* teacher;
+  int64_t teacher_stride;
+  const int* lengths;
+  const uint8_t* mask;
+  int64_t mask_stride;
+  float* grad;
+  int64_t grad_stride;
+  double* losses;
+  int rows, heads, queries, keys;
+  // 1 / T, and the factor of the gradient with it; the clamp and its logarithm.
+  double inverse, slope;
+  float clamp, log_clamp;
+  int causal;
+};
+
+/** The rows of an example that count: those below its length, or all. */
+LB_DEVICE int real_queries(const int* lengths, int example, int queries, int keys) {
+  return lengths == nullptr || queries != keys ? queries : min(max(lengths[example], 0), keys);
+}
+
+/** A row, of which a lane has every 32nd key: each(f) calls f(key, s, t, e_s, e_t) for its real ones. */
+struct Row {
+  const float* student;
+  const float* teacher;
+  const uint8_t* mask;
+  int end;
+
+  LB_DEVICE bool real(int key) const { return key < end && (mask == nullptr || mask[key] != 0); }
+};
+
+/** One that its warp keeps: 32 N keys at most. */
+template <int N>
+struct Held {
+  float s[N], t[N], e_s[N], e_t[N];
+  unsigned real;
+
+  LB_DEVICE explicit Held(const Row& row) : real(0) {
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+      const int key = lb::Warp::rank() + i * lb::WARP;
+      s[i] = t[i] = 0.0f;
+      if (row.real(key)) {
+        s[i] = row.student[key];
+        t[i] = row.teacher[key];
+        real |= 1u << i;
+      }
+    }
+  }
+  LB_DEVICE bool any() const { return real != 0; }
+
+  template <class F>
+  LB_DEVICE void each_score(F f) const {
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+      if (real >> i & 1) {
+        f(s[i], t[i]);
+      }
+    }
+  }
+  /** Sets the exponentials and returns their sums. */
+  LB_DEVICE void exponentiate(float s_max, float t_max, float inverse, float (&sums)[2]) {
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+      if (real >> i & 1) {
+        e_s[i] = expf((s[i] - s_max) * inverse);
+        e_t[i] = expf((t[i] - t_max) * inverse);
+        sums[0] += e_s[i];
+        sums[1] += e_t[i];
+      }
+    }
+  }
+  template <class F>
+  LB_DEVICE void each(F f) const {
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+      if (real >> i & 1) {
+        f(lb::Warp::rank() + i * lb::WARP, s[i], t[i], e_s[i], e_t[i]);
+      }
+    }
+  }
+};
+
+/** One of any length, read again each time. */
+struct Streamed {
+  const Row& row;
+  float s_max, t_max, inverse;
+
+  LB_DEVICE explicit Streamed(const Row& r) : row(r), s_max(0), t_max(0), inverse(0) {}
+  LB_DEVICE bool any() const {
+    for (int key = lb::Warp::rank(); key < row.end; key += lb::WARP) {
+      if (row.real(key)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  template <class F>
+  LB_DEVICE void each_score(F f) const {
+    for (int key = lb::Warp::rank(); key < row.end; key += lb::WARP) {
+      if (row.real(key)) {
+        f(row.student[key], row.teacher[key]);
+      }
+    }
+  }
+  LB_DEVICE void exponentiate(float s, float t, float factor, float (&sums)[2]) {
+    s_max = s;
+    t_max = t;
+    inverse = factor;
+    each([&](int, float, float, float e_s, float e_t) {
+      sums[0] += e_s;
+      sums[1] += e_t;
+    });
+  }
+  template <class F>
+  LB_DEVICE void each(F f) const {
+    for (int key = lb::Warp::rank(); key < row.end; key += lb::WARP) {
+      if (row.real(key)) {
+        const float s = row.student[key];
+        const float t = row.teacher[key];
+        f(key, s, t, expf((s - s_max) * inverse), expf((t - t_max) * inverse));
+      }
+    }
+  }
+};
+
+/** expm1(x) - x for |x| below SMALL: the best polynomial of degree 4 in place of (exp(x) - 1 - x) / x^2, 6e-8. */
+LB_DEVICE float series(float x) {
+  const float t = (((1.39013818e-3f * x + 8.35552532e-3f) * x + 4.16667201e-2f) * x + 1.66666180e-1f) * x + 0.5f;
+  return t * (x * x);
+}
+
+/** q (expm1(x) - x), from the series where x is small, else as p - q - q x. */
+LB_DEVICE float term(float p, float q, float x) { return fabsf(x) < SMALL ? series(x) * q : p - (q * x + q); }
+
+/** Softmaxes before their division. */
+struct Maps {
+  float s_max, t_max, s_sum, t_sum;
+};
+
+/** Without a clamp: the loss of the lane's keys; writes their gradient. */
+template <class Kept>
+LB_DEVICE double plain(const Rows& g, const Kept& kept, const Maps& m, float* grad, float slope) {
+  const bool near = fabsf(m.s_max - m.t_max) <= NEAR;
+  const float distance = near ? m.s_max - m.t_max : 0.0f;
+  const double rounded = near ? (double)m.s_max - (double)m.t_max - (double)distance : 0.0;
+  const float s_base = near ? 0.0f : m.s_max;
+  const float t_base = near ? 0.0f : m.t_max;
+  const float inverse = (float)g.inverse;
+  const float shift = (float)(rounded * g.inverse + log((double)m.s_sum / (double)m.t_sum));
+  const float s_scale = 1.0f / m.s_sum;
+  const float t_scale = 1.0f / m.t_sum;
+  float loss = 0.0f;
+  kept.each([&](int key, float s, float t, float e_s, float e_t) {
+    const float p = e_s * s_scale;
+    const float q = e_t * t_scale;
+    const float x = (((s - s_base) - (t - t_base)) - distance) * inverse - shift;
+    // Where q is 0, x may be NaN or infinite, and the term is p.
+    loss += q == 0.0f ? p : term(p, q, x);
+    if (grad != nullptr) {
+      grad[key] = (p - q) * slope;
+    }
+  });
+  return loss;
+}
+
+/** With a clamp. */
+template <class Kept>
+LB_DEVICE double clamped(const Rows& g, const Kept& kept, const Maps& m, float* grad, float slope) {
+  const float inverse = (float)g.inverse;
+  const float s_log = (float)log((double)m.s_sum);
+  const float t_log = (float)log((double)m.t_sum);
+  const float s_scale = 1.0f / m.s_sum;
+  const float t_scale = 1.0f / m.t_sum;
+  float mass = 0.0f;
+  if (grad != nullptr) {
+    // M as 1 plus the sum of Q u - q: exactly 1 where the clamp changes nothing.
+    float excess = 0.0f;
+    kept.each([&](int, float, float, float e_s, float e_t) {
+      const float q = e_t * t_scale;
+      excess += (e_s * s_scale <= g.clamp ? 0.0f : fmaxf(q, g.clamp)) - q;
+    });
+    mass = (float)(1.0 + lb::Warp::sum((double)excess));
+  }
+  float loss = 0.0f;
+  kept.each([&](int key, float s, float t, float e_s, float e_t) {
+    const float p = e_s * s_scale;
+    const float q = e_t * t_scale;
+    const float log_p = (s - m.s_max) * inverse - s_log;
+    const float log_q = (t - m.t_max) * inverse - t_log;
+    const float x = fmaxf(log_p, g.log_clamp) - fmaxf(log_q, g.log_clamp);
+    const float high_p = fmaxf(p, g.clamp);
+    const float high_q = fmaxf(q, g.clamp);
+    loss += term(high_p, high_q, x) + ((high_q - q) - (high_p - p));
+    if (grad != nullptr) {
+      grad[key] = (p * mass - (p <= g.clamp ? 0.0f : high_q)) * slope;
+    }
+  });
+  return loss;
+}
+
+/** A row that has real keys: writes their gradient, returns the loss of the row to all lanes. */
+template <class Kept>
+LB_DEVICE double row_loss(const Rows& g, Kept& kept, float* grad, float slope) {
+  float maxima[2] = {-INFINITY, -INFINITY};
+  kept.each_score([&](float s, float t) {
+    maxima[0] = fmaxf(maxima[0], s);
+    maxima[1] = fmaxf(maxima[1], t);
+  });
+  lb::warp_maxima(maxima);
+  float sums[2] = {0.0f, 0.0f};
+  kept.exponentiate(maxima[0], maxima[1], (float)g.inverse, sums);
+  lb::warp_sums(sums);
+  // NaN is lost in a maximum, and an infinite one makes NaN; it is not lost in the sum.
+  if (sums[0] != sums[0] || sums[1] != sums[1]) {
+    kept.each([&](int key, float, float, float, float) {
+      if (grad != nullptr) {
+        grad[key] = NAN;
+      }
+    });
+    return NAN;
+  }
+  const Maps maps = {maxima[0], maxima[1], sums[0], sums[1]};
+  return lb::Warp::sum(g.clamp == 0.0f ? plain(g, kept, maps, grad, slope) : clamped(g, kept, maps, grad, slope));
+}
+
+template <class Kept>
+LB_DEVICE void rows(const Rows& g) {
+  const int64_t r = lb::Warp::row();
+  if (r >= g.rows) {
+    return;
+  }
+  const int query = (int)r % g.queries;
+  const int example = (int)r / g.queries / g.heads;
+  const int real = real_queries(g.lengths, example, g.queries, g.keys);
+  int end = query >= real ? 0 : g.lengths == nullptr ? g.keys : min(max(g.lengths[example], 0), g.keys);
+  if (g.causal != 0) {
+    end = min(end, query + 1);
+  }
+  const uint8_t* const mask = g.mask == nullptr ? nullptr : g.mask + ((int64_t)example * g.queries + query) * g.mask_stride;
+  const Row row = {g.student + r * g.student_stride, g.teacher + r * g.teacher_stride, mask, end};
+  float* const grad = g.grad == nullptr ? nullptr : g.grad + r * g.grad_stride;
+  Kept kept(row);
+  double loss = 0.0;
+  if (__any_sync(lb::FULL_WARP, kept.any())) {
+    loss = row_loss(g, kept, grad, (float)(g.slope / (double)real));
+  }
+  if (grad != nullptr) {
+    for (int key = lb::Warp::rank(); key < g.keys; key += lb::WARP) {
+      if (!row.real(key)) {
+        grad[key] = 0.0f;
+      }
+    }
+  }
+  if (g.losses != nullptr && lb::Warp::rank() == 0) {
+    g.losses[r] = loss;
+  }
+}
+
+}  // namespace
+
+#define LB_ATTENTION_KL(variant, Kept)                                                                                        \
+  extern "C" __global__ void __launch_bounds__(THREADS) lb_attention_kl_##variant##_kernel(                                   \
+      const float* student, int64_t student_stride, const float* teacher, int64_t teacher_stride, const int* lengths,         \
+      const uint8_t* mask, int64_t mask_stride, float* grad, int64_t grad_stride, double* losses, int all, int heads,         \
+      int queries, int keys, double inverse, double slope, float clamp, float log_clamp, int causal) {                        \
+    rows<Kept>({student, student_stride, teacher, teacher_stride, lengths, mask, mask_stride, grad, grad_stride, losses, all, \
+                heads, queries, keys, inverse, slope, clamp, log_clamp, causal});                                             \
+  }                                                                                                                           \
+  LB_KERNEL(lb_attention_kl_##variant##_kernel)
+
+LB_ATTENTION_KL(short, Held<4>);
+LB_ATTENTION_KL(held, Held<12>);
+LB_ATTENTION_KL(streamed, Streamed);
+
+/** A warp an example and head: the mean of the losses of its real rows. */
+extern "C" __global__ void __launch_bounds__(THREADS)
+    lb_attention_kl_means_kernel(const double* losses, const int* lengths, double* means, int matrices, int heads, int queries,
+                                 int keys) {
+  const int64_t matrix = lb::Warp::row();
+  if (matrix >= matrices) {
+    return;
+  }
+  double sum = 0.0;
+  for (int i = lb::Warp::rank(); i < queries; i += lb::WARP) {
+    sum += losses[matrix * queries + i];
+  }
+  sum = lb::Warp::sum(sum);
+  if (lb::Warp::rank() == 0) {
+    const int real = real_queries(lengths, (int)matrix / heads, queries, keys);
+    means[matrix] = real == 0 ? 0.0 : sum / (double)real;
+  }
+}
+LB_KERNEL(lb_attention_kl_means_kernel);
+
+/** One block. */
+extern "C" __global__ void __launch_bounds__(THREADS)
+    lb_attention_kl_total_kernel(const double* means, int matrices, double factor, double* loss) {
+  double sum = 0.0;
+  for (int i = (int)threadIdx.x; i < matrices; i += THREADS) {
+    sum += means[i];
+  }
+  sum = lb::Block<THREADS>::sum(sum);
+  if (threadIdx.x == 0) {
+    *loss = sum * factor;
+  }
+}
+LB_KERNEL(lb_attention_kl_total_kernel);
