@@ -63,6 +63,7 @@ Votes block_barrier(int predicate, const char* file, int line);
 /** Waits for the lanes of the mask; returns the 32 values that they gave. */
 const uint64_t* warp_exchange(unsigned mask, uint64_t value, const char* file, int line);
 void warp_barrier(unsigned mask, const char* file, int line);
+constexpr unsigned mask(unsigned lanes = 0xffffffffu) { return lanes; }
 
 // ---- Kernels by name ----
 
@@ -155,8 +156,7 @@ void wait_copies(int newest_groups_left);
 #define __syncthreads_or(p) (lbe::block_barrier((p) != 0, __FILE__, __LINE__).any)
 #define __syncthreads_and(p) (lbe::block_barrier((p) != 0, __FILE__, __LINE__).all)
 #define __syncthreads_count(p) (lbe::block_barrier((p) != 0, __FILE__, __LINE__).count)
-#define LBE_SYNCWARP_1(mask) lbe::warp_barrier(mask, __FILE__, __LINE__)
-#define __syncwarp(...) LBE_SYNCWARP_1((0xffffffffu, ##__VA_ARGS__))
+#define __syncwarp(...) lbe::warp_barrier(lbe::mask(__VA_ARGS__), __FILE__, __LINE__)
 
 namespace lbe {
 template <class T>

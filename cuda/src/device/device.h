@@ -71,6 +71,18 @@ class Shared {
     (*this)[i] = v.x, (*this)[i + 1] = v.y, (*this)[i + 2] = v.z, (*this)[i + 3] = v.w;
   }
 
+  /** An element for the twins of instructions, which see to the checks themselves. */
+  struct Raw {
+    T* data;
+    lbe::Cell* cell;
+    const char* array;
+    int64_t index;
+  };
+  Raw raw(int64_t i) const {
+    (void)(*this)[i];
+    return {data + i, cells + i * cell_step, name, i};
+  }
+
  private:
   void check4(int64_t i) const {
     if (reinterpret_cast<uintptr_t>(data + i) % 16 != 0) {

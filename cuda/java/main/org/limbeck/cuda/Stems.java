@@ -11,7 +11,9 @@ final class Stems {
 
   static {
     STEMS.add(CudaGelu.STEM);
+    STEMS.add(CudaGemmBf16.STEM);
     STEMS.add(CudaGemmF32.STEM);
+    STEMS.add(CudaGemmI8.STEM);
     STEMS.add(CudaLayerNorm.STEM);
     STEMS.add(CudaSoftmax.STEM);
   }
