@@ -31,7 +31,7 @@ final class Products {
   /** Returns whether every row begins at a multiple of 16 bytes. */
   static boolean chunked(Matrix m) {
     return (m.buffer().address() + m.offsetBytes()) % CHUNK == 0
-        && (m.rows() <= 1 || m.rowStrideBytes() % CHUNK == 0);
+        && m.rowStrideBytes() % CHUNK == 0;
   }
 
   /** Returns whether every row of both factors of every matrix begins at a multiple of 16 bytes. */
