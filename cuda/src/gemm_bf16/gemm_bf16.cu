@@ -8,12 +8,15 @@
 // beta = 0 does not read C; k = 0 makes the product 0. NaN and infinities spread by the rules of arithmetic. Products are exact,
 // sums f32 in groups of 16 terms, in the order of k whatever the tile and the batch, so that a choice of tile changes no bit.
 // A block a tile of C: 128 x 128 or 64 x 64, by four warps (see tile_product.h); the small ones also for lines that do not begin
-// at multiples of 16 bytes (`gathered`). Grid: tiles in x, matrices in y, from `first` on. 2 m n k flops; reads
-// 2 m k ceil(n / BN) + 2 k n ceil(m / BM) bytes, most of them from the L2 cache, and writes 4 m n.
+// at multiples of 16 bytes (`gathered`). Grid: tiles in x, matrices in y, from `first` on. Large products of whole lines on sm_90:
+// tiles of 128 x 256 by wgmma (`wide`, see wide.h), whose sums may be rounded otherwise; the choice looks at one matrix alone.
+// 2 m n k flops; reads 2 m k ceil(n / BN) + 2 k n ceil(m / BM) bytes, most of them from the L2 cache, and writes 4 m n.
 
 #include "../device/device.h"
 #include "../device/product.h"
 #include "../device/tile_product.h"
+#include "epilogue.h"
+#include "wide.h"
 
 namespace {
 
@@ -22,53 +25,8 @@ struct Product {
   int64_t a_stride;
   const uint16_t* b;
   int64_t b_stride;
-  float* c;
-  int64_t c_stride;
-  const float* bias;
+  Output out;
   int64_t m, n, k;
-  float alpha, beta;
-  int activation;
-};
-
-/** The epilogue for four columns of a row. */
-struct Epilogue {
-  const Product& g;
-  float* tile;
-  const float* bias;
-  int cols_left;
-  bool aligned;
-
-  LB_DEVICE float finish(float sum, float previous, int col) const {
-    float v = g.alpha * sum;
-    if (g.beta != 0.0f) {
-      v += g.beta * previous;
-    }
-    if (bias != nullptr) {
-      v += bias[col];
-    }
-    return g.activation == lb::GELU ? lb::gelu_erf(v) : g.activation == lb::RELU ? lb::relu(v) : v;
-  }
-
-  LB_DEVICE void operator()(int row, int col, const float4& sums) const {
-    float* c = tile + row * g.c_stride + col;
-    float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    if (aligned && col + 4 <= cols_left) {
-      if (g.beta != 0.0f) {
-        v = *reinterpret_cast<const float4*>(c);
-      }
-      v.x = finish(sums.x, v.x, col), v.y = finish(sums.y, v.y, col + 1);
-      v.z = finish(sums.z, v.z, col + 2), v.w = finish(sums.w, v.w, col + 3);
-      *reinterpret_cast<float4*>(c) = v;
-    } else {
-      const float all[4] = {sums.x, sums.y, sums.z, sums.w};
-#pragma unroll
-      for (int e = 0; e < 4; e++) {
-        if (col + e < cols_left) {
-          c[e] = finish(all[e], g.beta != 0.0f ? c[e] : 0.0f, col + e);
-        }
-      }
-    }
-  }
 };
 
 template <int SIZE, int WARP_SIZE, int K_BYTES, bool TA, bool TB, bool VECTOR>
@@ -80,11 +38,8 @@ LB_DEVICE void multiply(const Product& g) {
   // Sizes are ints by contract but for n, offsets are not.
   const int rows_left = (int)(g.m - row);
   const int cols_left = (int)(g.n - col < SIZE ? g.n - col : SIZE);
-  float* tile = g.c + row * g.c_stride + col;
-  const bool aligned = (reinterpret_cast<uintptr_t>(g.c) | (uintptr_t)g.c_stride * sizeof(float)) % 16 == 0;
-  const Epilogue epilogue = {g, tile, g.bias == nullptr ? nullptr : g.bias + col, cols_left, aligned};
   Tiles::run(g.a + (TA ? row : row * g.a_stride), g.a_stride, g.b + (TB ? col * g.b_stride : col), g.b_stride, rows_left, cols_left,
-             (int)g.k, epilogue);
+             (int)g.k, Epilogue(g.out, row, col, cols_left));
 }
 
 }  // namespace
@@ -99,15 +54,10 @@ LB_DEVICE void multiply(const Product& g) {
                        a_stride,                                                                                                \
                        b + lb::batch_offset(i, inner_count, b_outer, b_inner),                                                  \
                        b_stride,                                                                                                \
-                       c + lb::batch_offset(i, inner_count, c_outer, c_inner),                                                  \
-                       c_stride,                                                                                                \
-                       bias,                                                                                                    \
+                       {c + lb::batch_offset(i, inner_count, c_outer, c_inner), c_stride, bias, alpha, beta, activation},       \
                        m,                                                                                                       \
                        n,                                                                                                       \
-                       k,                                                                                                       \
-                       alpha,                                                                                                   \
-                       beta,                                                                                                    \
-                       activation};                                                                                             \
+                       k};                                                                                                      \
     multiply<SIZE, WARP_SIZE, K_BYTES, TA, TB, VECTOR>(g);                                                                      \
   }                                                                                                                             \
   LB_KERNEL(lb_gemm_bf16_##variant##_kernel)
@@ -124,3 +74,19 @@ LB_GEMM(nn_gathered, 64, 32, 128, 2, false, false, false);
 LB_GEMM(nt_gathered, 64, 32, 128, 2, false, true, false);
 LB_GEMM(tn_gathered, 64, 32, 128, 2, true, false, false);
 LB_GEMM(tt_gathered, 64, 32, 128, 2, true, true, false);
+
+#define LB_WIDE(variant, TA, TB)                                                                                                \
+  extern "C" __global__ void __launch_bounds__(384, 1) lb_gemm_bf16_##variant##_wide_kernel(                                    \
+      const __grid_constant__ lb::TensorMap a, const __grid_constant__ lb::TensorMap b, float* c, int64_t c_stride,             \
+      int64_t c_outer, int64_t c_inner, const float* bias, int64_t m, int64_t n, int64_t k, int64_t inner_count, int64_t count, \
+      float alpha, float beta, int activation, int a_steps, int b_steps) {                                                      \
+    const WideProduct g = {{c, c_stride, bias, alpha, beta, activation}, c_outer, c_inner, m, n, k, inner_count, count,         \
+                           a_steps, b_steps};                                                                                   \
+    multiply_wide<TA, TB>(a, b, g);                                                                                             \
+  }                                                                                                                             \
+  LB_KERNEL(lb_gemm_bf16_##variant##_wide_kernel)
+
+LB_WIDE(nn, false, false);
+LB_WIDE(nt, false, true);
+LB_WIDE(tn, true, false);
+LB_WIDE(tt, true, true);
