@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.cuda;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
 import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
-import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -37,9 +42,26 @@ final class GpuDriver implements Driver {
   private static final long BUFFER_POINTER = 1;
   private static final long BUFFER_SIZE = 2;
 
+  private static final String LIBRARY = "libcuda.so.1";
+
   private static final long SMALL = 1 << 20;
   private static final long SMALL_STEP = 512;
   private static final long LARGE_STEP = 2 << 20;
+
+  // JCuda has no binding of cuTensorMapEncodeTiled. The function is the first argument; pointers are
+  // given as numbers, so that nothing is allocated.
+  private static final MethodHandle ENCODE =
+      Linker.nativeLinker()
+          .downcallHandle(
+              FunctionDescriptor.of(
+                  JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG,
+                  JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+  private static final int BFLOAT16 = 9;
+  private static final int DIMENSIONS = 4;
+  private static final int NO_INTERLEAVE = 0;
+  private static final int SWIZZLE_128_BYTES = 3;
+  private static final int PROMOTE_TO_256_BYTES = 3;
+  private static final int ZEROS_OUTSIDE = 0;
 
   /** An address of the device. */
   private static final class Address extends CUdeviceptr {
@@ -67,6 +89,7 @@ final class GpuDriver implements Driver {
   private final CUstream stream = new CUstream();
   private final String description;
   private final int multiprocessors;
+  private final MemorySegment encode;
   private final Map<String, CUmodule> modules = new HashMap<>();
   private final List<CUfunction> functions = new ArrayList<>();
   private final MemorySegment extra = Arena.global().allocate(EXTRA_BYTES, Long.BYTES);
@@ -79,12 +102,21 @@ final class GpuDriver implements Driver {
     check("cuDeviceGetName", JCudaDriver.cuDeviceGetName(name, name.length, device));
     multiprocessors =
         attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+    int major = attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+    int minor = attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+    // Code for 9.0a runs there only.
+    encode =
+        major == 9 && minor == 0
+            ? SymbolLookup.libraryLookup(LIBRARY, Arena.global())
+                .find("cuTensorMapEncodeTiled")
+                .orElse(null)
+            : null;
     description =
         new String(name, StandardCharsets.UTF_8).replace("\0", "").strip()
             + ", compute capability "
-            + attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+            + major
             + "."
-            + attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
+            + minor
             + ", "
             + multiprocessors
             + " multiprocessors, driver for CUDA "
@@ -104,10 +136,10 @@ final class GpuDriver implements Driver {
    */
   static GpuDriver open(String toolkit) throws UnavailableException {
     try {
-      SymbolLookup.libraryLookup("libcuda.so.1", Arena.global());
+      SymbolLookup.libraryLookup(LIBRARY, Arena.global());
     } catch (IllegalArgumentException e) {
       throw new UnavailableException(
-          "no NVIDIA driver is on this machine: libcuda.so.1 cannot be loaded", "");
+          "no NVIDIA driver is on this machine: " + LIBRARY + " cannot be loaded", "");
     } catch (IllegalCallerException e) {
       throw new UnavailableException(
           "this JVM does not let the module call native code",
@@ -176,6 +208,39 @@ final class GpuDriver implements Driver {
   @Override
   public int multiprocessors() {
     return multiprocessors;
+  }
+
+  @Override
+  public boolean warpGroups() {
+    return encode != null;
+  }
+
+  @Override
+  public void encode(MemorySegment map, long address, MemorySegment layout) {
+    makeCurrent();
+    long told = layout.address();
+    int status;
+    try {
+      status =
+          (int)
+              ENCODE.invokeExact(
+                  encode,
+                  map.address(),
+                  BFLOAT16,
+                  DIMENSIONS,
+                  address,
+                  told + TensorMap.SIZES,
+                  told + TensorMap.STRIDES,
+                  told + TensorMap.BOX,
+                  told + TensorMap.STEPS,
+                  NO_INTERLEAVE,
+                  SWIZZLE_128_BYTES,
+                  PROMOTE_TO_256_BYTES,
+                  ZEROS_OUTSIDE);
+    } catch (Throwable e) {
+      throw new CudaException("cuTensorMapEncodeTiled cannot be called: " + e);
+    }
+    check("cuTensorMapEncodeTiled", status);
   }
 
   /** An eighth of the size at most is lost. */
@@ -334,12 +399,12 @@ final class GpuDriver implements Driver {
       MemorySegment packed,
       long packedBytes) {
     makeCurrent();
-    extra.setAtIndex(ValueLayout.JAVA_LONG, 0, BUFFER_POINTER);
-    extra.setAtIndex(ValueLayout.JAVA_LONG, 1, packed.address());
-    extra.setAtIndex(ValueLayout.JAVA_LONG, 2, BUFFER_SIZE);
-    extra.setAtIndex(ValueLayout.JAVA_LONG, 3, extra.address() + 5 * Long.BYTES);
-    extra.setAtIndex(ValueLayout.JAVA_LONG, 4, 0);
-    extra.setAtIndex(ValueLayout.JAVA_LONG, 5, packedBytes);
+    extra.setAtIndex(JAVA_LONG, 0, BUFFER_POINTER);
+    extra.setAtIndex(JAVA_LONG, 1, packed.address());
+    extra.setAtIndex(JAVA_LONG, 2, BUFFER_SIZE);
+    extra.setAtIndex(JAVA_LONG, 3, extra.address() + 5 * Long.BYTES);
+    extra.setAtIndex(JAVA_LONG, 4, 0);
+    extra.setAtIndex(JAVA_LONG, 5, packedBytes);
     int status =
         JCudaDriver.cuLaunchKernel(
             functions.get((int) function),

@@ -51,9 +51,22 @@ final class Products {
       int sharedBytes,
       GemmF32.Spec spec,
       GemmF32.Arguments args) {
+    launch(kernel, tile, block, sharedBytes, spec, args, 0, args.batch().count());
+  }
+
+  /** Queues a kernel as the other does, for the matrices from one on to another. */
+  static void launch(
+      KernelFunction kernel,
+      int tile,
+      int block,
+      int sharedBytes,
+      GemmF32.Spec spec,
+      GemmF32.Arguments args,
+      long from,
+      long to) {
     GemmF32.Batch batch = args.batch();
     long tiles = tiles(args.c(), tile);
-    for (long first = 0; first < batch.count(); first += MAX_GRID_Y) {
+    for (long first = from; first < to; first += MAX_GRID_Y) {
       kernel
           .matrix(args.a())
           .int64(batch.outerA())
@@ -73,7 +86,7 @@ final class Products {
           .float32(spec.beta())
           .int32(activation(spec.epilogue()))
           .int64(first)
-          .launch(tiles, Math.min(MAX_GRID_Y, batch.count() - first), block, sharedBytes);
+          .launch(tiles, Math.min(MAX_GRID_Y, to - first), block, sharedBytes);
     }
   }
 }

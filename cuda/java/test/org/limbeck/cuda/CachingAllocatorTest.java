@@ -56,6 +56,16 @@ class CachingAllocatorTest {
     }
 
     @Override
+    public boolean warpGroups() {
+      return false;
+    }
+
+    @Override
+    public void encode(MemorySegment map, long address, MemorySegment layout) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
     public void zero(long target, long pitch, long width, long height) {
       throw new UnsupportedOperationException();
     }
