@@ -32,6 +32,7 @@ struct Product {
 template <int SIZE, int WARP_SIZE, int K_BYTES, bool TA, bool TB, bool VECTOR>
 LB_DEVICE void multiply(const Product& g) {
   using Tiles = lb::TileProduct<lb::Bf16Factors, SIZE, SIZE, WARP_SIZE, WARP_SIZE, K_BYTES, 4, TA, TB, VECTOR>;
+  static_assert(Tiles::SHARED_BYTES == (SIZE == 128 ? 73728 : 65536), "what CudaGemmBf16 gives");
   const lb::TileOrder order(blockIdx.x, (g.m + SIZE - 1) / SIZE, (g.n + SIZE - 1) / SIZE);
   const int64_t row = order.down * SIZE;
   const int64_t col = order.across * SIZE;

@@ -36,6 +36,7 @@ struct Wide {
   static constexpr int PIECE_BYTES = 16 * PITCH * 4;
   static constexpr int BARRIERS_AT = STAGES * STAGE_BYTES + WARPS * PIECE_BYTES;
 };
+static_assert(Wide::BARRIERS_AT + 2 * Wide::STAGES * 8 + 1024 == 218176, "what WideGemmBf16 gives");
 
 #if defined(LB_EMULATED) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
 

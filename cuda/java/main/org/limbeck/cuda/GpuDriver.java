@@ -48,20 +48,25 @@ final class GpuDriver implements Driver {
   private static final long SMALL_STEP = 512;
   private static final long LARGE_STEP = 2 << 20;
 
-  // JCuda has no binding of cuTensorMapEncodeTiled. The function is the first argument; pointers are
-  // given as numbers, so that nothing is allocated.
-  private static final MethodHandle ENCODE =
-      Linker.nativeLinker()
-          .downcallHandle(
-              FunctionDescriptor.of(
-                  JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG,
-                  JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
-  private static final int BFLOAT16 = 9;
-  private static final int DIMENSIONS = 4;
-  private static final int NO_INTERLEAVE = 0;
-  private static final int SWIZZLE_128_BYTES = 3;
-  private static final int PROMOTE_TO_256_BYTES = 3;
-  private static final int ZEROS_OUTSIDE = 0;
+  /**
+   * cuTensorMapEncodeTiled, of which JCuda has no binding. A class of its own, since a JVM that
+   * refuses native calls must find out in {@link #open}.
+   */
+  private static final class Encoder {
+    // The function is the first argument; pointers are numbers, so that nothing is allocated.
+    static final MethodHandle HANDLE =
+        Linker.nativeLinker()
+            .downcallHandle(
+                FunctionDescriptor.of(
+                    JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG,
+                    JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+    static final int BFLOAT16 = 9;
+    static final int DIMENSIONS = 4;
+    static final int NO_INTERLEAVE = 0;
+    static final int SWIZZLE_128_BYTES = 3;
+    static final int PROMOTE_TO_256_BYTES = 3;
+    static final int ZEROS_OUTSIDE = 0;
+  }
 
   /** An address of the device. */
   private static final class Address extends CUdeviceptr {
@@ -223,20 +228,20 @@ final class GpuDriver implements Driver {
     try {
       status =
           (int)
-              ENCODE.invokeExact(
+              Encoder.HANDLE.invokeExact(
                   encode,
                   map.address(),
-                  BFLOAT16,
-                  DIMENSIONS,
+                  Encoder.BFLOAT16,
+                  Encoder.DIMENSIONS,
                   address,
                   told + TensorMap.SIZES,
                   told + TensorMap.STRIDES,
                   told + TensorMap.BOX,
                   told + TensorMap.STEPS,
-                  NO_INTERLEAVE,
-                  SWIZZLE_128_BYTES,
-                  PROMOTE_TO_256_BYTES,
-                  ZEROS_OUTSIDE);
+                  Encoder.NO_INTERLEAVE,
+                  Encoder.SWIZZLE_128_BYTES,
+                  Encoder.PROMOTE_TO_256_BYTES,
+                  Encoder.ZEROS_OUTSIDE);
     } catch (Throwable e) {
       throw new CudaException("cuTensorMapEncodeTiled cannot be called: " + e);
     }
