@@ -18,7 +18,9 @@ final class CudaGemmBf16 {
   private static final int SMALL_SHARED = 65_536;
   private static final int LARGE_SHARED = 73_728;
 
-  /** By transposition of A, then of B: tiles of 64 x 64, gathered ones, those of 128 x 128, wide. */
+  /**
+   * By transposition of A, then of B: tiles of 64 x 64, gathered ones, those of 128 x 128, wide.
+   */
   private static final KernelSignature[] KERNELS = {
     signature("nn_small"),
     signature("nt_small"),

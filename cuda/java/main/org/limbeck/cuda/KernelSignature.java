@@ -9,8 +9,8 @@ import java.util.Objects;
  *
  * @param stem the stem in whose file it is
  * @param name its name, {@code lb_<stem>_<variant>_kernel}
- * @param parameters a letter for each: p a pointer, l an int64_t, i an int, f a float, d a double, t
- *     a tensor map; spaces between are for the reader
+ * @param parameters a letter for each: p a pointer, l an int64_t, i an int, f a float, d a double,
+ *     t a tensor map; spaces between are for the reader
  */
 record KernelSignature(String stem, String name, String parameters) {
   /** Checks the name and the letters, and drops spaces. */

@@ -14,7 +14,9 @@ final class Products {
 
   private Products() {}
 
-  /** Returns the kernels' number of an epilogue's function; the bias is null where there is none. */
+  /**
+   * Returns the kernels' number of an epilogue's function; the bias is null where there is none.
+   */
   static int activation(GemmF32.Epilogue epilogue) {
     return switch (epilogue) {
       case NONE, BIAS -> 0;
@@ -30,8 +32,7 @@ final class Products {
 
   /** Returns whether every row begins at a multiple of 16 bytes. */
   static boolean chunked(Matrix m) {
-    return (m.buffer().address() + m.offsetBytes()) % CHUNK == 0
-        && m.rowStrideBytes() % CHUNK == 0;
+    return (m.buffer().address() + m.offsetBytes()) % CHUNK == 0 && m.rowStrideBytes() % CHUNK == 0;
   }
 
   /** Returns whether every row of both factors of every matrix begins at a multiple of 16 bytes. */

@@ -37,7 +37,9 @@ final class WideGemmBf16 {
     return Math.ceilDiv(args.m(), ROWS) * Math.ceilDiv(args.n(), COLS);
   }
 
-  /** Returns whether each matrix alone keeps most of the device busy, and most of a tile is used. */
+  /**
+   * Returns whether each matrix alone keeps most of the device busy, and most of a tile is used.
+   */
   boolean suits(GemmF32.Arguments args) {
     GemmF32.Batch batch = args.batch();
     return args.m() > ROWS / 2

@@ -35,7 +35,8 @@ class ImagesTest {
   private static final Path KERNELS = Path.of(System.getProperty("limbeck.cuda.kernels"));
   private static final Pattern ENTRY =
       Pattern.compile("\\.visible \\.entry (\\w+)\\(([^)]*)\\)", Pattern.DOTALL);
-  private static final Pattern PARAMETER = Pattern.compile("\\.param (?:\\.align \\d+ )?\\.(\\w+) \\w+(?:\\[(\\d+)\\])?");
+  private static final Pattern PARAMETER =
+      Pattern.compile("\\.param (?:\\.align \\d+ )?\\.(\\w+) \\w+(?:\\[(\\d+)\\])?");
   private static final Pattern COMPILED =
       Pattern.compile("Compiling entry function '(\\w+)' for '(\\w+)'");
   private static final Pattern SPILLS =
