@@ -31,7 +31,7 @@ constexpr size_t STACK = 128 * 1024;
 constexpr size_t PAGE = 4096;
 constexpr int64_t RED_ZONE = 256;
 
-enum State : uint8_t { READY, AT_BARRIER, AT_WARP, AT_CLUSTER, ENDED };
+enum State : uint8_t { READY, AT_BARRIER, AT_WARP, AT_EVENT, AT_CLUSTER, ENDED };
 
 struct Copy {
   void (*copy)(void*, Cell*, const char*, int64_t, const void*, int);
@@ -58,6 +58,9 @@ struct Fiber {
   int predicate;
   int group;
   std::vector<Copy> copies;
+  bool (*done)(const void*, int);
+  const void* event;
+  int event_value;
 };
 
 struct Warp {
@@ -191,17 +194,21 @@ const char* base_name(const char* file) {
 }
 
 void report_stuck() {
-  int ended = -1, waiting = -1, in_warp = -1;
+  int ended = -1, waiting = -1, in_warp = -1, at_event = -1;
   for (int t = 0; t < threads; t++) {
     State s = fibers[t].state;
     ended = s == ENDED && ended < 0 ? t : ended;
     waiting = (s == AT_BARRIER || s == AT_CLUSTER) && waiting < 0 ? t : waiting;
     in_warp = s == AT_WARP && in_warp < 0 ? t : in_warp;
+    at_event = s == AT_EVENT && at_event < 0 ? t : at_event;
   }
   if (in_warp >= 0) {
     const Warp& w = warps[in_warp / 32];
     report(": thread %d waits at %s:%d for lanes %08x of its warp, which do not come", in_warp, base_name(w.file), w.line,
            w.mask & ~w.arrived);
+  } else if (at_event >= 0) {
+    report(": thread %d waits at %s:%d for a barrier in memory, which nobody completes", at_event, base_name(fibers[at_event].file),
+           fibers[at_event].line);
   } else {
     report(": thread %d waits at the barrier at %s:%d, which thread %d does not reach: it has ended", waiting,
            base_name(fibers[waiting].file), fibers[waiting].line, ended);
@@ -253,7 +260,9 @@ void run_block() {
         again = false;
         for (int j = 0; j < 32; j++) {
           int t = 32 * warp + (descending ? 31 - j : j);
-          if (fibers[t].state == READY) {
+          Fiber& f = fibers[t];
+          if (f.state == READY || (f.state == AT_EVENT && f.done(f.event, f.event_value))) {
+            f.state = READY;
             to_fiber(t);
             if (failed) {
               return;
@@ -452,6 +461,19 @@ void warp_barrier(unsigned mask, const char* file, int line) {
     w.epoch++;
   }
 }
+
+void wait_event(bool (*done)(const void*, int), const void* event, int value, const char* file, int line) {
+  Fiber& f = fibers[current];
+  f.state = AT_EVENT;
+  f.done = done;
+  f.event = event;
+  f.event_value = value;
+  f.file = file;
+  f.line = line;
+  to_scheduler();
+}
+
+void pass_event() { epoch++; }
 
 void add(Kernel* kernel) {
   kernel->next = kernels;

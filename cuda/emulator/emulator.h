@@ -8,6 +8,7 @@
 //   - a shuffle or vote that a lane of its mask does not reach, or that reads a lane outside of the mask;
 //   - an access outside of a shared array; a read of an element that no thread of the block has written;
 //   - two accesses of an element of shared memory by two threads, one of them a write, without a barrier between them;
+//     (a barrier in memory counts as one of the whole block);
 //   - a write next to a buffer of device memory (found after the kernel; what lies there reads as NaN).
 
 #pragma once
@@ -155,6 +156,11 @@ void copy_later(void (*copy)(void* target, Cell* cells, const char* array, int64
                 void* target, Cell* cells, const char* array, int64_t index, const void* source, int count);
 void commit_copies();
 void wait_copies(int newest_groups_left);
+
+/** Lets other threads run until done(event, value). */
+void wait_event(bool (*done)(const void* event, int value), const void* event, int value, const char* file, int line);
+/** A barrier of some threads in memory is passed: what is done from now on is behind what was done before, for all threads. */
+void pass_event();
 
 }  // namespace lbe
 

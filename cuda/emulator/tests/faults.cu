@@ -3,9 +3,12 @@
 // Kernels with a fault each, which the emulator must find, and their right twins, which it must let pass. y f32 [n] is x f32 [n]
 // with each whole block of threads reversed, or what the name says.
 
-#include "../../src/device/device.h"
+#include "../../src/device/async.h"
 #include "../../src/device/cluster.h"
+#include "../../src/device/device.h"
 #include "../../src/device/group.h"
+#include "../../src/device/tma.h"
+#include "../../src/device/wgmma.h"
 
 constexpr int THREADS = 64;
 
@@ -124,3 +127,59 @@ extern "C" __global__ void lb_partial_cluster_kernel(const float* x, float* y, i
   }
 }
 LB_CLUSTER_KERNEL(lb_partial_cluster_kernel, 2);
+
+/** Copies into what other threads may still read. */
+extern "C" __global__ void lb_early_copy_kernel(const float* x, float* y, int64_t n) {
+  LB_SHARED(uint4, tile, THREADS);
+  for (int64_t i = threadIdx.x; i < n; i += THREADS) {
+    lb::copy_async(tile, threadIdx.x, x + i / 4 * 4, 16);
+    lb::commit_copies();
+    lb::wait_copies<0>();
+    __syncthreads();
+    const uint4 v = tile[THREADS - 1 - threadIdx.x];
+    y[i] = __uint_as_float(v.x);
+  }
+}
+LB_KERNEL(lb_early_copy_kernel);
+
+/** One arrival too few. */
+extern "C" __global__ void lb_endless_wait_kernel(const float* x, float* y, int64_t n) {
+  LB_SHARED(uint64_t, words, 1);
+  const lb::Barriers barriers(words);
+  if (threadIdx.x == 0) {
+    barriers.init(0, THREADS);
+  }
+  __syncthreads();
+  const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+  if (i < n) {
+    y[i] = x[i];
+    barriers.arrive(0);
+  }
+  barriers.wait(0, 0);
+}
+LB_KERNEL(lb_endless_wait_kernel);
+
+/** Writes into factors of a product that nobody has waited for. */
+extern "C" __global__ void lb_overwritten_product_kernel(const float* x, float* y, int64_t n) {
+  constexpr int CHUNKS = (64 + 256) * 8;
+  LB_SHARED(uint4, factors, CHUNKS);
+  for (int i = (int)threadIdx.x; i < CHUNKS; i += THREADS) {
+    factors[i] = make_uint4(0, 0, 0, 0);
+  }
+  __syncthreads();
+  float sums[128] = {};
+  lb::GroupProducts products;
+  products.begin();
+  products.multiply<true, true>(sums, lb::group_factor(factors, 0), lb::group_factor(factors, lb::BOX_64));
+  products.commit();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    factors[0] = make_uint4(1, 1, 1, 1);
+  }
+  products.finish(sums);
+  const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+  if (i < n) {
+    y[i] = sums[0] + x[i];
+  }
+}
+LB_KERNEL(lb_overwritten_product_kernel);

@@ -13,7 +13,7 @@
 
 #pragma once
 
-#include "../device/copy.h"
+#include "../device/async.h"
 #include "../device/device.h"
 
 namespace lb {
@@ -106,7 +106,7 @@ class Product {
         ahead_stage = ahead_stage == STAGES - 1 ? 0 : ahead_stage + 1;
       }
       // Also where there is nothing left, so that the count of groups is the same.
-      Copies::close();
+      commit_copies();
     };
 
 #pragma unroll
@@ -128,7 +128,7 @@ class Product {
       // A sum of nothing is a step of zeros.
       int terms_left = depth;
       do {
-        Copies::wait<STAGES - 2>();
+        wait_copies<STAGES - 2>();
         // Behind it every thread has this stage, and none reads the one before, which is filled next.
         __syncthreads();
         fetch();
@@ -214,7 +214,7 @@ class Product {
     const float* from = first + r * stride + c;
 #pragma unroll(WHOLE ? TILE_ROWS / ROWS_AT_ONCE : 4)
     for (int i = 0; i < TILE_ROWS; i += ROWS_AT_ONCE) {
-      Copies::start<SIZE>(tile, (r + i) * PITCH + c, from, WHOLE ? SIZE : r + i < rows_left ? count : 0);
+      copy_async<SIZE>(tile, (r + i) * PITCH + c, from, WHOLE ? SIZE : r + i < rows_left ? count : 0);
       from += ROWS_AT_ONCE * stride;
     }
   }

@@ -29,11 +29,18 @@ namespace lb {
 constexpr unsigned FULL_WARP = 0xffffffffu;
 constexpr int WARP = 32;
 
+/** The same number, of which the compiler knows nothing: it computes anew what comes of it and keeps no register for it. */
+LB_DEVICE int computed_anew(int v) {
+#ifndef LB_EMULATED
+  asm volatile("" : "+r"(v));
+#endif
+  return v;
+}
+
 #ifdef LB_EMULATED
 
 template <class T>
 class Shared {
-  friend struct Copies;
   T* data;
   lbe::Cell* cells;
   int64_t length;
@@ -71,6 +78,18 @@ class Shared {
   void store4(int64_t i, float4 v) const {
     check4(i);
     (*this)[i] = v.x, (*this)[i + 1] = v.y, (*this)[i + 2] = v.z, (*this)[i + 3] = v.w;
+  }
+
+  /** An element for the twins of instructions, which see to the checks themselves. */
+  struct Raw {
+    T* data;
+    lbe::Cell* cell;
+    const char* array;
+    int64_t index;
+  };
+  Raw raw(int64_t i) const {
+    (void)(*this)[i];
+    return {data + i, cells + i * cell_step, name, i};
   }
 
  private:

@@ -13,11 +13,9 @@
 // matrices in y, from `first` on. 2 m n k flops; reads m k ceil(n / BN) + k n ceil(m / BM) floats.
 
 #include "../device/device.h"
-#include "../device/gelu.h"
+#include "../device/product.h"
 
 namespace {
-
-enum Activation { NONE = 0, GELU = 1, RELU = 2 };
 
 struct Product {
   const float* a;
@@ -159,12 +157,11 @@ LB_DEVICE void multiply(const Product& g) {
         if (g.bias != nullptr) {
           v += g.bias[col + c];
         }
-        // Not fmaxf, which would make 0 of NaN.
-        tile[r * g.c_stride + c] = g.activation == RELU && v < 0.0f ? 0.0f : v;
+        tile[r * g.c_stride + c] = g.activation == lb::RELU ? lb::relu(v) : v;
       }
     }
   }
-  if (g.activation == GELU) {
+  if (g.activation == lb::GELU) {
     // Again over what this thread wrote: unrolled above, the function would be there TM TN times.
 #pragma unroll 1
     for (int e = 0; e < TM * TN; e++) {
@@ -177,10 +174,6 @@ LB_DEVICE void multiply(const Product& g) {
   }
 }
 
-LB_DEVICE int64_t at(int64_t matrix, int64_t inner_count, int64_t outer, int64_t inner) {
-  return matrix / inner_count * outer + matrix % inner_count * inner;
-}
-
 }  // namespace
 
 #define LB_GEMM(variant, BM, BN, BK, TM, TN, TA, TB)                                                                           \
@@ -189,11 +182,11 @@ LB_DEVICE int64_t at(int64_t matrix, int64_t inner_count, int64_t outer, int64_t
       int64_t b_inner, float* c, int64_t c_stride, int64_t c_outer, int64_t c_inner, const float* bias, int64_t m, int64_t n,  \
       int64_t k, int64_t inner_count, float alpha, float beta, int activation, int64_t first) {                                \
     const int64_t i = first + blockIdx.y;                                                                                      \
-    const Product g = {a + at(i, inner_count, a_outer, a_inner),                                                               \
+    const Product g = {a + lb::batch_offset(i, inner_count, a_outer, a_inner),                                                 \
                        a_stride,                                                                                               \
-                       b + at(i, inner_count, b_outer, b_inner),                                                               \
+                       b + lb::batch_offset(i, inner_count, b_outer, b_inner),                                                 \
                        b_stride,                                                                                               \
-                       c + at(i, inner_count, c_outer, c_inner),                                                               \
+                       c + lb::batch_offset(i, inner_count, c_outer, c_inner),                                                 \
                        c_stride,                                                                                               \
                        bias,                                                                                                   \
                        m,                                                                                                      \

@@ -20,6 +20,19 @@ interface Driver extends DeviceHeap {
   /** Returns how much shared memory a block may have. */
   int sharedBytes();
 
+  /** Returns whether kernels for sm_90a run: warp groups multiply, and the copy engine fetches. */
+  boolean warpGroups();
+
+  /**
+   * Makes a map for the copy engine, of bf16 in four dimensions, boxes of lines of 128 bytes whose
+   * chunks are exchanged, and zeros outside.
+   *
+   * @param map the map, {@link TensorMap#BYTES}
+   * @param address where element 0 is, a multiple of 16
+   * @param layout sizes, strides, box and steps, as {@link TensorMap} lays them
+   */
+  void encode(MemorySegment map, long address, MemorySegment layout);
+
   /** Returns whether kernels whose blocks form clusters can be launched. */
   boolean clusters();
 

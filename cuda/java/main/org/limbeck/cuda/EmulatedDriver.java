@@ -123,6 +123,18 @@ final class EmulatedDriver implements Driver {
   }
 
   @Override
+  public boolean warpGroups() {
+    return true;
+  }
+
+  /** As the struct that tma.h has for the emulator: the address, then the layout. */
+  @Override
+  public void encode(MemorySegment map, long address, MemorySegment layout) {
+    map.set(JAVA_LONG, 0, address);
+    MemorySegment.copy(layout, 0, map, Long.BYTES, TensorMap.LAYOUT_BYTES);
+  }
+
+  @Override
   public long roundSize(long bytes) {
     return bytes;
   }

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.cuda;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
 import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
-import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -37,9 +42,31 @@ final class GpuDriver implements Driver {
   private static final long BUFFER_POINTER = 1;
   private static final long BUFFER_SIZE = 2;
 
+  private static final String LIBRARY = "libcuda.so.1";
+
   private static final long SMALL = 1 << 20;
   private static final long SMALL_STEP = 512;
   private static final long LARGE_STEP = 2 << 20;
+
+  /**
+   * cuTensorMapEncodeTiled, of which JCuda has no binding. A class of its own, since a JVM that
+   * refuses native calls must find out in {@link #open}.
+   */
+  private static final class Encoder {
+    // The function is the first argument; pointers are numbers, so that nothing is allocated.
+    static final MethodHandle HANDLE =
+        Linker.nativeLinker()
+            .downcallHandle(
+                FunctionDescriptor.of(
+                    JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG,
+                    JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+    static final int BFLOAT16 = 9;
+    static final int DIMENSIONS = 4;
+    static final int NO_INTERLEAVE = 0;
+    static final int SWIZZLE_128_BYTES = 3;
+    static final int PROMOTE_TO_256_BYTES = 3;
+    static final int ZEROS_OUTSIDE = 0;
+  }
 
   /** An address of the device. */
   private static final class Address extends CUdeviceptr {
@@ -69,6 +96,7 @@ final class GpuDriver implements Driver {
   private final int multiprocessors;
   private final int sharedBytes;
   private final boolean clusters;
+  private final MemorySegment encode;
   private final Map<String, CUmodule> modules = new HashMap<>();
   private final List<CUfunction> functions = new ArrayList<>();
   private final MemorySegment extra = Arena.global().allocate(EXTRA_BYTES, Long.BYTES);
@@ -84,14 +112,22 @@ final class GpuDriver implements Driver {
     sharedBytes =
         attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
     int major = attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+    int minor = attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
     // Later devices run the PTX, which is that of an architecture without them.
     clusters = major == 9;
+    // Code for 9.0a runs there only.
+    encode =
+        major == 9 && minor == 0
+            ? SymbolLookup.libraryLookup(LIBRARY, Arena.global())
+                .find("cuTensorMapEncodeTiled")
+                .orElse(null)
+            : null;
     description =
         new String(name, StandardCharsets.UTF_8).replace("\0", "").strip()
             + ", compute capability "
             + major
             + "."
-            + attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
+            + minor
             + ", "
             + multiprocessors
             + " multiprocessors, driver for CUDA "
@@ -111,10 +147,10 @@ final class GpuDriver implements Driver {
    */
   static GpuDriver open(String toolkit) throws UnavailableException {
     try {
-      SymbolLookup.libraryLookup("libcuda.so.1", Arena.global());
+      SymbolLookup.libraryLookup(LIBRARY, Arena.global());
     } catch (IllegalArgumentException e) {
       throw new UnavailableException(
-          "no NVIDIA driver is on this machine: libcuda.so.1 cannot be loaded", "");
+          "no NVIDIA driver is on this machine: " + LIBRARY + " cannot be loaded", "");
     } catch (IllegalCallerException e) {
       throw new UnavailableException(
           "this JVM does not let the module call native code",
@@ -193,6 +229,39 @@ final class GpuDriver implements Driver {
   @Override
   public boolean clusters() {
     return clusters;
+  }
+
+  @Override
+  public boolean warpGroups() {
+    return encode != null;
+  }
+
+  @Override
+  public void encode(MemorySegment map, long address, MemorySegment layout) {
+    makeCurrent();
+    long told = layout.address();
+    int status;
+    try {
+      status =
+          (int)
+              Encoder.HANDLE.invokeExact(
+                  encode,
+                  map.address(),
+                  Encoder.BFLOAT16,
+                  Encoder.DIMENSIONS,
+                  address,
+                  told + TensorMap.SIZES,
+                  told + TensorMap.STRIDES,
+                  told + TensorMap.BOX,
+                  told + TensorMap.STEPS,
+                  Encoder.NO_INTERLEAVE,
+                  Encoder.SWIZZLE_128_BYTES,
+                  Encoder.PROMOTE_TO_256_BYTES,
+                  Encoder.ZEROS_OUTSIDE);
+    } catch (Throwable e) {
+      throw new CudaException("cuTensorMapEncodeTiled cannot be called: " + e);
+    }
+    check("cuTensorMapEncodeTiled", status);
   }
 
   /** An eighth of the size at most is lost. */
@@ -351,12 +420,12 @@ final class GpuDriver implements Driver {
       MemorySegment packed,
       long packedBytes) {
     makeCurrent();
-    extra.setAtIndex(ValueLayout.JAVA_LONG, 0, BUFFER_POINTER);
-    extra.setAtIndex(ValueLayout.JAVA_LONG, 1, packed.address());
-    extra.setAtIndex(ValueLayout.JAVA_LONG, 2, BUFFER_SIZE);
-    extra.setAtIndex(ValueLayout.JAVA_LONG, 3, extra.address() + 5 * Long.BYTES);
-    extra.setAtIndex(ValueLayout.JAVA_LONG, 4, 0);
-    extra.setAtIndex(ValueLayout.JAVA_LONG, 5, packedBytes);
+    extra.setAtIndex(JAVA_LONG, 0, BUFFER_POINTER);
+    extra.setAtIndex(JAVA_LONG, 1, packed.address());
+    extra.setAtIndex(JAVA_LONG, 2, BUFFER_SIZE);
+    extra.setAtIndex(JAVA_LONG, 3, extra.address() + 5 * Long.BYTES);
+    extra.setAtIndex(JAVA_LONG, 4, 0);
+    extra.setAtIndex(JAVA_LONG, 5, packedBytes);
     int status =
         JCudaDriver.cuLaunchKernel(
             functions.get((int) function),

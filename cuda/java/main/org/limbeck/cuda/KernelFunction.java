@@ -30,7 +30,7 @@ final class KernelFunction {
       offsets[i] = signature.offset(i);
     }
     this.bytes = signature.offset(signature.count());
-    this.packed = Arena.ofAuto().allocate(bytes, 16);
+    this.packed = Arena.ofAuto().allocate(bytes, TensorMap.ALIGNMENT);
   }
 
   /** Lets launches take so many bytes of dynamic shared memory; more than 48 KiB need this. */
@@ -74,6 +74,12 @@ final class KernelFunction {
 
   KernelFunction float64(double value) {
     packed.set(ValueLayout.JAVA_DOUBLE, take('d'), value);
+    return this;
+  }
+
+  /** Gives a tensor map, as it is now. */
+  KernelFunction tensorMap(TensorMap map) {
+    MemorySegment.copy(map.segment(), 0, packed, take('t'), TensorMap.BYTES);
     return this;
   }
 

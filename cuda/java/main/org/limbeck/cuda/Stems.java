@@ -18,7 +18,9 @@ final class Stems {
     STEMS.add(CudaAttention.STEM);
     STEMS.add(CudaAttentionKl.STEM);
     STEMS.add(CudaGelu.STEM);
+    STEMS.add(CudaGemmBf16.STEM);
     STEMS.add(CudaGemmF32.STEM);
+    STEMS.add(CudaGemmI8.STEM);
     STEMS.add(CudaLayerNorm.STEM);
     STEMS.add(CudaMse.STEM);
     STEMS.add(CudaPetWarmup.STEM);

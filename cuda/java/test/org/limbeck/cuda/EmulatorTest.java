@@ -87,6 +87,9 @@ class EmulatorTest {
         "lb_partial_shuffle_kernel | for lanes fffffff0 of its warp, which do not come",
         "lb_shared_overrun_kernel | tile[64] of shared memory, which has 64 elements",
         "lb_partial_cluster_kernel | 1 of the 2 blocks of a cluster have ended",
+        "lb_early_copy_kernel | without a barrier between them",
+        "lb_endless_wait_kernel | for a barrier in memory, which nobody completes",
+        "lb_overwritten_product_kernel | shared memory that its product reads was overwritten",
         "lb_unwritten_kernel | it reads tile[36] of shared memory, which no thread",
       })
   void plantedFaultIsFound(String kernel, String message) {

@@ -35,7 +35,8 @@ class ImagesTest {
   private static final Path KERNELS = Path.of(System.getProperty("limbeck.cuda.kernels"));
   private static final Pattern ENTRY =
       Pattern.compile("\\.visible \\.entry (\\w+)\\(([^)]*)\\)", Pattern.DOTALL);
-  private static final Pattern PARAMETER = Pattern.compile("\\.param (?:\\.align \\d+ )?\\.(\\w+)");
+  private static final Pattern PARAMETER =
+      Pattern.compile("\\.param (?:\\.align \\d+ )?\\.(\\w+) \\w+(?:\\[(\\d+)\\])?");
   private static final Pattern COMPILED =
       Pattern.compile("Compiling entry function '(\\w+)' for '(\\w+)'");
   private static final Pattern SPILLS =
@@ -82,7 +83,9 @@ class ImagesTest {
       List<Integer> sizes = new ArrayList<>();
       Matcher parameter = PARAMETER.matcher(entry.group(2));
       while (parameter.find()) {
-        sizes.add(Integer.parseInt(parameter.group(1).substring(1)) / Byte.SIZE);
+        int bits = Integer.parseInt(parameter.group(1).substring(1));
+        int count = parameter.group(2) == null ? 1 : Integer.parseInt(parameter.group(2));
+        sizes.add(bits / Byte.SIZE * count);
       }
       entries.put(entry.group(1), sizes);
     }

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.cuda;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.op.GemmF32;
+
+/**
+ * A map of bf16 matrices for the copy engine of sm_90, which fetches boxes of 64 columns: columns,
+ * rows, inner and outer steps of a batch. Its memory is made once; filling it allocates nothing.
+ */
+final class TensorMap {
+  /** The size of a map and its alignment as a parameter of kernels. */
+  static final int BYTES = 128;
+
+  static final int ALIGNMENT = 64;
+
+  // What the driver is told: four sizes, three strides in bytes, four sizes of the box, four steps.
+  static final int SIZES = 0;
+  static final int STRIDES = SIZES + 4 * Long.BYTES;
+  static final int BOX = STRIDES + 3 * Long.BYTES;
+  static final int STEPS = BOX + 4 * Integer.BYTES;
+  static final int LAYOUT_BYTES = STEPS + 4 * Integer.BYTES;
+
+  private static final int BOX_COLS = 64;
+  private static final long MAX_STRIDE = 1L << 40;
+
+  private final MemorySegment map = Arena.ofAuto().allocate(BYTES, ALIGNMENT);
+  private final MemorySegment layout = Arena.ofAuto().allocate(LAYOUT_BYTES, Long.BYTES);
+  private final int boxRows;
+
+  /**
+   * Creates an empty map.
+   *
+   * @param boxRows the rows of a box, 1 to 256
+   */
+  TensorMap(int boxRows) {
+    this.boxRows = boxRows;
+  }
+
+  /** Returns the map. */
+  MemorySegment segment() {
+    return map;
+  }
+
+  /** Returns whether the engine can reach all rows, whose beginnings are chunked. */
+  static boolean reaches(Matrix m, long outerStride, long innerStride) {
+    long stride = Math.max(m.rowStride(), Math.max(outerStride, innerStride));
+    return m.cols() <= Integer.MAX_VALUE && stride < MAX_STRIDE / Short.BYTES;
+  }
+
+  /** Describes one matrix, so many elements behind another. */
+  void fill(Driver driver, Matrix m, long behind) {
+    fill(driver, m, behind, 1, 0, 1, 0);
+  }
+
+  /**
+   * Describes the matrices of a batch.
+   *
+   * @return which steps lead to another matrix: 1 the inner ones, 2 the outer ones
+   */
+  int fill(Driver driver, Matrix m, GemmF32.Batch batch, long outerStride, long innerStride) {
+    return fill(driver, m, 0, batch.inner(), innerStride, batch.outer(), outerStride);
+  }
+
+  private int fill(
+      Driver driver,
+      Matrix m,
+      long behind,
+      long inner,
+      long innerStride,
+      long outer,
+      long outerStride) {
+    boolean innerSteps = inner > 1 && innerStride > 0;
+    boolean outerSteps = outer > 1 && outerStride > 0;
+    size(0, m.cols());
+    size(1, m.rows());
+    size(2, innerSteps ? inner : 1);
+    size(3, outerSteps ? outer : 1);
+    // Where there is one matrix its stride is not used, but the driver wants one that it can use.
+    stride(0, m.rowStride());
+    stride(1, innerSteps ? innerStride : m.rowStride());
+    stride(2, outerSteps ? outerStride : m.rowStride());
+    for (int i = 0; i < 4; i++) {
+      layout.set(ValueLayout.JAVA_INT, BOX + 4L * i, i == 0 ? BOX_COLS : i == 1 ? boxRows : 1);
+      layout.set(ValueLayout.JAVA_INT, STEPS + 4L * i, 1);
+    }
+    long address = m.buffer().address() + m.offsetBytes() + behind * Short.BYTES;
+    driver.encode(map, address, layout);
+    return (innerSteps ? 1 : 0) + (outerSteps ? 2 : 0);
+  }
+
+  private void size(int dimension, long size) {
+    layout.set(ValueLayout.JAVA_LONG, SIZES + 8L * dimension, size);
+  }
+
+  private void stride(int dimension, long elements) {
+    layout.set(ValueLayout.JAVA_LONG, STRIDES + 8L * dimension, elements * Short.BYTES);
+  }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.cuda;
+
+import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.op.GemmF32;
+
+/**
+ * The kernels of gemm_bf16 for large products on sm_90a: {@code wide.h}. Which products are theirs
+ * is a question of one matrix, since their sums may be rounded otherwise than those of the others.
+ */
+final class WideGemmBf16 {
+  static final String PARAMETERS = "tt plll p lll ll ff i ii";
+
+  private static final int ROWS = 128;
+  private static final int COLS = 256;
+  private static final int TERMS = 64;
+  private static final int BLOCK = 384;
+
+  // The ring, the pieces, the barriers, and what the beginning may lack to a multiple of 1024.
+  private static final int SHARED = 4 * 49_152 + 8 * 2560 + 64 + 1024;
+
+  private final Driver driver;
+  private final GemmF32.Spec spec;
+  private final KernelFunction kernel;
+  private final TensorMap mapA;
+  private final TensorMap mapB;
+
+  WideGemmBf16(Context context, KernelSignature signature, GemmF32.Spec spec) {
+    this.driver = context.driver();
+    this.spec = spec;
+    this.kernel = context.function(signature).allowShared(SHARED);
+    this.mapA = new TensorMap(spec.transA() ? TERMS : ROWS);
+    this.mapB = new TensorMap(spec.transB() ? COLS : TERMS);
+  }
+
+  private static long tiles(GemmF32.Arguments args) {
+    return Math.ceilDiv(args.m(), ROWS) * Math.ceilDiv(args.n(), COLS);
+  }
+
+  /**
+   * Returns whether each matrix alone keeps most of the device busy, and most of a tile is used.
+   */
+  boolean suits(GemmF32.Arguments args) {
+    GemmF32.Batch batch = args.batch();
+    return args.m() > ROWS / 2
+        && args.n() > COLS / 2
+        && args.k(spec) >= TERMS
+        && tiles(args) >= driver.multiprocessors() * 3L / 4
+        && TensorMap.reaches(args.a(), batch.outerA(), batch.innerA())
+        && TensorMap.reaches(args.b(), batch.outerB(), batch.innerB());
+  }
+
+  /** Queues the products of all matrices, whose rows all begin at multiples of 16 bytes. */
+  void launch(GemmF32.Arguments args) {
+    GemmF32.Batch batch = args.batch();
+    int stepsA = mapA.fill(driver, args.a(), batch, batch.outerA(), batch.innerA());
+    int stepsB = mapB.fill(driver, args.b(), batch, batch.outerB(), batch.innerB());
+    launch(args, 0, batch.count(), stepsA, stepsB);
+  }
+
+  /** Returns whether the rows of one matrix of each factor begin at multiples of 16 bytes. */
+  static boolean chunked(GemmF32.Arguments args, long index) {
+    GemmF32.Batch batch = args.batch();
+    return Products.chunked(args.a(), batch.offsetA(index))
+        && Products.chunked(args.b(), batch.offsetB(index));
+  }
+
+  /** Queues the product of one matrix of a batch, {@link #chunked} there. */
+  void launch(GemmF32.Arguments args, long index) {
+    mapA.fill(driver, args.a(), args.batch().offsetA(index));
+    mapB.fill(driver, args.b(), args.batch().offsetB(index));
+    launch(args, args.batch().offsetC(index), 1, 0, 0);
+  }
+
+  private void launch(GemmF32.Arguments args, long behind, long count, int stepsA, int stepsB) {
+    Matrix c = args.c();
+    GemmF32.Batch batch = args.batch();
+    kernel
+        .tensorMap(mapA)
+        .tensorMap(mapB)
+        .address(c.buffer().address() + c.offsetBytes() + behind * Float.BYTES)
+        .int64(c.rowStride())
+        .int64(batch.outerC())
+        .int64(batch.innerC())
+        .pointer(args.bias())
+        .int64(args.m())
+        .int64(args.n())
+        .int64(args.k(spec))
+        .int64(batch.inner())
+        .int64(count)
+        .float32(spec.alpha())
+        .float32(spec.beta())
+        .int32(Products.activation(spec.epilogue()))
+        .int32(stepsA)
+        .int32(stepsB)
+        .launch(Math.min(driver.multiprocessors(), tiles(args) * count), 1, BLOCK, SHARED);
+  }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// gemm_bf16 by wgmma and TMA (sm_90a): tiles of 128 x 256. Blocks stay and take tile after tile. One thread has the copy engine
+// fetch 64 terms of both factors at a time into a ring of four; two groups of four warps multiply 64 x 256 each, one step of
+// products always behind the one that is waited for, and write their sums by way of shared memory while the next tile's factors
+// arrive. Barriers of the ring: `full` ends with the bytes, `empty` with an arrival of each of the eight warps.
+
+#pragma once
+
+#include "../device/product.h"
+#include "../device/tma.h"
+#include "../device/wgmma.h"
+#include "epilogue.h"
+
+namespace {
+
+struct WideProduct {
+  Output out;
+  int64_t c_outer, c_inner, m, n, k, inner_count, count;
+  /** Whether A (B) has another matrix for each inner (bit 0) and outer (bit 1) step. */
+  int a_steps, b_steps;
+};
+
+struct Wide {
+  static constexpr int ROWS = 128;
+  static constexpr int COLS = 256;
+  static constexpr int TERMS = 64;
+  static constexpr int STAGES = 4;
+  static constexpr int A_BYTES = ROWS * TERMS * 2;
+  static constexpr int STAGE_BYTES = A_BYTES + COLS * TERMS * 2;
+  static constexpr int CONSUMERS = 2;
+  static constexpr int WARPS = 4 * CONSUMERS;
+  /** Sums leave in pieces of 16 x 32 a warp. */
+  static constexpr int PIECE = 32;
+  static constexpr int PITCH = PIECE + 8;
+  static constexpr int PIECE_BYTES = 16 * PITCH * 4;
+  static constexpr int BARRIERS_AT = STAGES * STAGE_BYTES + WARPS * PIECE_BYTES;
+};
+static_assert(Wide::BARRIERS_AT + 2 * Wide::STAGES * 8 + 1024 == 218176, "what WideGemmBf16 gives");
+
+#if defined(LB_EMULATED) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
+
+/** Where a tile lies: its matrix, its first row and column. */
+struct WideTile {
+  int64_t matrix, row, col;
+
+  LB_DEVICE WideTile(int64_t tile, int64_t down, int64_t across) : matrix(tile / (down * across)) {
+    const lb::TileOrder order(tile % (down * across), down, across);
+    row = order.down * Wide::ROWS;
+    col = order.across * Wide::COLS;
+  }
+};
+
+/** Fetches EXTENT rows of op(A) (columns of op(B)): in one box of whole lines, or in boxes of 64 that lie across. */
+template <int EXTENT, bool ALONG_K>
+LB_DEVICE void fetch(const lb::Shared<uint4>& to, const lb::TensorMap& map, int first, int term, int inner, int outer,
+                     const lb::Barriers& barriers, int stage) {
+  if (ALONG_K) {
+    barriers.fetch(stage, to, map, term, first, inner, outer);
+  } else {
+#pragma unroll
+    for (int i = 0; i < EXTENT / 64; i++) {
+      barriers.fetch(stage, to.from(i * (lb::BOX_64 / 16)), map, first + i * 64, term, inner, outer);
+    }
+  }
+}
+
+/** Byte of 16 terms from q * 16 on, for the 64 rows of a group or all columns. */
+template <bool ALONG_K>
+LB_DEVICE int part(int group, int q) {
+  return group * lb::BOX_64 + q * (ALONG_K ? 32 : 2 * lb::LINES_8);
+}
+
+template <bool TA, bool TB>
+LB_DEVICE void multiply_wide(const lb::TensorMap& map_a, const lb::TensorMap& map_b, const WideProduct& g) {
+  LB_DYNAMIC_SHARED(area);
+  const int begin = lb::swizzle_padding();
+  const lb::Shared<uint4> ring = area.at<uint4>(begin, Wide::STAGES * Wide::STAGE_BYTES / 16);
+  const lb::Barriers barriers(area.at<uint64_t>(begin + Wide::BARRIERS_AT, 2 * Wide::STAGES));
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < Wide::STAGES; i++) {
+      barriers.init(i, 1);
+      barriers.init(Wide::STAGES + i, Wide::WARPS);
+    }
+    lb::Barriers::publish();
+  }
+  __syncthreads();
+
+  const int64_t down = (g.m + Wide::ROWS - 1) / Wide::ROWS;
+  const int64_t across = (g.n + Wide::COLS - 1) / Wide::COLS;
+  const int64_t tiles = down * across * g.count;
+  int stage = 0;
+  int parity = 0;
+  const int group = (int)threadIdx.x / 128;
+  if (group == Wide::CONSUMERS) {
+    lb::fewer_registers<40>();
+    if (threadIdx.x == Wide::CONSUMERS * 128) {
+      for (int64_t t = blockIdx.x; t < tiles; t += gridDim.x) {
+        const WideTile tile(t, down, across);
+        const int inner = (int)(tile.matrix % g.inner_count);
+        const int outer = (int)(tile.matrix / g.inner_count);
+        for (int term = 0; term < (int)g.k; term += Wide::TERMS) {
+          barriers.wait(Wide::STAGES + stage, parity ^ 1);
+          barriers.expect(stage, Wide::STAGE_BYTES);
+          const lb::Shared<uint4> to = ring.from(stage * (Wide::STAGE_BYTES / 16));
+          fetch<Wide::ROWS, !TA>(to, map_a, (int)tile.row, term, g.a_steps & 1 ? inner : 0, g.a_steps & 2 ? outer : 0, barriers, stage);
+          fetch<Wide::COLS, TB>(to.from(Wide::A_BYTES / 16), map_b, (int)tile.col, term, g.b_steps & 1 ? inner : 0,
+                                g.b_steps & 2 ? outer : 0, barriers, stage);
+          stage = (stage + 1) % Wide::STAGES;
+          parity ^= stage == 0;
+        }
+      }
+    }
+  } else {
+    lb::more_registers<232>();
+    const int warp = (int)threadIdx.x / lb::WARP;
+    const int lane = (int)threadIdx.x % lb::WARP;
+    const lb::Shared<float> piece =
+        area.at<float>(begin + Wide::STAGES * Wide::STAGE_BYTES + warp * Wide::PIECE_BYTES, Wide::PIECE_BYTES / 4);
+    float sums[128];
+    lb::GroupProducts products;
+    for (int64_t t = blockIdx.x; t < tiles; t += gridDim.x) {
+#pragma unroll
+      for (int i = 0; i < 128; i++) {
+        sums[i] = 0.0f;
+      }
+      int before = 0;
+      for (int term = 0; term < (int)g.k; term += Wide::TERMS) {
+        barriers.wait(stage, parity);
+        products.begin();
+        const int from = stage * Wide::STAGE_BYTES;
+#pragma unroll
+        for (int q = 0; q < Wide::TERMS / 16; q++) {
+          products.multiply<!TA, TB>(sums, lb::group_factor(ring, from + part<!TA>(group, q)),
+                                     lb::group_factor(ring, from + Wide::A_BYTES + part<TB>(0, q)));
+        }
+        products.commit();
+        products.wait<1>();
+        if (term > 0 && lane == 0) {
+          barriers.arrive(Wide::STAGES + before);
+        }
+        before = stage;
+        stage = (stage + 1) % Wide::STAGES;
+        parity ^= stage == 0;
+      }
+      products.finish(sums);
+      if (lane == 0) {
+        barriers.arrive(Wide::STAGES + before);
+      }
+
+      const WideTile tile(t, down, across);
+      Output out = g.out;
+      out.c += lb::batch_offset(tile.matrix, g.inner_count, g.c_outer, g.c_inner);
+      const int rows_left = (int)(g.m - tile.row);
+      const int cols_left = (int)(g.n - tile.col < Wide::COLS ? g.n - tile.col : Wide::COLS);
+      const Epilogue write(out, tile.row, tile.col, cols_left);
+#pragma unroll
+      for (int p = 0; p < Wide::COLS / Wide::PIECE; p++) {
+#pragma unroll
+        for (int i = 0; i < Wide::PIECE / 2; i++) {
+          piece[(lane / 4 + i / 2 % 2 * 8) * Wide::PITCH + i / 4 * 8 + lane % 4 * 2 + i % 2] = sums[p * (Wide::PIECE / 2) + i];
+        }
+        __syncwarp();
+#pragma unroll 1
+        for (int i = lane; i < 16 * Wide::PIECE / 4; i += lb::WARP) {
+          const int row = i / (Wide::PIECE / 4);
+          const int col = i % (Wide::PIECE / 4) * 4;
+          const float4 v = piece.load4(row * Wide::PITCH + col);
+          if (warp * 16 + row < rows_left && p * Wide::PIECE + col < cols_left) {
+            write(warp * 16 + row, p * Wide::PIECE + col, v);
+          }
+        }
+        __syncwarp();
+      }
+    }
+  }
+}
+
+#else
+
+template <bool TA, bool TB>
+LB_DEVICE void multiply_wide(const lb::TensorMap&, const lb::TensorMap&, const WideProduct&) {
+  __trap();
+}
+
+#endif
+
+}  // namespace
