@@ -10,6 +10,7 @@ final class Stems {
   private static final List<Stem> STEMS = new ArrayList<>();
 
   static {
+    STEMS.add(CudaFakeQuant.STEM);
     STEMS.add(CudaGelu.STEM);
     STEMS.add(CudaGemmF32.STEM);
     STEMS.add(CudaLayerNorm.STEM);
