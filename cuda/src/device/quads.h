@@ -55,6 +55,14 @@ struct Cut {
   }
 };
 
+/** An index from which the compiler computes places again, rather than keep those it had in registers meanwhile. */
+LB_DEVICE int again(int index) {
+#ifndef LB_EMULATED
+  asm volatile("" : "+r"(index));
+#endif
+  return index;
+}
+
 /** Missing elements are 0. */
 LB_DEVICE void load_quad(const float* p, int count, bool aligned, float (&v)[4]) {
   if (aligned && count == 4) {

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// fake_quant: statistics of a group, then the nearest level of each element x' = clip(x); Qp = 2^(bits - 1) - 1, L = 2^bits - 1.
-// ternary: t = 7 sum |x'| / (10 n), y = alpha sign(x') where |x'| > t, alpha the mean of those. symmetric: f = Qp / max |x'|,
-// y = round(x' f) / f. minmax: a = max - min + 1e-8, y = round((x' - min) / a L) / L a + min. lsq: y = round(clamp(x / s)) s.
-// midrise: c = 2 mean |x'|, y of -c, -c / 3, c / 3, c. sign: y = sign(x') mean |x'|. gradX = gradY where |x| < clip (midrise: and
-// < c), lsq: where x / s is in range, gradStep += sum of gradY (round(x / s) - x / s, or the bound beyond it) / sqrt(n Qp).
+// fake_quant: statistics of a group, then the nearest level of each element x' = clip(x); Q = 2^(bits - 1) - 1, L = 2^bits - 1.
+// ternary: t = 7 sum |x'| / (10 n), alpha = mean of |x'| > t, y = alpha sign(x') for those, else 0. symmetric: f = Q / max |x'|,
+// y = round(x' f) / f. minmax: m = min, a = max - m + 1e-8, y = round((x' - m) / a L) / L a + m. lsq: y = s round(clamp(x / s)).
+// midrise: c = 2 mean |x'|, y of -c, -c / 3, c / 3, c. sign: y = sign(x') mean |x'|. gradX = gradY where |x| < clip (midrise:
+// and < c); lsq: where x / s is in range, gradStep += sum gradY (round(x / s) - x / s, or the bound passed) / sqrt(n Q).
 //
-// x, y, gradY, gradX f32 [rows, cols], codes one byte; strides in elements, any alignment; y may be x, gradX may be gradY.
-// scale, zero f32 [groups]. Scratch: partial statistics, 16 bytes each, [groups, pieces]; Parameters [groups].
+// x, y, gradY, gradX f32, codes one byte [rows, cols]; strides in elements, any alignment; y may be x, gradX may be gradY.
+// scale, zero f32 [groups]. Scratch: partial statistics of up to 16 bytes [groups, pieces], Parameters [groups].
 //
-// Zeros give zeros, NaN makes its group NaN with codes 0. Sums and means in double, all else in float in the order written and
-// rounded after each operation, so that the same statistics give the bits of the reference. Sums in an order that follows from
-// the shape of a group.
-// Groups of up to 4096 quads: a warp or a block each, elements in registers (..._group_kernel): read once. Others in pieces of
-// 2048 quads, a block each: statistics (..._partial_kernel, ..._kept_kernel), added up by a block a group (..._combine_kernel),
-// then levels (..._apply_kernel); pieces are met in turn from either end, since the L2 cache holds those that came last.
-// About 20 operations an element; 8 bytes an element in groups, 12 (ternary 16) in pieces, 1 more for codes; 12 backward.
+// Zeros give zeros, NaN makes its group NaN with codes 0. Sums and means in double, in an order that follows from the shape of a
+// group; all else in float as written, rounded after each operation: from equal statistics the bits of the reference.
+// Groups of up to 4096 quads: a warp or a block each, elements in registers (..._group_kernel). Others in pieces of 2048 quads,
+// a block each: statistics (..._partial_kernel), added up by a block a group (..._combine_kernel), levels (..._apply_kernel);
+// pieces come in turn from either end, as the L2 cache holds what came last.
+// About 20 operations an element; 8 bytes an element for held groups, 12 (ternary 16) in pieces, 1 for a code; 12 backward.
 
 #include "../device/device.h"
 #include "../device/group.h"
@@ -23,8 +22,12 @@
 
 namespace {
 
-constexpr int EACH = 8;
 constexpr int THREADS = 256;
+/** Quads of a thread at once: where a group is held, and in pieces. */
+constexpr int HELD = 8;
+constexpr int STEP = 4;
+/** Of a thread in a piece. */
+constexpr int EACH = 2 * STEP;
 
 enum Scheme { TERNARY, SYMMETRIC, MINMAX, LSQ, MIDRISE, SIGN };
 
@@ -211,12 +214,13 @@ LB_DEVICE Level level(float v, const Parameters& p, const Options& o) {
 
 // ---- Quads of a thread: those at rank, rank + size, ... ----
 
+template <int COUNT>
 struct Values {
-  float v[EACH][4];
+  float v[COUNT][4];
 
   LB_DEVICE void load(const float* x, int64_t stride, bool aligned, const lb::Quads& quads, int rank, int size, const Options& o) {
 #pragma unroll
-    for (int i = 0; i < EACH; i++) {
+    for (int i = 0; i < COUNT; i++) {
       if (i * size + rank < quads.left) {
         const lb::Place p = quads.at(i * size + rank);
         lb::load_quad(x + p.row * stride + p.col, p.count, aligned, v[i]);
@@ -231,8 +235,9 @@ struct Values {
   /** f(value) for each element. */
   template <class F>
   LB_DEVICE void each(const lb::Quads& quads, int rank, int size, F f) const {
+    rank = lb::again(rank);
 #pragma unroll
-    for (int i = 0; i < EACH; i++) {
+    for (int i = 0; i < COUNT; i++) {
       if (i * size + rank < quads.left) {
         const int count = quads.at(i * size + rank).count;
 #pragma unroll
@@ -252,13 +257,14 @@ struct Results {
   uint8_t* codes;
   int64_t codes_stride;
 
-  template <int SCHEME>
-  LB_DEVICE void store(const Values& values, const lb::Cut& cut, const lb::Quads& quads, int rank, int size, const Parameters& p,
+  template <int SCHEME, int COUNT>
+  LB_DEVICE void store(const Values<COUNT>& values, const lb::Cut& cut, const lb::Quads& quads, int rank, int size, const Parameters& p,
                        const Options& o) const {
     const bool y_aligned = cut.aligned(y, y_stride);
     const bool codes_aligned = cut.aligned(codes, codes_stride);
+    rank = lb::again(rank);
 #pragma unroll
-    for (int i = 0; i < EACH; i++) {
+    for (int i = 0; i < COUNT; i++) {
       if (i * size + rank < quads.left) {
         const lb::Place place = quads.at(i * size + rank);
         float values_y[4];
@@ -300,7 +306,7 @@ LB_DEVICE void whole(const float* x, int64_t x_stride, const Results& results, f
   }
   const int rank = Group::rank();
   const lb::Quads quads = cut.block(group, 0);
-  Values values;
+  Values<HELD> values;
   values.load(x, x_stride, cut.aligned(x, x_stride), quads, rank, Group::SIZE, o);
   typename First<SCHEME>::Statistic s;
   values.each(quads, rank, Group::SIZE, [&](float v) { s.add(v); });
@@ -332,6 +338,18 @@ struct Piece {
   }
 };
 
+/** f(values, rank) for the quads of a piece, STEP of a thread at once. */
+template <class F>
+LB_DEVICE void walk(const float* x, int64_t x_stride, const lb::Cut& cut, const lb::Quads& quads, const Options& o, F f) {
+  const bool aligned = cut.aligned(x, x_stride);
+#pragma unroll 1
+  for (int rank = (int)threadIdx.x; rank < EACH * THREADS; rank += STEP * THREADS) {
+    Values<STEP> values;
+    values.load(x, x_stride, aligned, quads, rank, THREADS, o);
+    f(values, rank);
+  }
+}
+
 /** One for each block, in the order of the pieces. */
 template <class Statistic>
 LB_DEVICE Statistic& partial_of(void* partials, bool backwards) {
@@ -361,9 +379,9 @@ LB_DEVICE Statistic added(const void* partials, int64_t group, int64_t pieces) {
   LB_KERNEL(lb_fake_quant_##name##_##size##_group_kernel)
 
 #define LB_FAKE_QUANT_GROUPS(name, SCHEME)                                      \
-  LB_FAKE_QUANT_GROUP(name, SCHEME, warp, lb::Warp, (256, 4));                  \
-  LB_FAKE_QUANT_GROUP(name, SCHEME, small, lb::Block<128>, (128, 8));           \
-  LB_FAKE_QUANT_GROUP(name, SCHEME, large, lb::Block<512>, (512, 2))
+  LB_FAKE_QUANT_GROUP(name, SCHEME, warp, lb::Warp, (256, 3));                  \
+  LB_FAKE_QUANT_GROUP(name, SCHEME, small, lb::Block<256>, (256, 3));           \
+  LB_FAKE_QUANT_GROUP(name, SCHEME, large, lb::Block<512>, (512, 1))
 
 LB_FAKE_QUANT_GROUPS(ternary, TERNARY);
 LB_FAKE_QUANT_GROUPS(symmetric, SYMMETRIC);
@@ -377,10 +395,10 @@ LB_FAKE_QUANT_GROUPS(sign, SIGN);
                                             int64_t group_cols, int64_t across, int64_t pieces, float clip) {                   \
     const lb::Cut cut = {group_rows, group_cols, across};                                                                       \
     const Piece piece(cut, pieces, false);                                                                                      \
-    Values values;                                                                                                              \
-    values.load(x, x_stride, cut.aligned(x, x_stride), piece.quads, (int)threadIdx.x, THREADS, {clip, 0});                      \
     Statistic s;                                                                                                                \
-    values.each(piece.quads, (int)threadIdx.x, THREADS, [&](float v) { s.add(v); });                                            \
+    walk(x, x_stride, cut, piece.quads, {clip, 0}, [&](const Values<STEP>& values, int rank) {                                  \
+      values.each(piece.quads, rank, THREADS, [&](float v) { s.add(v); });                                                      \
+    });                                                                                                                         \
     s.gather<lb::Block<THREADS>>();                                                                                             \
     if (threadIdx.x == 0) {                                                                                                     \
       partial_of<Statistic>(partials, false) = s;                                                                               \
@@ -398,11 +416,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4)
                                       int64_t group_rows, int64_t group_cols, int64_t across, int64_t pieces, float clip) {
   const lb::Cut cut = {group_rows, group_cols, across};
   const Piece piece(cut, pieces, true);
-  Values values;
-  values.load(x, x_stride, cut.aligned(x, x_stride), piece.quads, (int)threadIdx.x, THREADS, {clip, 0});
   const float threshold = of_groups[piece.group].by;
   Kept kept;
-  values.each(piece.quads, (int)threadIdx.x, THREADS, [&](float v) { kept.add(v, threshold); });
+  walk(x, x_stride, cut, piece.quads, {clip, 0}, [&](const Values<STEP>& values, int rank) {
+    values.each(piece.quads, rank, THREADS, [&](float v) { kept.add(v, threshold); });
+  });
   kept.gather<lb::Block<THREADS>>();
   if (threadIdx.x == 0) {
     partial_of<Kept>(partials, true) = kept;
@@ -454,11 +472,11 @@ LB_KERNEL(lb_fake_quant_kept_combine_kernel);
     const lb::Cut cut = {group_rows, group_cols, across};                                                                       \
     const Options o = {clip, bits};                                                                                             \
     const Piece piece(cut, pieces, SCHEME != TERNARY);                                                                          \
-    Values values;                                                                                                              \
-    values.load(x, x_stride, cut.aligned(x, x_stride), piece.quads, (int)threadIdx.x, THREADS, o);                              \
     const Parameters p = of_groups[piece.group];                                                                                \
     const Results results = {y, y_stride, codes, codes_stride};                                                                 \
-    results.store<SCHEME>(values, cut, piece.quads, (int)threadIdx.x, THREADS, p, o);                                           \
+    walk(x, x_stride, cut, piece.quads, o, [&](const Values<STEP>& values, int rank) {                                          \
+      results.store<SCHEME>(values, cut, piece.quads, rank, THREADS, p, o);                                                     \
+    });                                                                                                                         \
   }                                                                                                                             \
   LB_KERNEL(lb_fake_quant_##name##_apply_kernel)
 

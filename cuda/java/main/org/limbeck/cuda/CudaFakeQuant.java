@@ -21,7 +21,6 @@ final class CudaFakeQuant {
   private static final int EACH = 8;
   private static final int BLOCK = 256;
   private static final int WARP = 32;
-  private static final int SMALL_BLOCK = 128;
   private static final int LARGE_BLOCK = 512;
 
   /** The bytes of a partial statistic, at most, and of the parameters of a group. */
@@ -150,10 +149,10 @@ final class CudaFakeQuant {
       long groups = spec.group().count(x.rows(), x.cols());
       if (!held || quads > EACH * LARGE_BLOCK) {
         pieces.run(a, one, groups, Math.ceilDiv(quads, EACH * BLOCK));
-      } else if (quads > EACH * SMALL_BLOCK) {
+      } else if (quads > EACH * BLOCK) {
         group(large, spec, a, one, groups).launch(groups, LARGE_BLOCK);
       } else if (quads > EACH * WARP) {
-        group(small, spec, a, one, groups).launch(groups, SMALL_BLOCK);
+        group(small, spec, a, one, groups).launch(groups, BLOCK);
       } else {
         group(warp, spec, a, one, groups).launch(Math.ceilDiv(groups, BLOCK / WARP), BLOCK);
       }
