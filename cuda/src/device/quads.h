@@ -78,7 +78,8 @@ LB_DEVICE void load_quad(const float* p, int count, bool aligned, float (&v)[4])
 
 LB_DEVICE void store_quad(float* p, int count, bool aligned, const float (&v)[4]) {
   if (aligned && count == 4) {
-    *reinterpret_cast<float4*>(p) = make_float4(v[0], v[1], v[2], v[3]);
+    // An assignment may become four: the compiler sees the stores below.
+    __stcg(reinterpret_cast<float4*>(p), make_float4(v[0], v[1], v[2], v[3]));
   } else {
 #pragma unroll
     for (int j = 0; j < 4; j++) {

@@ -218,16 +218,31 @@ template <int COUNT>
 struct Values {
   float v[COUNT][4];
 
+  /** All loads first: nothing waits before the last one is on its way. */
   LB_DEVICE void load(const float* x, int64_t stride, bool aligned, const lb::Quads& quads, int rank, int size, const Options& o) {
+    const bool whole = aligned && quads.cols % 4 == 0;
 #pragma unroll
     for (int i = 0; i < COUNT; i++) {
-      if (i * size + rank < quads.left) {
+      v[i][0] = v[i][1] = v[i][2] = v[i][3] = 0.0f;
+      if (whole && i * size + rank < quads.left) {
         const lb::Place p = quads.at(i * size + rank);
-        lb::load_quad(x + p.row * stride + p.col, p.count, aligned, v[i]);
+        lb::load_quad(x + p.row * stride + p.col, 4, true, v[i]);
+      }
+    }
+    if (!whole) {
 #pragma unroll
-        for (int j = 0; j < 4; j++) {
-          v[i][j] = o.clipped(v[i][j]);
+      for (int i = 0; i < COUNT; i++) {
+        if (i * size + rank < quads.left) {
+          const lb::Place p = quads.at(i * size + rank);
+          lb::load_quad(x + p.row * stride + p.col, p.count, aligned, v[i]);
         }
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < COUNT; i++) {
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        v[i][j] = o.clipped(v[i][j]);
       }
     }
   }

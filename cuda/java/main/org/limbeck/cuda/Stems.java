@@ -13,6 +13,7 @@ final class Stems {
     STEMS.add(CudaFakeQuant.STEM);
     STEMS.add(CudaGelu.STEM);
     STEMS.add(CudaGemmF32.STEM);
+    STEMS.add(CudaGemmTernary.STEM);
     STEMS.add(CudaLayerNorm.STEM);
     STEMS.add(CudaSoftmax.STEM);
   }
