@@ -273,8 +273,8 @@ struct Results {
   int64_t codes_stride;
 
   template <int SCHEME, int COUNT>
-  LB_DEVICE void store(const Values<COUNT>& values, const lb::Cut& cut, const lb::Quads& quads, int rank, int size, const Parameters& p,
-                       const Options& o) const {
+  LB_DEVICE void store(const Values<COUNT>& values, const lb::Cut& cut, const lb::Quads& quads, int rank, int size,
+                       const Parameters& p, const Options& o) const {
     const bool y_aligned = cut.aligned(y, y_stride);
     const bool codes_aligned = cut.aligned(codes, codes_stride);
     rank = lb::again(rank);
