@@ -26,11 +26,9 @@ final class CudaFakeQuant {
   /** The bytes of a partial statistic, at most, and of the parameters of a group. */
   private static final int SLOT = 16;
 
-  private static final KernelSignature KEPT_PARTIAL =
-      signature("kept_partial", "pl p p lll l f");
+  private static final KernelSignature KEPT_PARTIAL = signature("kept_partial", "pl p p lll l f");
   private static final KernelSignature KEPT_COMBINE = signature("kept_combine", "pp p l");
-  private static final KernelSignature BACKWARD =
-      signature("backward", "pl p pl pl lll l f");
+  private static final KernelSignature BACKWARD = signature("backward", "pl p pl pl lll l f");
   private static final KernelSignature BACKWARD_LSQ =
       signature("backward_lsq", "pl p pl pl p ll ii");
   private static final KernelSignature BACKWARD_STEP = signature("backward_step", "pl p l i");
@@ -141,10 +139,7 @@ final class CudaFakeQuant {
     return (a, pool) -> {
       Matrix x = a.x();
       boolean one =
-          spec.group().equals(FakeQuant.Group.TENSOR)
-              && flat(x)
-              && flat(a.y())
-              && flat(a.codes());
+          spec.group().equals(FakeQuant.Group.TENSOR) && flat(x) && flat(a.y()) && flat(a.codes());
       long quads = quads(spec.group(), one, x);
       long groups = spec.group().count(x.rows(), x.cols());
       if (!held || quads > EACH * LARGE_BLOCK) {
@@ -160,11 +155,7 @@ final class CudaFakeQuant {
   }
 
   private static KernelFunction group(
-      KernelFunction kernel,
-      FakeQuant.Spec spec,
-      FakeQuant.Forward a,
-      boolean one,
-      long groups) {
+      KernelFunction kernel, FakeQuant.Spec spec, FakeQuant.Forward a, boolean one, long groups) {
     matrix(kernel, one, a.x());
     matrix(kernel, one, a.y());
     matrix(kernel, one, a.codes()).pointer(a.scale()).pointer(a.zero());

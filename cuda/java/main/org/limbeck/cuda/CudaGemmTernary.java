@@ -163,8 +163,7 @@ final class CudaGemmTernary {
             .int64(args.m())
             .int64(args.k())
             .int64(padded)
-            .launch(
-                Math.ceilDiv(padded, 4 * BLOCK), Math.min(args.m(), MAX_GRID_Y), BLOCK, 0);
+            .launch(Math.ceilDiv(padded, 4 * BLOCK), Math.min(args.m(), MAX_GRID_Y), BLOCK, 0);
         gemm.withWeights(args, scratch, padded);
       } finally {
         context.allocator().free(scratch, bytes);
