@@ -33,6 +33,7 @@ struct Warp {
     }
     return v;
   }
+  LB_DEVICE static int max(int v) { return __reduce_max_sync(FULL_WARP, v); }
 };
 
 template <int THREADS>
@@ -60,9 +61,10 @@ struct Block {
     return v;
   }
 
-  /** NaN counts as nothing. */
-  LB_DEVICE static float max(float v) {
-    LB_SHARED(float, maxima, THREADS / WARP);
+  /** Of floats or ints; NaN counts as nothing. */
+  template <class T>
+  LB_DEVICE static T max(T v) {
+    LB_SHARED(T, maxima, THREADS / WARP);
     v = Warp::max(v);
     if (threadIdx.x % WARP == 0) {
       maxima[threadIdx.x / WARP] = v;

@@ -48,7 +48,7 @@ final class CudaGemmI8 {
     // Fewer large tiles than would keep the device busy: small ones. The bits are the same.
     long enough = context.driver().multiprocessors();
     return (args, pool) -> {
-      if (!Products.chunked(args.a()) || !Products.chunked(args.b())) {
+      if (!Products.chunked(args.a(), 0) || !Products.chunked(args.b(), 0)) {
         run(gathered, SMALL, SMALL_SHARED, args);
       } else if (Products.tiles(args.c(), LARGE) >= enough) {
         run(large, LARGE, LARGE_SHARED, args);

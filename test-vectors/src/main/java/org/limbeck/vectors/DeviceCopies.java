@@ -86,9 +86,15 @@ final class DeviceCopies implements AutoCloseable {
     return Matrix.of(host, DType.U8, 1, host.byteSize());
   }
 
-  /** Copies all buffers back. */
+  /** Copies all buffers back, but those that cannot be written, such as a file's. */
   void download() {
-    there.forEach((host, copy) -> memory.download(copy, whole(host)));
+    there.forEach(
+        (host, copy) -> {
+          Matrix target = whole(host);
+          if (!target.segment().isReadOnly()) {
+            memory.download(copy, target);
+          }
+        });
   }
 
   /** Frees the copies. */

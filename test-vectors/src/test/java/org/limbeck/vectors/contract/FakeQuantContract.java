@@ -101,6 +101,21 @@ public abstract class FakeQuantContract extends KernelContract {
     }
   }
 
+  /** What fills up vectors at the end of a row must not enter a range. */
+  @Test
+  void rangesAwayFromZeroAreThoseOfTheValues() {
+    for (long cols : sizesAroundLanes()) {
+      for (Group group : List.of(Group.TENSOR, Group.ROW)) {
+        try (Tensors t = Tensors.aligned(SEED)) {
+          FakeQuant.Spec spec = spec(Scheme.UNIFORM_MINMAX, group, 5, Ste.CLIPPED);
+          Matrix gradY = t.normal(3, cols, 1);
+          assertAgrees(t, spec, t.uniform(3, cols, 1, 2), gradY);
+          assertAgrees(t, spec, t.uniform(3, cols, -2, -1), gradY);
+        }
+      }
+    }
+  }
+
   @ParameterizedTest
   @EnumSource(
       value = Placement.class,

@@ -115,7 +115,10 @@ public abstract class KernelContract {
     assertEquals(0, allocated, () -> "allocated by ten calls after warm-up of " + what.get());
   }
 
-  /** Asserts that two matrices have the same bits. */
+  /**
+   * Asserts that two matrices have the same bits, where any NaN is the same: which one operations
+   * make is up to the processor.
+   */
   protected static void assertSameBits(Matrix expected, Matrix actual, String what) {
     assertEquals(expected.type(), actual.type(), what);
     assertEquals(expected.rows(), actual.rows(), what);
@@ -136,12 +139,12 @@ public abstract class KernelContract {
 
   private static long bits(Matrix m, long r, long c) {
     return switch (m.type()) {
-      case F32 -> Float.floatToRawIntBits(m.getFloat(r, c));
-      case F64 -> Double.doubleToRawLongBits(m.getDouble(r, c));
+      case F32 -> Float.floatToIntBits(m.getFloat(r, c));
+      case F64 -> Double.doubleToLongBits(m.getDouble(r, c));
       case I64 -> m.getLong(r, c);
       case I32 -> m.getInt(r, c);
       case I8, U8 -> m.getByte(r, c);
-      case BF16 -> Float.floatToRawIntBits(m.getBfloat16(r, c));
+      case BF16 -> Float.floatToIntBits(m.getBfloat16(r, c));
     };
   }
 
