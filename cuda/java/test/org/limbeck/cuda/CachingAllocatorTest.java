@@ -94,6 +94,26 @@ class CachingAllocatorTest {
     public void synchronize() {
       throw new UnsupportedOperationException();
     }
+
+    @Override
+    public long newMark() {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void mark(long mark) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public double nanosBetween(long from, long to) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public String clock() {
+      throw new UnsupportedOperationException();
+    }
   }
 
   private final CountingDriver driver = new CountingDriver();
