@@ -9,7 +9,7 @@ import java.util.Arrays;
  * it next queues behind them, in the one stream. Allocates nothing on the heap once it is warm.
  */
 final class CachingAllocator {
-  private final Driver driver;
+  private final DeviceHeap heap;
   private final boolean keeps;
   private long[] sizes = new long[16];
   private long[][] free = new long[16][];
@@ -21,11 +21,11 @@ final class CachingAllocator {
   /**
    * Creates an allocator.
    *
-   * @param driver where the memory comes from
-   * @param keeps whether freed memory is kept; where it is not, every buffer is the driver's own
+   * @param heap where the memory comes from
+   * @param keeps whether freed memory is kept; where it is not, every buffer is the heap's own
    */
-  CachingAllocator(Driver driver, boolean keeps) {
-    this.driver = driver;
+  CachingAllocator(DeviceHeap heap, boolean keeps) {
+    this.heap = heap;
     this.keeps = keeps;
   }
 
@@ -36,17 +36,17 @@ final class CachingAllocator {
    * @param bytes at least 0
    */
   synchronized long allocate(long bytes) {
-    long size = driver.roundSize(Math.max(1, bytes));
+    long size = heap.roundSize(Math.max(1, bytes));
     int list = find(size);
     if (list >= 0 && counts[list] > 0) {
       keptBytes -= size;
       allocatedBytes += size;
       return free[list][--counts[list]];
     }
-    long address = driver.allocate(size);
+    long address = heap.allocate(size);
     if (address == 0) {
       release();
-      address = driver.allocate(size);
+      address = heap.allocate(size);
     }
     if (address != 0) {
       allocatedBytes += size;
@@ -83,10 +83,10 @@ final class CachingAllocator {
    * @param bytes what it was asked for
    */
   synchronized void free(long address, long bytes) {
-    long size = driver.roundSize(Math.max(1, bytes));
+    long size = heap.roundSize(Math.max(1, bytes));
     allocatedBytes -= size;
     if (!keeps) {
-      driver.free(address);
+      heap.free(address);
       return;
     }
     int list = find(size);
@@ -100,11 +100,11 @@ final class CachingAllocator {
     keptBytes += size;
   }
 
-  /** Gives everything that is kept back to the driver. */
+  /** Gives everything that is kept back to the heap. */
   synchronized void release() {
     for (int i = 0; i < used; i++) {
       while (counts[i] > 0) {
-        driver.free(free[i][--counts[i]]);
+        heap.free(free[i][--counts[i]]);
       }
     }
     keptBytes = 0;

@@ -10,28 +10,12 @@ import java.lang.foreign.MemorySegment;
  * <p>Areas are {@code height} rows of {@code width} bytes, whose beginnings are a pitch apart. Each
  * call throws {@link CudaException} if the driver refuses it.
  */
-interface Driver {
+interface Driver extends DeviceHeap {
   /** Returns the device for people: its name and what it can do. */
   String description();
 
   /** Returns the number of multiprocessors. */
   int multiprocessors();
-
-  /**
-   * Returns how many bytes an allocation takes, so that one can serve other sizes again; a driver
-   * that wants the end of each buffer exactly where it is returns {@code bytes}.
-   */
-  long roundSize(long bytes);
-
-  /**
-   * Returns the address of new memory, aligned to at least 256 bytes; 0 where there is not enough.
-   *
-   * @param bytes at least 1
-   */
-  long allocate(long bytes);
-
-  /** Frees memory, after everything that is queued. */
-  void free(long address);
 
   /** Queues zeros. */
   void zero(long target, long pitch, long width, long height);

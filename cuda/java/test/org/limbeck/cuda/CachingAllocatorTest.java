@@ -6,17 +6,16 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** The caching allocator over a driver that counts. */
+/** The caching allocator over a heap that counts. */
 class CachingAllocatorTest {
   private static final long CAPACITY = 100_000;
 
   /** Hands out numbers for addresses, in steps of 100 bytes, as long as its capacity lasts. */
-  private static final class CountingDriver implements Driver {
+  private static final class CountingHeap implements DeviceHeap {
     private final Map<Long, Long> allocated = new HashMap<>();
     private long next = 1;
     private int calls;
@@ -44,80 +43,10 @@ class CachingAllocatorTest {
     public void free(long address) {
       assertTrue(allocated.remove(address) != null, "freed twice");
     }
-
-    @Override
-    public String description() {
-      return "counting";
-    }
-
-    @Override
-    public int multiprocessors() {
-      return 1;
-    }
-
-    @Override
-    public void zero(long target, long pitch, long width, long height) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void copy(long from, long fromPitch, long to, long toPitch, long width, long height) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void upload(MemorySegment s, long sPitch, long to, long pitch, long width, long height) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void download(long from, long pitch, MemorySegment t, long tPitch, long w, long height) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public long function(KernelSignature signature) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void allowShared(long function, int bytes) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void launch(long f, int x, int y, int z, int b, int s, MemorySegment p, long bytes) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void synchronize() {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public long newMark() {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void mark(long mark) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public double nanosBetween(long from, long to) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public String clock() {
-      throw new UnsupportedOperationException();
-    }
   }
 
-  private final CountingDriver driver = new CountingDriver();
-  private final CachingAllocator allocator = new CachingAllocator(driver, true);
+  private final CountingHeap heap = new CountingHeap();
+  private final CachingAllocator allocator = new CachingAllocator(heap, true);
 
   @Test
   void freedMemoryServesTheNextOfItsSize() {
@@ -127,7 +56,7 @@ class CachingAllocatorTest {
     assertEquals(200, allocator.keptBytes());
     assertEquals(200, allocator.allocatedBytes());
     assertEquals(first, allocator.allocate(200));
-    assertEquals(2, driver.calls);
+    assertEquals(2, heap.calls);
     allocator.free(first, 200);
     assertNotEquals(first, allocator.allocate(300));
   }
@@ -141,14 +70,14 @@ class CachingAllocatorTest {
     for (int i = 0; i < blocks.length; i++) {
       allocator.free(blocks[i], 100 + 100 * (i % 3));
     }
-    assertEquals(driver.inUse(), allocator.keptBytes());
+    assertEquals(heap.inUse(), allocator.keptBytes());
     long all = allocator.require(CAPACITY, "all");
     assertEquals(0, allocator.keptBytes());
     var e = assertThrows(OutOfMemoryError.class, () -> allocator.require(1, "one more"));
     assertEquals("the device has no 1 bytes for one more beside the 100000 in use", e.getMessage());
     allocator.free(all, CAPACITY);
     allocator.release();
-    assertEquals(0, driver.inUse());
+    assertEquals(0, heap.inUse());
   }
 
   @Test
@@ -159,6 +88,6 @@ class CachingAllocatorTest {
       assertEquals(block, allocator.allocate(100L * i));
       allocator.free(block, 100L * i);
     }
-    assertEquals(30, driver.calls);
+    assertEquals(30, heap.calls);
   }
 }

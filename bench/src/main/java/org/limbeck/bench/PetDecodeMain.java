@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.limbeck.bench.step.RandomSentences;
 import org.limbeck.kernels.Limbeck;
-import org.limbeck.kernels.backend.Backends;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.transformer.BeamOptions;
@@ -47,6 +46,8 @@ public final class PetDecodeMain implements Callable<Integer> {
 
   @Mixin private PetModel model;
 
+  @Mixin private WatchedOptions watched;
+
   @Option(names = "--beam", description = "Hypotheses (default: ${DEFAULT-VALUE}).")
   private int beam = 5;
 
@@ -63,15 +64,6 @@ public final class PetDecodeMain implements Callable<Integer> {
       names = "--length",
       description = "The longest source; none has less than 3/4 (default: ${DEFAULT-VALUE}).")
   private int length = 24;
-
-  @Option(
-      names = "--backend",
-      split = ",",
-      description = "The backends to choose from (default: all).")
-  private List<String> backends = List.of();
-
-  @Option(names = "--threads", split = ",", description = "The numbers of threads (default: 1,2).")
-  private List<Integer> threads = List.of(1, 2);
 
   @Option(names = "--warmup", description = "Rounds before (default: ${DEFAULT-VALUE}).")
   private int warmup = 2;
@@ -93,13 +85,13 @@ public final class PetDecodeMain implements Callable<Integer> {
     StepMain.require("--length", length, 1);
     StepMain.require("--warmup", warmup, 0);
     StepMain.require("--rounds", rounds, 1);
-    threads.forEach(n -> StepMain.require("--threads", n, 1));
+    watched.check();
     BeamOptions options = BeamOptions.DEFAULT.withBeam(beam);
     atOnce.forEach(options::withSentences);
     model.config(0);
     PrintWriter out = spec.commandLine().getOut();
     boolean first = true;
-    for (int n : threads) {
+    for (int n : watched.threads()) {
       for (int each : atOnce) {
         String line = measure(n, options.withSentences(each));
         if (first) {
@@ -115,9 +107,7 @@ public final class PetDecodeMain implements Callable<Integer> {
 
   private String measure(int n, BeamOptions options) {
     Map<String, Long> nanosByStem = new HashMap<>();
-    Backends timed =
-        WatchedBackend.all(Backends.discover().limitTo(backends), new KernelTimes(nanosByStem));
-    try (Limbeck limbeck = Limbeck.open(timed, Device.HOST, n);
+    try (Limbeck limbeck = Limbeck.open(watched.backends(nanosByStem), Device.HOST, n);
         Compute compute = new Compute(limbeck)) {
       Transformer network = new Transformer(compute, model.config(0));
       network.initialise(SEED);

@@ -18,6 +18,7 @@ import org.limbeck.bench.step.TrainingStep;
 import org.limbeck.kernels.backend.BackendUnavailableException;
 import org.limbeck.kernels.backend.Backends;
 import picocli.CommandLine;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -45,14 +46,7 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
 
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
-  @Option(
-      names = "--backend",
-      split = ",",
-      description = "The backends to choose from (default: all).")
-  private List<String> backends = List.of();
-
-  @Option(names = "--threads", split = ",", description = "The numbers of threads (default: 1,2).")
-  private List<Integer> threads = List.of(1, 2);
+  @Mixin private WatchedOptions watched;
 
   @Option(names = "--warmup", description = "Steps before (default: ${DEFAULT-VALUE}).")
   private int warmup = 5;
@@ -151,7 +145,7 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
     require("--warmup", warmup, 0);
     require("--steps", steps, 1);
     require("--pairs", pairs, 1);
-    threads.forEach(n -> require("--threads", n, 1));
+    watched.check();
     check();
     PrintWriter out = spec.commandLine().getOut();
     if (setting != null) {
@@ -162,7 +156,7 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
       return comparePeers();
     }
     boolean first = true;
-    for (int n : threads) {
+    for (int n : watched.threads()) {
       String line = measure(n);
       if (first) {
         out.println(HEADER);
@@ -210,8 +204,7 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
   }
 
   private LimbeckStep<P> open(int n, Map<String, Long> nanosByStem) {
-    return open(
-        WatchedBackend.all(Backends.discover().limitTo(backends), new KernelTimes(nanosByStem)), n);
+    return open(watched.backends(nanosByStem), n);
   }
 
   private int comparePeers() {
@@ -227,7 +220,7 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
     }
     PrintWriter out = spec.commandLine().getOut();
     out.println(PEER_HEADER);
-    for (int n : threads) {
+    for (int n : watched.threads()) {
       for (String each : settings.isEmpty() ? found.settings() : settings) {
         List<String> arguments =
             new ArrayList<>(spec.commandLine().getParseResult().originalArgs());
