@@ -32,11 +32,14 @@ record Run(int exit, String out, String err) {
   /** Returns why a backend is absent; empty if it is there. */
   static String whyAbsent(String backend) {
     try (Backends backends = Backends.discover()) {
+      if (backends.available().stream().anyMatch(b -> b.name().equals(backend))) {
+        return "";
+      }
       return backends.missing().stream()
           .filter(missing -> missing.name().equals(backend))
           .map(Backends.Missing::reason)
           .findFirst()
-          .orElse("");
+          .orElse("its module is not on the module path or class path");
     }
   }
 
