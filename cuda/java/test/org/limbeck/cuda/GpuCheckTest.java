@@ -15,7 +15,9 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The script for a machine with a GPU, as far as it needs none: what it would run, what it refuses. */
+/**
+ * The script for a machine with a GPU, as far as it needs none: what it would run, what it refuses.
+ */
 @EnabledOnOs(OS.LINUX)
 class GpuCheckTest {
   private static final Path SCRIPT =

@@ -21,8 +21,8 @@ public final class DeviceOptions {
       paramLabel = "NAME",
       defaultValue = "host",
       description = {
-        "host; cuda, the first NVIDIA GPU; or for tests cuda-emulated, the kernels of cuda on this"
-            + " processor, thousands of times slower. Default: ${DEFAULT-VALUE}."
+        "host; cuda, the first NVIDIA GPU; or for tests cuda-emulated, the same kernels on this"
+            + " processor, very slow. Default: ${DEFAULT-VALUE}."
       })
   private String device;
 
