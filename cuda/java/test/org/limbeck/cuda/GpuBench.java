@@ -53,8 +53,15 @@ public final class GpuBench {
   }
 
   /** Runs and ends with 0; 1 where a case failed, 2 for bad usage or an absent device. */
-  public static void main(String[] arguments) throws IOException {
-    System.exit(run(System.out, arguments));
+  public static void main(String[] arguments) {
+    int exit;
+    try {
+      exit = run(System.out, arguments);
+    } catch (IOException e) {
+      System.out.println("GpuBench: " + e.getMessage());
+      exit = 2;
+    }
+    System.exit(exit);
   }
 
   static int run(PrintStream out, String... arguments) throws IOException {
