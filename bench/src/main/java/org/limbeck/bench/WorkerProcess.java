@@ -46,6 +46,8 @@ final class WorkerProcess implements AutoCloseable {
     // A peer counts its memory against limits that JavaCPP derives from the size of the heap.
     command.addAll(
         List.of("-Dorg.bytedeco.javacpp.maxBytes=0", "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0"));
+    // Compilers in the background take a processor that the calls on several threads need.
+    command.add("-XX:-BackgroundCompilation");
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Worker.class.getName()));
     command.addAll(
         List.of(
