@@ -36,6 +36,11 @@ final class CudaBackend implements Backend {
     return kernels.operations();
   }
 
+  /** Returns the device, opened if it was not. */
+  Context context() {
+    return context.get();
+  }
+
   @Override
   public String name() {
     return device.kind();

@@ -6,6 +6,12 @@ import org.limbeck.kernels.memory.Device;
 
 /** Opens the CUDA backend if there are a driver, a device and the images of the kernels. */
 public final class CudaProvider implements BackendProvider {
+  /**
+   * The system property with which every buffer is the driver's own and ends where it ends, for
+   * compute-sanitizer; slow.
+   */
+  static final String EXACT_PROPERTY = "limbeck.cuda.exact";
+
   private static Context context;
   private static UnavailableException failed;
 
@@ -40,7 +46,8 @@ public final class CudaProvider implements BackendProvider {
     if (context == null) {
       try {
         GpuDriver driver = GpuDriver.open(Images.toolkit());
-        context = new Context(new Device("cuda", 0), driver, new CachingAllocator(driver, true));
+        boolean keeps = !Boolean.getBoolean(EXACT_PROPERTY);
+        context = new Context(new Device("cuda", 0), driver, new CachingAllocator(driver, keeps));
       } catch (UnavailableException e) {
         failed = e;
         throw e;

@@ -94,4 +94,19 @@ interface Driver extends DeviceHeap {
 
   /** Waits until everything is done that is queued. */
   void synchronize();
+
+  /** Returns a new mark for times on the device; never freed, since benchmarks keep a few. */
+  long newMark();
+
+  /** Queues a mark: its time is that at which everything queued before it is done. */
+  void mark(long mark);
+
+  /**
+   * Returns the nanoseconds on the device from one mark to another, both of them past; half a
+   * microsecond is the resolution of a GPU.
+   */
+  double nanosBetween(long from, long to);
+
+  /** Returns whose clock tells the times of marks. */
+  String clock();
 }

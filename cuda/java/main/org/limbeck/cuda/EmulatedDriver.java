@@ -14,6 +14,8 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * The kernels on this processor: {@code cuda/emulator}. Everything is done when a call returns, one
@@ -49,6 +51,7 @@ final class EmulatedDriver implements Driver {
   private final MemorySegment parameterSize;
   private final MemorySegment launch;
   private final MemorySegment message;
+  private final List<Long> marks = new ArrayList<>();
 
   private EmulatedDriver(SymbolLookup library) {
     allocate = symbol(library, "lbe_allocate");
@@ -274,6 +277,28 @@ final class EmulatedDriver implements Driver {
     } catch (Throwable e) {
       throw failed("lbe_launch", e);
     }
+  }
+
+  @Override
+  public synchronized long newMark() {
+    marks.add(0L);
+    return marks.size() - 1;
+  }
+
+  @Override
+  public synchronized void mark(long mark) {
+    // What was queued is done already.
+    marks.set((int) mark, System.nanoTime());
+  }
+
+  @Override
+  public synchronized double nanosBetween(long from, long to) {
+    return marks.get((int) to) - marks.get((int) from);
+  }
+
+  @Override
+  public String clock() {
+    return "the host's clock around emulated kernels";
   }
 
   @Override

@@ -21,6 +21,8 @@ import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUevent;
+import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUfunction_attribute;
 import jcuda.driver.CUmemorytype;
@@ -43,6 +45,7 @@ final class GpuDriver implements Driver {
   private static final long BUFFER_SIZE = 2;
 
   private static final String LIBRARY = "libcuda.so.1";
+  private static final double NANOS_PER_MILLI = 1e6;
 
   private static final long SMALL = 1 << 20;
   private static final long SMALL_STEP = 512;
@@ -92,6 +95,7 @@ final class GpuDriver implements Driver {
 
   private final CUcontext context = new CUcontext();
   private final CUstream stream = new CUstream();
+  private final boolean exact = Boolean.getBoolean(CudaProvider.EXACT_PROPERTY);
   private final String description;
   private final int multiprocessors;
   private final int sharedBytes;
@@ -99,6 +103,7 @@ final class GpuDriver implements Driver {
   private final MemorySegment encode;
   private final Map<String, CUmodule> modules = new HashMap<>();
   private final List<CUfunction> functions = new ArrayList<>();
+  private final List<CUevent> marks = new ArrayList<>();
   private final MemorySegment extra = Arena.global().allocate(EXTRA_BYTES, Long.BYTES);
   private final Pointer extraPointer = new HostAddress(extra.address());
 
@@ -267,6 +272,9 @@ final class GpuDriver implements Driver {
   /** An eighth of the size at most is lost. */
   @Override
   public long roundSize(long bytes) {
+    if (exact) {
+      return bytes;
+    }
     long step = Math.max(SMALL_STEP, Long.highestOneBit(bytes) / 8);
     step = bytes <= SMALL ? step : Math.max(step, LARGE_STEP);
     return (bytes + step - 1) / step * step;
@@ -440,6 +448,36 @@ final class GpuDriver implements Driver {
             null,
             extraPointer);
     check("cuLaunchKernel", status);
+  }
+
+  @Override
+  public synchronized long newMark() {
+    makeCurrent();
+    CUevent event = new CUevent();
+    check("cuEventCreate", JCudaDriver.cuEventCreate(event, CUevent_flags.CU_EVENT_DEFAULT));
+    marks.add(event);
+    return marks.size() - 1;
+  }
+
+  @Override
+  public synchronized void mark(long mark) {
+    makeCurrent();
+    check("cuEventRecord", JCudaDriver.cuEventRecord(marks.get((int) mark), stream));
+  }
+
+  @Override
+  public synchronized double nanosBetween(long from, long to) {
+    makeCurrent();
+    float[] millis = new float[1];
+    check(
+        "cuEventElapsedTime",
+        JCudaDriver.cuEventElapsedTime(millis, marks.get((int) from), marks.get((int) to)));
+    return millis[0] * NANOS_PER_MILLI;
+  }
+
+  @Override
+  public String clock() {
+    return "CUDA events";
   }
 
   @Override

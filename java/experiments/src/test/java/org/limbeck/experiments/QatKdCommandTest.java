@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.limbeck.experiments.Run.assertBadInput;
 import static org.limbeck.experiments.Run.assertFine;
@@ -30,6 +31,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whole runs of {@code limbeck qat-kd} on a tiny model and data of a few dozen sentences. */
 class QatKdCommandTest {
@@ -374,6 +377,15 @@ class QatKdCommandTest {
     assertFine(run("cola", out, shape));
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"cuda", "cuda-emulated"})
+  void aDeviceThatIsAbsentIsOneSentence(String device) throws IOException {
+    String why = Run.whyAbsent(device);
+    assumeFalse(why.isEmpty(), device + " is there");
+    assertRefused("no backend works on " + device + ":0: ", "cola", "--device", device);
+    assertRefused(why, "cola", "--device", device);
+  }
+
   @Test
   void badOptionsAreOneSentence() throws IOException {
     assertRefused("Unknown task \"colour\"", "colour");
@@ -381,8 +393,8 @@ class QatKdCommandTest {
     assertRefused("given the term 'maps'", "cola", "--losses", "maps");
     assertRefused("expected layers 0 to 2", "cola", "--losses", "map+layers:12.10");
     assertRefused("expected longest, grouped or maximum", "cola", "--padding", "none");
-    assertRefused("--device: given disk, expected host or cuda", "cola", "--device", "disk");
-    assertRefused("cuda", "cola", "--device", "cuda");
+    assertRefused(
+        "--device: given disk, expected host, cuda or cuda-emulated", "cola", "--device", "disk");
     assertRefused("--threads", "cola", "--threads", "-1");
     assertRefused("--hessian", "cola", "--hessian", "-1");
     assertRefused("--packed: given i4", "cola", "--packed", "i4");

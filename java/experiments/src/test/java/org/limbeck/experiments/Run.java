@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.limbeck.kernels.backend.Backends;
 import picocli.CommandLine;
 
 /** What a command line left: exit code and both streams. */
@@ -26,6 +27,20 @@ record Run(int exit, String out, String err) {
   /** Runs a command line in this process. */
   static Run limbeck(List<String> arguments) {
     return limbeck(arguments.toArray(String[]::new));
+  }
+
+  /** Returns why a backend is absent; empty if it is there. */
+  static String whyAbsent(String backend) {
+    try (Backends backends = Backends.discover()) {
+      if (backends.available().stream().anyMatch(b -> b.name().equals(backend))) {
+        return "";
+      }
+      return backends.missing().stream()
+          .filter(missing -> missing.name().equals(backend))
+          .map(Backends.Missing::reason)
+          .findFirst()
+          .orElse("its module is not on the module path or class path");
+    }
   }
 
   /** Asserts success. */

@@ -4,17 +4,26 @@ package org.limbeck.experiments.run;
 import java.util.List;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.backend.BackendUnavailableException;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.kernels.memory.Device;
 import picocli.CommandLine.Option;
 
 /** The options of a command that computes: on which device, and with how many threads. */
 public final class DeviceOptions {
+  private static final String HOST = Device.HOST.kind();
+
+  /** The devices by the names of their backends; the emulated one is for tests. */
+  private static final List<String> DEVICES = List.of(HOST, "cuda", "cuda-emulated");
+
   @Option(
       names = "--device",
       paramLabel = "NAME",
       defaultValue = "host",
-      description = "host, or cuda. Default: ${DEFAULT-VALUE}.")
+      description = {
+        "host; cuda, the first NVIDIA GPU; or for tests cuda-emulated, the same kernels on this"
+            + " processor, very slow. Default: ${DEFAULT-VALUE}."
+      })
   private String device;
 
   @Option(
@@ -39,17 +48,18 @@ public final class DeviceOptions {
    */
   public void check() {
     Options.require(threads >= 0, "--threads", threads, "0 or more");
-    Options.require(List.of("host", "cuda").contains(device), "--device", device, "host or cuda");
+    Options.require(DEVICES.contains(device), "--device", device, "host, cuda or cuda-emulated");
   }
 
   /**
    * Opens the library.
    *
    * @return the library, for the caller to close
+   * @throws BackendUnavailableException if the device is absent; the message says why
    */
   public Limbeck open() {
     int count = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
-    return device.equals("host")
+    return device.equals(HOST)
         ? Limbeck.open(List.of(), count)
         : Limbeck.open(Backends.discover(), new Device(device, 0), count);
   }

@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.limbeck.kernels.backend.BackendProvider.Attempt;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.op.Op;
@@ -173,7 +175,7 @@ public final class Backends implements AutoCloseable {
    * @param spec the specification
    * @param device where the tensors are
    * @return the first kernel in the list that supports the specification
-   * @throws BackendUnavailableException if none does; the message holds every reason
+   * @throws BackendUnavailableException if none does; the message holds the reasons
    */
   public <S, A> Selection<A> select(Op<S, A> op, S spec, Device device) {
     List<Selection.Rejection> rejected = new ArrayList<>();
@@ -193,7 +195,20 @@ public final class Backends implements AutoCloseable {
       }
     }
     throw new BackendUnavailableException(
-        "no backend can run " + op + " on " + device + ": " + rejected);
+        "no backend can run " + op + " on " + device + ": " + reasons(rejected, device));
+  }
+
+  /** Of a device, the reasons of its own backends are the whole answer. */
+  private String reasons(List<Selection.Rejection> rejected, Device device) {
+    Set<String> there =
+        backends.stream()
+            .filter(b -> b.device().equals(device))
+            .map(Backend::name)
+            .collect(Collectors.toSet());
+    return rejected.stream()
+        .filter(r -> device.isHost() || there.contains(r.backend()))
+        .map(Selection.Rejection::toString)
+        .collect(Collectors.joining("; "));
   }
 
   /** Closes the backends. */

@@ -45,6 +45,13 @@ class BackendsTest {
             () -> backends.select(Softmax.FORWARD, new Softmax.Spec(), Device.HOST));
     assertTrue(e.getMessage().contains("high: has no kernel for softmax.forward"), e.getMessage());
     assertEquals("cuda", backends.select(Relu.FORWARD, new Relu.Spec(), GPU).backend());
+    var onGpu =
+        assertThrows(
+            BackendUnavailableException.class,
+            () -> backends.select(Softmax.FORWARD, new Softmax.Spec(), GPU));
+    assertEquals(
+        "no backend can run softmax.forward on cuda:0: cuda: has no kernel for softmax.forward",
+        onGpu.getMessage());
   }
 
   @Test

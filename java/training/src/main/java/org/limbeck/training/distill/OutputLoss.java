@@ -24,6 +24,7 @@ final class OutputLoss implements AutoCloseable {
   private final HostMemory host = new HostMemory();
   private final Matrix deviceLosses;
   private final Matrix hostLosses;
+  private int parts;
 
   /** A loss of some rows. */
   @FunctionalInterface
@@ -51,9 +52,9 @@ final class OutputLoss implements AutoCloseable {
     this.compute = compute;
     this.model = model;
     logits = newRows(compute, model.config().targetVocabulary(), capacity);
-    long parts = (capacity.rows() + ROWS - 1) / ROWS;
-    deviceLosses = compute.memory().vector(DType.F64, parts);
-    hostLosses = host.vector(DType.F64, parts);
+    long most = (capacity.rows() + ROWS - 1) / ROWS;
+    deviceLosses = compute.memory().vector(DType.F64, most);
+    hostLosses = host.vector(DType.F64, most);
   }
 
   /** Allocates memory for the logits of as many rows as are taken at a time. */
@@ -64,26 +65,27 @@ final class OutputLoss implements AutoCloseable {
   /**
    * Computes the loss of a pass, and where the body gives gradients, those by the decoder's output
    * and the output projection.
-   *
-   * @return the sum of what the body computed
    */
-  double apply(Activations a, Body body) {
-    int[] parts = new int[1];
+  void apply(Activations a, Body body) {
+    parts = 0;
     forEach(
         a,
         (z, from, to) -> {
-          int part = parts[0]++;
+          int part = parts++;
           Matrix gradient = body.apply(z, from, to, deviceLosses.columns(part, part + 1));
           if (gradient != null) {
             model.backwardLogits(
                 a.decoded().rows(from, to), gradient, a.gradDecoded().rows(from, to));
           }
         });
-    int part = parts[0];
-    Matrix computed = hostLosses.columns(0, part);
-    compute.memory().download(deviceLosses.columns(0, part), computed);
+  }
+
+  /** Returns the sum of what the body of the last pass computed; waits for the device. */
+  double read() {
+    Matrix computed = hostLosses.columns(0, parts);
+    compute.memory().download(deviceLosses.columns(0, parts), computed);
     double sum = 0;
-    for (int i = 0; i < part; i++) {
+    for (int i = 0; i < parts; i++) {
       sum += computed.getDouble(0, i);
     }
     return sum;

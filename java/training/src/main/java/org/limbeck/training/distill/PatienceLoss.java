@@ -58,9 +58,8 @@ final class PatienceLoss implements AutoCloseable {
    *
    * @param student the student's pass, before its backward
    * @param teacher the teacher's pass over the same batch
-   * @return the loss, its factor included
    */
-  double apply(TranslationBatch batch, Activations student, Activations teacher) {
+  void apply(TranslationBatch batch, Activations student, Activations teacher) {
     int at = 0;
     for (PatienceMapping.Pair pair : encoder) {
       compare(
@@ -80,9 +79,13 @@ final class PatienceLoss implements AutoCloseable {
           decoder.size(),
           at++);
     }
+  }
+
+  /** Returns the loss of the last pass, its factor included; waits for the device. */
+  double read() {
     compute.memory().download(device, read);
     double sum = 0;
-    for (int i = 0; i < at; i++) {
+    for (int i = 0; i < read.cols(); i++) {
       sum += read.getDouble(0, i);
     }
     return sum;

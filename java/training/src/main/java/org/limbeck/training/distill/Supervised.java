@@ -64,8 +64,9 @@ public final class Supervised implements AutoCloseable {
    * @return the loss
    */
   public double step(TokenBatch batch, float[] labels, Pass pass) {
-    network.forward(batch, activations, pass);
+    // First, since an upload waits for what is queued.
     Matrix targets = upload(labels, batch.batch());
+    network.forward(batch, activations, pass);
     Matrix logits = activations.logits();
     if (isRegression()) {
       compute

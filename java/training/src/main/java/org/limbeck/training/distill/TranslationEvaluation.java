@@ -43,7 +43,7 @@ public final class TranslationEvaluation implements AutoCloseable {
    */
   public double negativeLogLikelihood(TranslationBatch batch) {
     model.forward(batch, activations, Pass.EVALUATION);
-    return output.apply(
+    output.apply(
         activations,
         (logits, from, to, loss) -> {
           compute
@@ -55,6 +55,7 @@ public final class TranslationEvaluation implements AutoCloseable {
                       .build());
           return null;
         });
+    return output.read();
   }
 
   /** Frees the host's memory; the device's goes with its {@link Compute}. */

@@ -92,18 +92,21 @@ public final class TranslationTraining implements AutoCloseable {
    * @return the losses
    */
   public TranslationLossValues step(TranslationBatch batch, Pass pass) {
+    // The student first: a compressed one uploads a mask, which waits for what is queued.
+    student.forward(batch, activations, pass);
     if (teacher != null) {
       teacher.forward(batch, teacherActivations, Pass.EVALUATION);
     }
-    student.forward(batch, activations, pass);
     SoftmaxKl.Spec spec = specification(batch.predicted());
-    double outputLoss =
-        output.apply(
-            activations, (logits, from, to, loss) -> rows(spec, batch, logits, from, to, loss));
-    double patienceLoss =
-        patience == null ? 0 : patience.apply(batch, activations, teacherActivations);
+    output.apply(
+        activations, (logits, from, to, loss) -> rows(spec, batch, logits, from, to, loss));
+    if (patience != null) {
+      patience.apply(batch, activations, teacherActivations);
+    }
     student.backward(activations);
-    return new TranslationLossValues(outputLoss, patienceLoss, batch.predicted());
+    // Only now is there anything to wait for.
+    return new TranslationLossValues(
+        output.read(), patience == null ? 0 : patience.read(), batch.predicted());
   }
 
   private SoftmaxKl.Spec specification(long tokens) {

@@ -102,11 +102,16 @@ public final class WarmupTraining implements AutoCloseable {
    * @return the loss, a mean over the predicted tokens
    */
   public double step(TranslationBatch batch, int[] pairs, WarmupLabels labels, Pass pass) {
-    student.forward(batch, activations, pass);
+    // Uploads come first, and what is read last: both wait for what is queued.
     Matrix classes = upload(batch, pairs, labels);
-    double loss = head == null ? vocabulary(batch, classes) : fourWay(batch, classes);
+    student.forward(batch, activations, pass);
+    if (head == null) {
+      vocabulary(batch, classes);
+    } else {
+      fourWay(batch, classes);
+    }
     student.backward(activations);
-    return loss;
+    return head == null ? output.read() : readHead();
   }
 
   private Matrix upload(TranslationBatch batch, int[] pairs, WarmupLabels labels) {
@@ -126,9 +131,9 @@ public final class WarmupTraining implements AutoCloseable {
     return view;
   }
 
-  private double vocabulary(TranslationBatch batch, Matrix classes) {
+  private void vocabulary(TranslationBatch batch, Matrix classes) {
     PetWarmup.Spec spec = new PetWarmup.Spec(labelSmoothing, Normaliser.of(batch.predicted()));
-    return output.apply(
+    output.apply(
         activations,
         (logits, from, to, loss) -> {
           compute
@@ -146,7 +151,7 @@ public final class WarmupTraining implements AutoCloseable {
         });
   }
 
-  private double fourWay(TranslationBatch batch, Matrix classes) {
+  private void fourWay(TranslationBatch batch, Matrix classes) {
     Matrix decoded = activations.decoded();
     Matrix logits = headLogits.view(decoded.rows(), PetWarmup.CLASSES);
     Matrix gradient = headGradient.view(decoded.rows(), PetWarmup.CLASSES);
@@ -172,6 +177,9 @@ public final class WarmupTraining implements AutoCloseable {
                 .build());
     head.backwardParameters(decoded, gradient);
     head.backwardInput(gradient, activations.gradDecoded(), false);
+  }
+
+  private double readHead() {
     compute.memory().download(headLoss, hostLoss);
     return hostLoss.getDouble(0, 0);
   }

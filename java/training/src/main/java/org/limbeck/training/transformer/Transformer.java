@@ -127,11 +127,11 @@ public final class Transformer {
   public void forward(TranslationBatch batch, Activations a, Pass pass) {
     a.capacity.check(batch.source());
     a.capacity.check(batch.target());
-    encode(batch.source(), a.encoder, a.scratch, pass);
     SequenceBatch inputs = batch.target();
-    a.pass =
-        new DecoderPass(
-            batch.source(), inputs, a.encoder.output(), a.mask(batch.source(), inputs), pass);
+    // First, since an upload waits for what is queued.
+    Matrix mask = a.mask(batch.source(), inputs);
+    encode(batch.source(), a.encoder, a.scratch, pass);
+    a.pass = new DecoderPass(batch.source(), inputs, a.encoder.output(), mask, pass);
     a.decoderStates.begin(inputs.rows(), config.decoder().width());
     target.forward(inputs.tokens(), inputs.positions(), a.scratch.narrow, a.decoderState(0), pass);
     int l = 0;

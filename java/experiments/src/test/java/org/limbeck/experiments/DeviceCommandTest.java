@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.experiments;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+import static org.limbeck.experiments.Run.assertFine;
+import static org.limbeck.experiments.Run.limbeck;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Whole runs with the kernels of CUDA, by default emulated, beside the same on the host; {@code
+ * -Dlimbeck.cuda.tested=cuda} asks for the device.
+ */
+class DeviceCommandTest {
+  private static final Path KERNELS = Path.of(System.getProperty("limbeck.root"), "cuda", "src");
+  private static final Pattern MISSING = Pattern.compile("has no kernel for (\\w+)");
+
+  /**
+   * How far the mean loss of a run may be from the host's, in parts of it: activations that are
+   * rounded the other way change the steps behind them.
+   */
+  private static final double BOUND = 2e-2;
+
+  @TempDir private Path directory;
+
+  private static String device() {
+    String property = System.getProperty("limbeck.cuda.tested", "");
+    return property.isEmpty() ? "cuda-emulated" : property;
+  }
+
+  /** Runs a command on the device; skips where that is absent or a kernel is not written yet. */
+  private static void runOnDevice(List<String> command) {
+    String why = Run.whyAbsent(device());
+    assumeTrue(why.isEmpty(), why);
+    List<String> arguments = new ArrayList<>(command);
+    arguments.addAll(List.of("--device", device()));
+    Run run = limbeck(arguments);
+    Matcher missing = MISSING.matcher(run.err());
+    if (missing.find()) {
+      assertEquals(2, run.exit());
+      assertEquals(1, run.err().lines().count(), run.err());
+      String stem = missing.group(1);
+      // A stem that has a source file must be served.
+      assumeTrue(
+          Files.exists(KERNELS.resolve(stem).resolve(stem + ".cu")),
+          "cuda/src has no kernels yet for " + stem);
+    }
+    assertFine(run);
+  }
+
+  private static List<JsonObject> curve(Path training) throws IOException {
+    List<JsonObject> points = new ArrayList<>();
+    for (JsonElement point :
+        JsonParser.parseString(Files.readString(training))
+            .getAsJsonObject()
+            .getAsJsonArray("curve")) {
+      points.add(point.getAsJsonObject().getAsJsonObject("losses"));
+    }
+    return points;
+  }
+
+  /** Asserts that two runs had the same losses, but for the bound. */
+  private static void assertNear(Path want, Path got) throws IOException {
+    List<JsonObject> wanted = curve(want);
+    List<JsonObject> found = curve(got);
+    assertEquals(wanted.size(), found.size());
+    for (int i = 0; i < wanted.size(); i++) {
+      for (String term : wanted.get(i).keySet()) {
+        double loss = wanted.get(i).get(term).getAsDouble();
+        assertTrue(loss > 0 || term.equals("patience"), want + ": " + term + " is " + loss);
+        double other = found.get(i).get(term).getAsDouble();
+        assertTrue(
+            Math.abs(loss - other) <= BOUND * loss,
+            got + ": " + term + " is " + other + ", on the host " + loss);
+      }
+    }
+  }
+
+  @Test
+  void quantizationAwareTraining() throws IOException {
+    Path model = TinyInput.model(directory.resolve("tiny"));
+    Path glue = TinyInput.glue(directory.resolve("glue"));
+    List<String> command = new ArrayList<>(List.of("qat-kd", "--quiet", "--task", "rte"));
+    command.addAll(List.of("--model", model.toString(), "--data", glue.toString()));
+    command.addAll(List.of("--losses", "map+output", "--seeds", "1", "--epochs", "1"));
+    command.addAll(List.of("--batch", "16", "--length", "12", "--train-examples", "32"));
+    command.addAll(List.of("--evaluations", "1", "--analysed", "1", "--threads", "2", "--out"));
+    Path want = directory.resolve("host");
+    Path got = directory.resolve("device");
+    command.add(got.toString());
+    runOnDevice(command);
+    command.set(command.size() - 1, want.toString());
+    assertFine(limbeck(command));
+    Path teacher = Path.of("teachers", "rte", "training.json");
+    assertNear(want.resolve(teacher), got.resolve(teacher));
+    Path student = Path.of("students", "rte", "map+output", "seed-1", "training.json");
+    assertNear(want.resolve(student), got.resolve(student));
+    assertTrue(Files.exists(got.resolve("report.html")));
+  }
+
+  @Test
+  void translation() throws IOException {
+    List<String> command = new ArrayList<>(List.of("pet", "--smoke", "--quiet", "--models", "pet"));
+    command.addAll(List.of("--teacher-epochs", "0.1", "--epochs", "0.2", "--warmup-epochs", "0.1"));
+    command.addAll(List.of("--validate-every", "1", "--valid-pairs", "2", "--valid-beam", "1"));
+    command.addAll(List.of("--test-pairs", "2", "--beam", "2", "--speed-sentences", "1"));
+    command.addAll(List.of("--out"));
+    Path want = directory.resolve("host");
+    Path got = directory.resolve("device");
+    command.add(got.toString());
+    runOnDevice(command);
+    command.set(command.size() - 1, want.toString());
+    assertFine(limbeck(command));
+    for (String model : List.of("teacher", "pet")) {
+      Path training;
+      try (var folders = Files.list(want.resolve("models").resolve(model))) {
+        training = want.relativize(folders.findFirst().orElseThrow()).resolve("training.json");
+      }
+      assertNear(want.resolve(training), got.resolve(training));
+    }
+  }
+}

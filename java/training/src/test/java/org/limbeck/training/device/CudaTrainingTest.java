@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.training.device;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.backend.Backends;
+import org.limbeck.kernels.memory.Device;
+import org.limbeck.kernels.op.GemmBf16;
+import org.limbeck.kernels.op.GemmI8;
+import org.limbeck.kernels.op.GemmTernary;
+import org.limbeck.kernels.op.Op;
+import org.limbeck.kernels.op.Ops;
+
+/**
+ * Training with the kernels of CUDA, by default emulated, beside the reference; {@code
+ * -Dlimbeck.cuda.tested=cuda} asks for the device.
+ */
+class CudaTrainingTest extends DeviceTraining {
+  /** Products that training does not call. */
+  private static final List<Op<?, ?>> OTHER = List.of(GemmBf16.OP, GemmI8.OP, GemmTernary.OP);
+
+  /**
+   * The greatest difference of losses and gradients, in parts of the whole: some hundred roundings
+   * of float32.
+   */
+  private static final double BOUND = 1e-4;
+
+  /**
+   * That of quantized networks, where a rounding that goes the other way moves an activation by a
+   * level.
+   */
+  private static final double QUANTIZED_BOUND = 2e-2;
+
+  /**
+   * That of what the optimizer added: near 0 it takes the sign of a gradient, whatever its size.
+   */
+  private static final double UPDATE_BOUND = 5e-2;
+
+  @Override
+  Limbeck openDevice() {
+    String property = System.getProperty("limbeck.cuda.tested", "");
+    String name = property.isEmpty() ? "cuda-emulated" : property;
+    Backends backends = Backends.discover();
+    assumeTrue(
+        backends.available().stream().anyMatch(b -> b.name().equals(name)),
+        () ->
+            backends.missing().stream()
+                .filter(missing -> missing.name().equals(name))
+                .map(Backends.Missing::toString)
+                .findFirst()
+                .orElse(name + ": its module is not on the class path"));
+    List<String> unwritten = unwritten();
+    assumeTrue(unwritten.isEmpty(), "cuda/src has no kernels yet for " + unwritten);
+    return Limbeck.open(backends, new Device(name, 0), 1);
+  }
+
+  /**
+   * Returns the stems of training that have no source file yet; none where there are no sources. A
+   * stem that has one must be served.
+   */
+  private static List<String> unwritten() {
+    String sources = System.getProperty("limbeck.cuda.kernels", "");
+    return sources.isEmpty()
+        ? List.of()
+        : Ops.ALL.stream()
+            .filter(op -> !OTHER.contains(op))
+            .map(Op::stem)
+            .distinct()
+            .filter(stem -> !Files.exists(Path.of(sources, stem, stem + ".cu")))
+            .toList();
+  }
+
+  @Override
+  void assertAgree(Outcome want, Outcome got, boolean quantized) {
+    double bound = quantized ? QUANTIZED_BOUND : BOUND;
+    for (int i = 0; i < want.losses().length; i++) {
+      assertTrue(want.losses()[i] > 0, "loss " + want.losses()[i]);
+      assertEquals(want.losses()[i], got.losses()[i], bound * want.losses()[i], "step " + i);
+    }
+    assertSameBits(want.begin(), got.begin());
+    double all = norm(want.gradients());
+    for (String name : want.gradients().keySet()) {
+      float[] gradient = want.gradients().get(name);
+      // Some gradients, as of the biases of keys, are 0 but for rounding.
+      assertNear(
+          gradient,
+          got.gradients().get(name),
+          bound * (norm(gradient) + 1e-3 * all),
+          "gradient of " + name);
+    }
+    double difference = 0;
+    double moved = 0;
+    for (String name : want.values().keySet()) {
+      float[] before = want.begin().get(name);
+      float[] w = want.values().get(name);
+      float[] g = got.values().get(name);
+      if (norm(want.gradients().get(name)) < 1e-5 * all) {
+        continue;
+      }
+      for (int i = 0; i < w.length; i++) {
+        difference += Math.pow((double) w[i] - g[i], 2);
+        moved += Math.pow((double) w[i] - before[i], 2);
+      }
+    }
+    assertTrue(moved > 0);
+    assertEquals(0, Math.sqrt(difference / moved), UPDATE_BOUND, "difference of updates");
+  }
+
+  private static double norm(float[] values) {
+    double sum = 0;
+    for (float value : values) {
+      sum += (double) value * value;
+    }
+    return Math.sqrt(sum);
+  }
+
+  private static double norm(Map<String, float[]> all) {
+    return Math.sqrt(all.values().stream().mapToDouble(v -> Math.pow(norm(v), 2)).sum());
+  }
+
+  private static void assertNear(float[] want, float[] got, double bound, String what) {
+    assertEquals(want.length, got.length, what);
+    float[] difference = want.clone();
+    for (int i = 0; i < want.length; i++) {
+      difference[i] -= got[i];
+    }
+    double norm = norm(difference);
+    assertTrue(norm <= bound, () -> what + ": difference " + norm + ", bound " + bound);
+  }
+}
