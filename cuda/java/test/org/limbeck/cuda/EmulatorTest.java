@@ -80,7 +80,6 @@ class EmulatorTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "lb_missing_barrier_kernel | it reads tile[63] of shared memory, which no thread",
         "lb_missing_second_barrier_kernel | without a barrier between them",
         "lb_off_by_one_kernel | a write 0 bytes behind the end of a buffer of 400 bytes",
         "lb_partial_barrier_kernel | does not reach: it has ended",
@@ -90,12 +89,21 @@ class EmulatorTest {
         "lb_early_copy_kernel | without a barrier between them",
         "lb_endless_wait_kernel | for a barrier in memory, which nobody completes",
         "lb_overwritten_product_kernel | shared memory that its product reads was overwritten",
-        "lb_unwritten_kernel | it reads tile[36] of shared memory, which no thread",
       })
   void plantedFaultIsFound(String kernel, String message) {
     var e = assertThrows(CudaException.class, () -> run(kernel, 100));
     assertTrue(e.getMessage().contains(message), e.getMessage());
     assertTrue(e.getMessage().startsWith(kernel + ", block ("), e.getMessage());
+  }
+
+  /** The first thread that meets such a fault is another where the threads run from the last. */
+  @ParameterizedTest
+  @CsvSource({"lb_missing_barrier_kernel, 63, 28", "lb_unwritten_kernel, 36, 63"})
+  void readOfWhatNobodyWroteIsFound(String kernel, int ascending, int descending) {
+    int element =
+        Boolean.getBoolean(EmulatedDriver.DESCENDING_PROPERTY) ? descending : ascending;
+    plantedFaultIsFound(
+        kernel, "it reads tile[" + element + "] of shared memory, which no thread");
   }
 
   @Test
