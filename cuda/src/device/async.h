@@ -34,13 +34,17 @@ inline void copy_async(const Shared<uint4>& to, int64_t i, const void* from, int
   copy_element(to, i, from, bytes);
 }
 
-/** Queues a copy into SIZE floats, 1 or 4, aligned to their size on both sides: `count` from memory, then zeros. 0 reads nothing. */
+/**
+ * Queues a copy into SIZE floats, 1 or 4, aligned to their size on both sides: `count` of them from memory, 0 reads nothing, then
+ * zeros.
+ */
 template <int SIZE>
 inline void copy_async(const Shared<float>& to, int64_t i, const float* from, int count) {
   static_assert(SIZE == 1 || SIZE == 4, "copies have 4 or 16 bytes");
   if (reinterpret_cast<uintptr_t>(to.raw(i).data) % (4 * SIZE) != 0 ||
       (count > 0 && reinterpret_cast<uintptr_t>(from) % (4 * SIZE) != 0)) {
-    lbe::fail("it copies %d bytes from %p into element %lld, expected multiples of that", 4 * SIZE, (const void*)from, (long long)i);
+    lbe::fail("it copies %d bytes from %p into element %lld, expected multiples of that", 4 * SIZE, (const void*)from,
+              (long long)i);
   }
   for (int e = 0; e < SIZE; e++) {
     copy_element(to, i + e, e < count ? from + e : from, e < count ? 4 : 0);
@@ -60,7 +64,8 @@ inline void wait_copies() {
 
 LB_DEVICE void copy_async(const Shared<uint4>& to, int64_t i, const void* from, int bytes) {
   const unsigned target = (unsigned)__cvta_generic_to_shared(to.address() + i);
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(target), "l"(__cvta_generic_to_global(from)), "r"(bytes) : "memory");
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(target), "l"(__cvta_generic_to_global(from)), "r"(bytes)
+               : "memory");
 }
 
 template <int SIZE>

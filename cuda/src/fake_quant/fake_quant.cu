@@ -219,7 +219,8 @@ struct Values {
   float v[COUNT][4];
 
   /** All loads first: nothing waits before the last one is on its way. */
-  LB_DEVICE void load(const float* x, int64_t stride, bool aligned, const lb::BlockQuads& quads, int rank, int size, const Options& o) {
+  LB_DEVICE void load(const float* x, int64_t stride, bool aligned, const lb::BlockQuads& quads, int rank, int size,
+                      const Options& o) {
     const bool whole = aligned && quads.cols % 4 == 0;
 #pragma unroll
     for (int i = 0; i < COUNT; i++) {

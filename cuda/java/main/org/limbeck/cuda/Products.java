@@ -30,7 +30,10 @@ final class Products {
     return Math.ceilDiv(c.rows(), size) * Math.ceilDiv(c.cols(), size);
   }
 
-  /** Returns whether every row, so many elements behind where it is, begins at a multiple of 16 bytes. */
+  /**
+   * Returns whether every row, so many elements behind where it is, begins at a multiple of 16
+   * bytes.
+   */
   static boolean chunked(Matrix m, long behind) {
     long address = m.buffer().address() + m.offsetBytes() + behind * m.type().bytes();
     return (address | m.rowStrideBytes()) % CHUNK == 0;

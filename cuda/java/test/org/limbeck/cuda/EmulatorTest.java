@@ -100,10 +100,8 @@ class EmulatorTest {
   @ParameterizedTest
   @CsvSource({"lb_missing_barrier_kernel, 63, 28", "lb_unwritten_kernel, 36, 63"})
   void readOfWhatNobodyWroteIsFound(String kernel, int ascending, int descending) {
-    int element =
-        Boolean.getBoolean(EmulatedDriver.DESCENDING_PROPERTY) ? descending : ascending;
-    plantedFaultIsFound(
-        kernel, "it reads tile[" + element + "] of shared memory, which no thread");
+    int element = Boolean.getBoolean(EmulatedDriver.DESCENDING_PROPERTY) ? descending : ascending;
+    plantedFaultIsFound(kernel, "it reads tile[" + element + "] of shared memory, which no thread");
   }
 
   @Test
