@@ -24,24 +24,24 @@ abstract class PackedGemm {
   private static final long COLS = LimbeckH.LB_GEMM_COLS();
 
   /** Words of the part of a sum that is packed at a time. */
-  private static final long WORDS = 256;
+  private static final long WORDS = 1024;
 
   private static final long HEAD_BYTES = 64;
 
-  /** Rows and columns that are packed at a time: operands of 14 MiB stay in the last cache. */
-  private static final long SLAB_ROWS = 256 * ROWS;
+  /** Rows and columns that are packed at a time: operands of 17 MiB stay in the last cache. */
+  private static final long SLAB_ROWS = 192 * ROWS;
 
-  private static final long SLAB_COLS = 128 * COLS;
+  private static final long SLAB_COLS = 64 * COLS;
 
   /** The same where a thread has a whole product to itself. */
   private static final long WHOLE_ROWS = 64 * ROWS;
 
   private static final long WHOLE_COLS = 32 * COLS;
 
-  /** Rows and columns of a block of C: packed rows of 200 KB stay in the second cache level. */
+  /** Rows and columns of a block of C: packed rows of 770 KB stay in the second cache level. */
   private static final long BLOCK_ROWS = 16 * ROWS;
 
-  private static final long BLOCK_COLS = 8 * COLS;
+  private static final long BLOCK_COLS = 2 * COLS;
 
   /** Fewest rows and columns of a block where threads would have none otherwise. */
   private static final long SMALLEST_ROWS = 4 * ROWS;

@@ -2,7 +2,6 @@
 package org.limbeck.bench;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -156,14 +155,13 @@ final class Ceilings {
       loop.run();
       loop.run();
     }
-    long[] nanos = new long[once ? 1 : repeats];
+    double[] nanos = new double[once ? 1 : repeats];
     for (int i = 0; i < nanos.length; i++) {
       long begin = System.nanoTime();
       loop.run();
       nanos[i] = System.nanoTime() - begin;
     }
-    Arrays.sort(nanos);
-    return nanos[nanos.length / 2];
+    return Quantiles.of(nanos, 0.5);
   }
 
   /**

@@ -5,8 +5,8 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
- * What a paired run gave. Ours and the peer's alternate; a calibration loop runs between all of
- * them, and a pair beside which it moved is discarded.
+ * What a paired run gave. Ours and the peer's alternate, each after a calibration loop that takes
+ * as long as usual; a pair beside which it did not is discarded.
  *
  * @param nanos the median time of a call of ours
  * @param peerNanos that of the peer's; NaN without a peer
@@ -25,9 +25,6 @@ record Paired(
     double ourSpread,
     int kept,
     int taken) {
-  /** A pair beside which the calibration loop moved by more is discarded. */
-  static final double CALIBRATION_BOUND = 0.05;
-
   /** Fewer pairs that count leave the measurement to chance. */
   static final int FEWEST_PAIRS = 3;
 
@@ -58,76 +55,74 @@ record Paired(
    * @param ours our call
    * @param peer the peer's; null for none
    * @param rest waits until the peer's threads rest
-   * @param calibration a loop of fixed work on all threads
+   * @param calibration tells whether the threads have their processors to themselves
    * @param millis about how long it may take; some pairs are taken in any case
    * @param once whether to take one pair of one call each, for a check
    */
   static Paired run(
-      Runnable ours, Runnable peer, Runnable rest, Runnable calibration, int millis, boolean once) {
+      Runnable ours,
+      Runnable peer,
+      Runnable rest,
+      Calibration calibration,
+      int millis,
+      boolean once) {
     Runnable other = peer == null ? () -> {} : peer;
     Side ourSide = once ? Side.once(ours) : Side.of(ours);
     Side peerSide = once || peer == null ? Side.once(other) : Side.of(other);
-    Side loop = new Side(calibration, 1, true);
     int most = once ? 1 : MOST_PAIRS;
     double[] our = new double[most];
     double[] their = new double[most];
-    double[] loops = new double[most + 1];
+    boolean[] undisturbed = new boolean[most];
+    int kept = 0;
     long end = System.nanoTime() + millis * 1_000_000L;
-    loops[0] = loop.nanos();
     int taken = 0;
     int usual = USUAL_PAIRS;
     while (taken < most
         && (taken < usual
             || System.nanoTime() < end
-            || (taken < PATIENCE && undisturbed(loops, taken).length < FEWEST_PAIRS))) {
+            || (taken < PATIENCE && kept < FEWEST_PAIRS))) {
+      boolean alone = calibration.await();
       if (taken % 2 == 0) {
         our[taken] = ourSide.nanos();
+        alone &= peer == null || calibration.await();
         their[taken] = peerSide.nanos();
         rest.run();
       } else {
         their[taken] = peerSide.nanos();
         rest.run();
+        alone &= peer == null || calibration.await();
         our[taken] = ourSide.nanos();
       }
       if (our[taken] * ourSide.calls + their[taken] * peerSide.calls > LONG_PAIR_NANOS) {
         usual = FEWEST_PAIRS;
       }
+      undisturbed[taken] = alone && calibration.isUsual();
+      kept += undisturbed[taken] ? 1 : 0;
       taken++;
-      loops[taken] = loop.nanos();
     }
-    return summary(our, their, loops, taken, peer != null);
+    return summary(our, their, Arrays.copyOf(undisturbed, taken), peer != null);
   }
 
-  /** Summarises pairs; loop i ran before pair i, loop i + 1 after it. */
-  static Paired summary(double[] our, double[] their, double[] loops, int taken, boolean hasPeer) {
-    int[] still = undisturbed(loops, taken);
+  /** Summarises pairs, of which those that are undisturbed count. */
+  static Paired summary(double[] our, double[] their, boolean[] undisturbed, boolean hasPeer) {
+    int[] all = IntStream.range(0, undisturbed.length).toArray();
+    int[] still = Arrays.stream(all).filter(i -> undisturbed[i]).toArray();
     // Too few would be worse than disturbed ones; the count tells.
-    int[] used = still.length >= FEWEST_PAIRS ? still : IntStream.range(0, taken).toArray();
+    int[] used = still.length >= FEWEST_PAIRS ? still : all;
     double[] ours = pick(our, used);
     double[] ratios = new double[used.length];
     for (int i = 0; i < used.length; i++) {
       ratios[i] = hasPeer ? their[used[i]] / our[used[i]] : our[used[i]];
     }
-    double middle = quantile(ratios, 0.5);
+    double middle = Quantiles.of(ratios, 0.5);
     return new Paired(
-        quantile(ours, 0.5),
-        hasPeer ? quantile(pick(their, used), 0.5) : Double.NaN,
+        Quantiles.of(ours, 0.5),
+        hasPeer ? Quantiles.of(pick(their, used), 0.5) : Double.NaN,
         hasPeer ? middle : Double.NaN,
         spread(ratios),
         spread(ours),
         still.length,
-        taken);
-  }
-
-  private static int[] undisturbed(double[] loops, int taken) {
-    double usual = quantile(Arrays.copyOf(loops, taken + 1), 0.5);
-    return IntStream.range(0, taken)
-        .filter(i -> near(loops[i], usual) && near(loops[i + 1], usual))
-        .toArray();
-  }
-
-  private static boolean near(double loop, double usual) {
-    return Math.abs(loop / usual - 1) <= CALIBRATION_BOUND;
+        all.length);
   }
 
   private static double[] pick(double[] values, int[] indices) {
@@ -135,16 +130,9 @@ record Paired(
   }
 
   private static double spread(double[] values) {
-    return (quantile(values, 0.75) - quantile(values, 0.25)) / 2 / quantile(values, 0.5);
-  }
-
-  private static double quantile(double[] values, double share) {
-    double[] sorted = values.clone();
-    Arrays.sort(sorted);
-    double at = share * (sorted.length - 1);
-    int low = (int) at;
-    int high = Math.min(low + 1, sorted.length - 1);
-    return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
+    return (Quantiles.of(values, 0.75) - Quantiles.of(values, 0.25))
+        / 2
+        / Quantiles.of(values, 0.5);
   }
 
   /**
@@ -182,7 +170,7 @@ record Paired(
       for (int i = 0; i < PARTS; i++) {
         parts[i] = time(work, calls);
       }
-      return quantile(parts, 0.5);
+      return Quantiles.of(parts, 0.5);
     }
 
     private static double time(Runnable work, int calls) {

@@ -189,7 +189,7 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
           nanos[i] = System.nanoTime() - begin;
         }
       }
-      double median = median(Arrays.stream(nanos).asDoubleStream().toArray());
+      double median = Quantiles.of(Arrays.stream(nanos).asDoubleStream().toArray(), 0.5);
       return String.format(
           Locale.ROOT,
           "%s,%s,%d,%s,%.0f,%.1f,%s",
@@ -259,9 +259,9 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
             ours.codePath(),
             peer,
             setting,
-            tokensPerSecond(problem, median(mine)),
-            tokensPerSecond(problem, median(peers)),
-            median(ratios),
+            tokensPerSecond(problem, Quantiles.of(mine, 0.5)),
+            tokensPerSecond(problem, Quantiles.of(peers, 0.5)),
+            Quantiles.of(ratios, 0.5),
             Arrays.stream(ratios).min().orElseThrow(),
             Arrays.stream(ratios).max().orElseThrow(),
             Arrays.stream(ratios)
@@ -277,12 +277,6 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
 
   private double tokensPerSecond(P problem, double nanos) {
     return 1e9 * tokens(problem) / nanos;
-  }
-
-  private static double median(double[] values) {
-    double[] sorted = values.clone();
-    Arrays.sort(sorted);
-    return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
   }
 
   /**

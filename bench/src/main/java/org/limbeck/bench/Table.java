@@ -87,8 +87,8 @@ final class Table {
     paths.forEach(out::println);
     out.println(
         "ratio: peer's time / ours, the median of the pairs, above 1 Limbeck is faster; +-%: half"
-            + " their interquartile range; pairs: those beside which the calibration loop moved by"
-            + " at most 5 %, of all.");
+            + " their interquartile range; pairs: those beside which the calibration loop took"
+            + " at most 5 % longer than usual, of all.");
     out.flush();
   }
 }

@@ -86,24 +86,25 @@ final class Worker {
 
   private void answer(BufferedReader requests, PeerSession session, String problem)
       throws IOException {
-    CeilingsBenchmark calibration = new CeilingsBenchmark();
-    calibration.threads = threads;
-    calibration.shape = 64L * threads;
-    calibration.warmUpMillis = 0;
-    calibration.open();
+    CeilingsBenchmark loops = new CeilingsBenchmark();
+    loops.threads = threads;
+    loops.shape = 64L * threads;
+    loops.warmUpMillis = 0;
+    loops.open();
     // A loop that is still being compiled would hold the first pairs up.
-    Bench.settle(once ? 0 : CALIBRATION_SETTLE_MILLIS, calibration::fma);
+    Bench.settle(once ? 0 : CALIBRATION_SETTLE_MILLIS, loops::fma);
+    Calibration calibration = Calibration.of(loops::fma);
     try (Limbeck reference = Limbeck.open(List.of("scalar"), 1)) {
       for (String line = requests.readLine(); line != null; line = requests.readLine()) {
         Request request = Request.parse(line);
         try (Limbeck limbeck = Chosen.open(request.backend(), threads)) {
-          measure(request, limbeck, reference, session, problem, calibration::fma);
+          measure(request, limbeck, reference, session, problem, calibration);
         } catch (DifferenceException | BackendUnavailableException e) {
           say(FAILED, e.getMessage());
         }
       }
     }
-    calibration.close();
+    loops.close();
   }
 
   private void measure(
@@ -112,7 +113,7 @@ final class Worker {
       Limbeck reference,
       PeerSession session,
       String problem,
-      Runnable calibration) {
+      Calibration calibration) {
     StemCases stem = Stems.find(request.stem()).orElseThrow();
     String path = problem;
     if (session != null) {

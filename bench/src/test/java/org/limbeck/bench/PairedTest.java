@@ -11,12 +11,11 @@ class PairedTest {
   private static final double EXACT = 1e-12;
 
   @Test
-  void pairsBesideAMovedCalibrationAreDiscarded() {
+  void disturbedPairsAreDiscarded() {
     double[] ours = {10, 10, 40, 10, 10};
     double[] theirs = {20, 30, 400, 10, 20};
-    // The loop after pair 2, which is the one before pair 3, took 6 % longer.
-    double[] loops = {100, 101, 100, 106, 100, 99};
-    Paired paired = Paired.summary(ours, theirs, loops, 5, true);
+    boolean[] undisturbed = {true, true, false, false, true};
+    Paired paired = Paired.summary(ours, theirs, undisturbed, true);
     assertEquals(3, paired.kept());
     assertEquals(5, paired.taken());
     assertEquals(10, paired.nanos(), EXACT);
@@ -29,9 +28,9 @@ class PairedTest {
   @Test
   void whereTooFewAreLeftAllCount() {
     double[] ours = {10, 20, 30};
-    double[] loops = {100, 150, 100, 150};
-    Paired paired = Paired.summary(ours, new double[3], loops, 3, false);
-    assertEquals(0, paired.kept());
+    boolean[] undisturbed = {true, false, false};
+    Paired paired = Paired.summary(ours, new double[3], undisturbed, false);
+    assertEquals(1, paired.kept());
     assertEquals(20, paired.nanos(), EXACT);
     assertTrue(Double.isNaN(paired.ratio()));
     assertTrue(Double.isNaN(paired.peerNanos()));
@@ -41,8 +40,9 @@ class PairedTest {
   void bothSidesRunEquallyOftenWhereTheyTakeLong() {
     AtomicInteger ours = new AtomicInteger();
     AtomicInteger theirs = new AtomicInteger();
+    Calibration none = new Calibration(() -> 1);
     Paired paired =
-        Paired.run(() -> pause(ours, 2), () -> pause(theirs, 6), () -> {}, () -> {}, 1, false);
+        Paired.run(() -> pause(ours, 2), () -> pause(theirs, 6), () -> {}, none, 1, false);
     assertEquals(ours.get(), theirs.get());
     assertTrue(paired.taken() >= 5, "pairs " + paired.taken());
     assertTrue(paired.ratio() > 1.5 && paired.ratio() < 6, "ratio " + paired.ratio());

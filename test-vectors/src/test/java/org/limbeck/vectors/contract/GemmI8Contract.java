@@ -109,6 +109,13 @@ public abstract class GemmI8Contract extends KernelContract {
     }
   }
 
+  @Test
+  void largeOperandsArePackedInSlabs() {
+    for (long[] s : ProductShapes.SLABS) {
+      compare(Placement.ALIGNED, false, s[0], s[1], isReference() ? 9 : s[2]);
+    }
+  }
+
   @ParameterizedTest
   @EnumSource(Placement.class)
   void agreesWithTheFormulaAtEveryTail(Placement placement) {

@@ -32,6 +32,10 @@ final class ProductShapes {
           new long[] {16, 1500, 90},
           new long[] {3000, 3, 60});
 
+  /** More rows, columns or terms of a sum than backends pack at a time. */
+  static final List<long[]> SLABS =
+      List.of(new long[] {30, 70, 4200}, new long[] {2400, 40, 33}, new long[] {20, 2100, 40});
+
   private ProductShapes() {}
 
   /** Returns shapes that several threads share; smaller ones for the reference, which is slow. */

@@ -3,6 +3,7 @@ package org.limbeck.experiments.pet;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -112,7 +113,8 @@ final class PetReport {
         new XyPlot("BLEU and size", "parameters, millions", "BLEU, " + comparison.tests().get(0))
             .logarithmicX();
     plot.reference(ModelPlan.TEACHER, comparison.bleu(ModelPlan.TEACHER));
-    Map<String, Map<Long, String>> kinds = new TreeMap<>();
+    // In the order of the learning curves: a model looks the same in both plots.
+    Map<String, Map<Long, String>> kinds = new LinkedHashMap<>();
     for (String model : comparison.models()) {
       if (!model.equals(ModelPlan.TEACHER)) {
         int colon = model.indexOf(':');
