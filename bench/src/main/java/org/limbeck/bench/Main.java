@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.bench;
 
+import static java.util.stream.Collectors.joining;
+
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -275,7 +277,13 @@ public final class Main implements Callable<Integer> {
 
   private static StemCases stem(String name) {
     return Stems.find(name)
-        .orElseThrow(() -> new UsageException("there is no benchmark of the stem " + name));
+        .orElseThrow(
+            () ->
+                new UsageException(
+                    "there is no benchmark of the stem "
+                        + name
+                        + "; expected "
+                        + Stems.ALL.stream().map(StemCases::stem).collect(joining(", "))));
   }
 
   private void checkArguments() {

@@ -307,7 +307,7 @@ class MainTest {
   void badUsageIsOneSentence() throws IOException {
     String tiny = directory.toString();
     assertBadInput(bench("--no-such-option"), "--no-such-option");
-    assertBadInput(bench("--stem", "gemm"), "no benchmark of the stem gemm");
+    assertBadInput(bench("--stem", "gemm"), "no benchmark of the stem gemm; expected gemm_f32, ");
     assertBadInput(bench("--stem", "ceiling"), "no benchmark of the stem ceiling");
     assertBadInput(bench("--threads", "two"), "two");
     assertBadInput(bench("--threads", "0"), "--threads is 0");

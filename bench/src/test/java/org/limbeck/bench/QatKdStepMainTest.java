@@ -53,7 +53,7 @@ class QatKdStepMainTest {
     run("--threads=0").assertBadInput("--threads is 0, expected at least 1");
     run("--losses=maps").assertBadInput("given the term 'maps'");
     run("--heads=5").assertBadInput("expected a multiple of heads = 5");
-    run("--backend=none").assertBadInput("no backend has this name");
+    run("--backend=none").assertBadInput("none: no backend has this name; expected ");
     run("--pairs=0").assertBadInput("--pairs is 0, expected at least 1");
     run("--no-such-option").assertBadInput("--no-such-option");
   }

@@ -11,6 +11,7 @@ import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.limbeck.kernels.backend.BackendProvider.Attempt;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.op.Op;
@@ -161,11 +162,18 @@ public final class Backends implements AutoCloseable {
     for (String name : names) {
       if (backends.stream().noneMatch(b -> b.name().equals(name))) {
         Missing reason =
-            missing.getOrDefault(name, new Missing(name, "no backend has this name", ""));
+            missing.getOrDefault(
+                name, new Missing(name, "no backend has this name", "expected " + allNames()));
         throw new BackendUnavailableException("backend asked for by name is absent: " + reason);
       }
     }
     return this;
+  }
+
+  private String allNames() {
+    return Stream.concat(backends.stream().map(Backend::name), missing.keySet().stream())
+        .distinct()
+        .collect(Collectors.joining(", "));
   }
 
   /**
