@@ -7,15 +7,15 @@
 
 #pragma once
 
+#include "../device/float_product.h"
 #include "../device/product.h"
 #include "../device/tma.h"
 #include "../device/wgmma.h"
-#include "epilogue.h"
 
 namespace {
 
 struct WideProduct {
-  Output out;
+  lb::FloatOutput out;
   int64_t c_outer, c_inner, m, n, k, inner_count, count;
   /** Whether A (B) has another matrix for each inner (bit 0) and outer (bit 1) step. */
   int a_steps, b_steps;
@@ -149,11 +149,11 @@ LB_DEVICE void multiply_wide(const lb::TensorMap& map_a, const lb::TensorMap& ma
       }
 
       const WideTile tile(t, down, across);
-      Output out = g.out;
+      lb::FloatOutput out = g.out;
       out.c += lb::batch_offset(tile.matrix, g.inner_count, g.c_outer, g.c_inner);
       const int rows_left = (int)(g.m - tile.row);
       const int cols_left = (int)(g.n - tile.col < Wide::COLS ? g.n - tile.col : Wide::COLS);
-      const Epilogue write(out, tile.row, tile.col, cols_left);
+      const lb::FloatEpilogue write(out, tile.row, tile.col, cols_left);
 #pragma unroll
       for (int p = 0; p < Wide::COLS / Wide::PIECE; p++) {
 #pragma unroll

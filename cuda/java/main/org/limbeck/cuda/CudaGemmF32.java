@@ -15,7 +15,7 @@ final class CudaGemmF32 {
   private static final int LARGE_BLOCK = 256;
 
   /** By transposition of A, then of B: the tiles of 32 x 32, then those of 128 x 128. */
-  private static final KernelSignature[] KERNELS = {
+  private static final KernelSignature[] PLAIN = {
     signature("nn_small"),
     signature("nt_small"),
     signature("tn_small"),
@@ -26,7 +26,9 @@ final class CudaGemmF32 {
     signature("tt_large")
   };
 
-  static final Stem STEM = new Stem(NAME, CudaGemmF32::register, KERNELS);
+  private static final KernelSignature[] TF32 = TiledProducts.signatures(NAME, "_tf32");
+
+  static final Stem STEM = new Stem(NAME, CudaGemmF32::register, Stem.joined(PLAIN, TF32));
 
   private CudaGemmF32() {}
 
@@ -39,9 +41,18 @@ final class CudaGemmF32 {
   }
 
   private static Kernel<GemmF32.Arguments> of(Context context, GemmF32.Spec spec) {
-    int transposed = (spec.transA() ? 2 : 0) + (spec.transB() ? 1 : 0);
-    KernelFunction small = context.function(KERNELS[transposed]);
-    KernelFunction large = context.function(KERNELS[4 + transposed]);
+    return switch (spec.precision()) {
+      case F32 -> plain(context, spec);
+      case TF32 -> {
+        TiledProducts tiled = new TiledProducts(context, TF32, spec);
+        yield (args, pool) -> tiled.launch(args);
+      }
+    };
+  }
+
+  private static Kernel<GemmF32.Arguments> plain(Context context, GemmF32.Spec spec) {
+    KernelFunction small = context.function(PLAIN[Products.transposed(spec)]);
+    KernelFunction large = context.function(PLAIN[4 + Products.transposed(spec)]);
     // Fewer large tiles than would keep the device busy: small ones. The bits are the same.
     long enough = context.driver().multiprocessors();
     return (args, pool) -> {
