@@ -79,8 +79,8 @@ inline unsigned load_word(const Shared<uint4>& tile, int64_t i, int word) {
 }
 
 inline unsigned round_tf32(unsigned v) {
-  const bool finite = (v & 0x7f800000u) != 0x7f800000u;
-  return finite ? (v + 0x1000u) & ~0x1fffu : v;
+  const unsigned size = v & 0x7fffffffu;
+  return size > 0x7f800000u ? 0x7fffffffu : size == 0x7f800000u ? v : (v + 0x1000u) & ~0x1fffu;
 }
 
 /** As the device does, it looks at the 19 bits of tf32 alone. */
@@ -128,7 +128,7 @@ LB_DEVICE unsigned load_word(const Shared<uint4>& tile, int64_t i, int word) {
   return reinterpret_cast<const unsigned*>(tile.address() + i)[word];
 }
 
-/** The bits of a float rounded to the 10 bits of tf32's mantissa, ties away from 0; NaN and infinities stay what they are. */
+/** The bits of a float rounded to the 10 bits of tf32's mantissa, ties away from 0; NaN and infinities stay. */
 LB_DEVICE unsigned round_tf32(unsigned v) {
   unsigned rounded;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(__uint_as_float(v)));

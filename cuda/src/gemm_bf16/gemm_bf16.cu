@@ -9,30 +9,19 @@
 // sums f32 in groups of 16 terms, in the order of k whatever the tile and the batch, so that a choice of tile changes no bit.
 // A block a tile of C: 128 x 128 or 64 x 64, by four warps (see tile_product.h); the small ones also for lines that do not begin
 // at multiples of 16 bytes (`gathered`). Grid: tiles in x, matrices in y, from `first` on. Large products of whole lines on sm_90:
-// tiles of 128 x 256 by wgmma (`wide`, see wide.h), whose sums may be rounded otherwise; the choice looks at one matrix alone.
+// tiles of 128 x 256 by wgmma (`wide`, see wide_product.h), whose sums may be rounded otherwise; the choice looks at one matrix alone.
 // 2 m n k flops; reads 2 m k ceil(n / BN) + 2 k n ceil(m / BM) bytes, most of them from the L2 cache, and writes 4 m n.
 
 #include "../device/device.h"
 #include "../device/float_product.h"
-#include "wide.h"
+#include "../device/wide_product.h"
 
 LB_TILED_PRODUCTS(lb_gemm_bf16_nn, lb::Bf16Factors, false, false);
 LB_TILED_PRODUCTS(lb_gemm_bf16_nt, lb::Bf16Factors, false, true);
 LB_TILED_PRODUCTS(lb_gemm_bf16_tn, lb::Bf16Factors, true, false);
 LB_TILED_PRODUCTS(lb_gemm_bf16_tt, lb::Bf16Factors, true, true);
 
-#define LB_WIDE(variant, TA, TB)                                                                                                \
-  extern "C" __global__ void __launch_bounds__(384, 1) lb_gemm_bf16_##variant##_wide_kernel(                                    \
-      const __grid_constant__ lb::TensorMap a, const __grid_constant__ lb::TensorMap b, float* c, int64_t c_stride,             \
-      int64_t c_outer, int64_t c_inner, const float* bias, int64_t m, int64_t n, int64_t k, int64_t inner_count, int64_t count, \
-      float alpha, float beta, int activation, int a_steps, int b_steps) {                                                      \
-    const WideProduct g = {{c, c_stride, bias, alpha, beta, activation}, c_outer, c_inner, m, n, k, inner_count, count,         \
-                           a_steps, b_steps};                                                                                   \
-    multiply_wide<TA, TB>(a, b, g);                                                                                             \
-  }                                                                                                                             \
-  LB_KERNEL(lb_gemm_bf16_##variant##_wide_kernel)
-
-LB_WIDE(nn, false, false);
-LB_WIDE(nt, false, true);
-LB_WIDE(tn, true, false);
-LB_WIDE(tt, true, true);
+LB_WIDE_PRODUCT(lb_gemm_bf16_nn_wide_kernel, lb::Bf16Factors, false, false);
+LB_WIDE_PRODUCT(lb_gemm_bf16_nt_wide_kernel, lb::Bf16Factors, false, true);
+LB_WIDE_PRODUCT(lb_gemm_bf16_tn_wide_kernel, lb::Bf16Factors, true, false);
+LB_WIDE_PRODUCT(lb_gemm_bf16_tt_wide_kernel, lb::Bf16Factors, true, true);

@@ -14,10 +14,13 @@
 //
 // `tf32`: factors rounded to tf32 as they leave shared memory, on the tensor cores. Products are exact, sums f32 in groups of 8
 // terms, in the order of k whatever the tile and the batch. Tiles of 128 x 128 or 64 x 64, by four warps (see tile_product.h); the
-// small ones also for lines that do not begin at multiples of 16 bytes (`gathered`). The same flops and floats.
+// small ones also for lines that do not begin at multiples of 16 bytes (`gathered`). The same flops and floats. Large products of
+// whole lines that both lie along k (nt) on sm_90: tiles of 128 x 256 by wgmma (`wide`, see wide_product.h), rounded by the copy
+// engine, ties to even; the choice looks at one matrix alone.
 
 #include "../device/device.h"
 #include "../device/float_product.h"
+#include "../device/wide_product.h"
 
 namespace {
 
@@ -187,3 +190,5 @@ LB_TILED_PRODUCTS(lb_gemm_f32_nn_tf32, lb::Tf32Factors, false, false);
 LB_TILED_PRODUCTS(lb_gemm_f32_nt_tf32, lb::Tf32Factors, false, true);
 LB_TILED_PRODUCTS(lb_gemm_f32_tn_tf32, lb::Tf32Factors, true, false);
 LB_TILED_PRODUCTS(lb_gemm_f32_tt_tf32, lb::Tf32Factors, true, true);
+
+LB_WIDE_PRODUCT(lb_gemm_f32_nt_tf32_wide_kernel, lb::Tf32Factors, false, true);

@@ -3,6 +3,7 @@ package org.limbeck.cuda;
 
 import java.util.function.Supplier;
 import org.limbeck.kernels.backend.KernelTable;
+import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.op.GemmBf16;
 import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.Kernel;
@@ -22,7 +23,7 @@ final class CudaGemmBf16 {
 
   private static KernelSignature wide(String variant) {
     return new KernelSignature(
-        NAME, "lb_gemm_bf16_" + variant + "_wide_kernel", WideGemmBf16.PARAMETERS);
+        NAME, "lb_gemm_bf16_" + variant + "_wide_kernel", WideProducts.PARAMETERS);
   }
 
   private static void register(KernelTable table, Supplier<Context> context) {
@@ -30,26 +31,7 @@ final class CudaGemmBf16 {
   }
 
   private static Kernel<GemmF32.Arguments> of(Context context, GemmF32.Spec spec) {
-    TiledProducts tiled = new TiledProducts(context, TILED, spec);
-    WideGemmBf16 wide =
-        context.driver().warpGroups()
-            ? new WideGemmBf16(context, WIDE[Products.transposed(spec)], spec)
-            : null;
-    return (args, pool) -> {
-      if (wide == null || !wide.suits(args)) {
-        tiled.launch(args);
-      } else if (Products.chunked(args)) {
-        wide.launch(args);
-      } else {
-        // As each matrix alone, for the same bits.
-        for (long i = 0; i < args.batch().count(); i++) {
-          if (WideGemmBf16.chunked(args, i)) {
-            wide.launch(args, i);
-          } else {
-            tiled.launchGathered(args, i);
-          }
-        }
-      }
-    };
+    KernelSignature wide = WIDE[Products.transposed(spec)];
+    return TiledProducts.kernel(context, TILED, wide, spec, DType.BF16);
   }
 }

@@ -3,6 +3,7 @@ package org.limbeck.cuda;
 
 import java.util.function.Supplier;
 import org.limbeck.kernels.backend.KernelTable;
+import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.Kernel;
 
@@ -28,7 +29,15 @@ final class CudaGemmF32 {
 
   private static final KernelSignature[] TF32 = TiledProducts.signatures(NAME, "_tf32");
 
-  static final Stem STEM = new Stem(NAME, CudaGemmF32::register, Stem.joined(PLAIN, TF32));
+  /** Of factors that both lie along k, as wgmma takes them. */
+  private static final KernelSignature WIDE =
+      new KernelSignature(NAME, "lb_gemm_f32_nt_tf32_wide_kernel", WideProducts.PARAMETERS);
+
+  static final Stem STEM =
+      new Stem(
+          NAME,
+          CudaGemmF32::register,
+          Stem.joined(PLAIN, Stem.joined(TF32, new KernelSignature[] {WIDE})));
 
   private CudaGemmF32() {}
 
@@ -44,8 +53,8 @@ final class CudaGemmF32 {
     return switch (spec.precision()) {
       case F32 -> plain(context, spec);
       case TF32 -> {
-        TiledProducts tiled = new TiledProducts(context, TF32, spec);
-        yield (args, pool) -> tiled.launch(args);
+        KernelSignature wide = !spec.transA() && spec.transB() ? WIDE : null;
+        yield TiledProducts.kernel(context, TF32, wide, spec, DType.F32);
       }
     };
   }

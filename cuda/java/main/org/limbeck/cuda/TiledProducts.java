@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.cuda;
 
+import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.op.GemmF32;
+import org.limbeck.kernels.op.Kernel;
 
 /**
  * The kernels of {@code LB_TILED_PRODUCTS} in {@code float_product.h}, for one kind of factors:
@@ -25,14 +27,7 @@ final class TiledProducts {
   private final KernelFunction large;
   private final long enough;
 
-  /**
-   * Makes the launches of a specification.
-   *
-   * @param context the device
-   * @param kernels what {@link #signatures} returned
-   * @param spec the specification
-   */
-  TiledProducts(Context context, KernelSignature[] kernels, GemmF32.Spec spec) {
+  private TiledProducts(Context context, KernelSignature[] kernels, GemmF32.Spec spec) {
     this.spec = spec;
     int first = Products.transposed(spec) * TILES.length;
     small = context.function(kernels[first]).allowShared(SMALL_SHARED);
@@ -59,8 +54,46 @@ final class TiledProducts {
     return kernels;
   }
 
+  /**
+   * Returns a kernel of the tiles, or of the wide ones where these suit.
+   *
+   * @param context the device
+   * @param kernels what {@link #signatures} returned
+   * @param wide the wide kernel of the transposition, or null if there is none
+   * @param spec the specification
+   * @param factors the type of the factors
+   */
+  static Kernel<GemmF32.Arguments> kernel(
+      Context context,
+      KernelSignature[] kernels,
+      KernelSignature wide,
+      GemmF32.Spec spec,
+      DType factors) {
+    TiledProducts tiled = new TiledProducts(context, kernels, spec);
+    if (wide == null || !context.driver().warpGroups()) {
+      return (args, pool) -> tiled.launch(args);
+    }
+    WideProducts large = new WideProducts(context, wide, spec, factors);
+    return (args, pool) -> {
+      if (!large.suits(args)) {
+        tiled.launch(args);
+      } else if (Products.chunked(args)) {
+        large.launch(args);
+      } else {
+        // As each matrix alone, for the same bits.
+        for (long i = 0; i < args.batch().count(); i++) {
+          if (WideProducts.chunked(args, i)) {
+            large.launch(args, i);
+          } else {
+            tiled.launchGathered(args, i);
+          }
+        }
+      }
+    };
+  }
+
   /** Queues the products of all matrices of a batch. */
-  void launch(GemmF32.Arguments args) {
+  private void launch(GemmF32.Arguments args) {
     if (!Products.chunked(args)) {
       Products.launch(gathered, SMALL, BLOCK, SMALL_SHARED, spec, args);
     } else if (Products.tiles(args.c(), LARGE) * args.batch().count() >= enough) {
@@ -72,7 +105,7 @@ final class TiledProducts {
   }
 
   /** Queues the product of one matrix of a batch, whatever the alignment of its rows. */
-  void launchGathered(GemmF32.Arguments args, long index) {
+  private void launchGathered(GemmF32.Arguments args, long index) {
     Products.launch(gathered, SMALL, BLOCK, SMALL_SHARED, spec, args, index, index + 1);
   }
 }

@@ -17,17 +17,35 @@ import org.limbeck.vectors.contract.Tensors;
 
 /** Matrix products on the tensor cores in tf32 on the CUDA backend, by default emulated. */
 class CudaGemmTf32Test extends GemmTf32Contract {
+  private final LargeProducts large =
+      new LargeProducts(
+          DType.F32, Precision.TF32, (spec, arguments) -> run(GemmF32.OP, spec, arguments));
+
   CudaGemmTf32Test() {
     super(TestedBackend.name());
   }
 
-  /** A number between those of tf32: nearer to the one below or above, or in the middle. */
+  /** Tiles of 128 x 256 with tails in each direction where both factors lie along k. */
+  @ParameterizedTest
+  @CsvSource({"false, false", "false, true", "true, false", "true, true"})
+  void largeProductsOfWholeNumbersAreExact(boolean transA, boolean transB) {
+    large.wholeNumbersAreExact(transA, transB, SEED);
+  }
+
+  /** Matrices of which some begin at multiples of 16 bytes and others do not. */
+  @ParameterizedTest
+  @CsvSource({"4, 8", "2, 4", "0, 3"})
+  void largeMatrixOfABatchHasTheBitsOfThatMatrixAlone(long stepA, long stepB) {
+    large.batchHasTheBitsOfEachAlone(stepA, stepB, SEED);
+  }
+
+  /** A number between those of tf32, nearer to the one below or above. */
   private static float between(int i) {
-    float x = 1 + i * 0x1p-10f + (1 + i % 3) * 0x1p-12f;
+    float x = 1 + i % 1000 * 0x1p-10f + (i % 3 == 0 ? 1 : 3) * 0x1p-12f;
     return i % 2 == 0 ? x : -x;
   }
 
-  /** What full float32 keeps, tf32 rounds to the nearest number, ties away from 0. */
+  /** What full float32 keeps, tf32 rounds to the nearest number. */
   @ParameterizedTest
   @CsvSource({
     "ALIGNED, false, false",
@@ -40,10 +58,13 @@ class CudaGemmTf32Test extends GemmTf32Contract {
     "STRIDED, true, true"
   })
   void factorsAreRoundedToNearest(Placement placement, boolean transA, boolean transB) {
-    int m = 68;
-    int n = 72;
-    int k = 12;
-    int term = 9;
+    assertRounded(placement, transA, transB, 68, 72, 12);
+    assertRounded(placement, transA, transB, LargeProducts.M, LargeProducts.N, 40);
+  }
+
+  private void assertRounded(
+      Placement placement, boolean transA, boolean transB, int m, int n, int k) {
+    int term = k - 3;
     try (Tensors t = new Tensors(placement, SEED)) {
       Matrix a = t.zeros(DType.F32, transA ? k : m, transA ? m : k);
       Matrix b = t.zeros(DType.F32, transB ? n : k, transB ? k : n);

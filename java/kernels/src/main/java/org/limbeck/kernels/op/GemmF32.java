@@ -47,8 +47,9 @@ public final class GemmF32 {
     F32,
     /**
      * Round them to tf32, the nearest number with 10 bits of mantissa and the exponents of float32,
-     * ties away from 0, as tensor cores take them; a backend that need not rounds nothing.
-     * Magnitudes of at least 2^128 (1 - 2^-12) may become infinite. Subnormal factors, products and
+     * ties to either side, as tensor cores take them; a backend that need not rounds nothing.
+     * Magnitudes of at least 2^128 (1 - 2^-12) may become infinite, and so may a NaN of whose
+     * mantissa only the last 13 bits are set, which no arithmetic makes. Subnormal factors, products and
      * sums (magnitudes below 2^-126) may count as 0: another |alpha| k 2^-126 (2 + max |a| + max
      * |b|). Numbers of BF16 are numbers of tf32, so that this changes nothing for {@code
      * gemm_bf16}.
