@@ -118,7 +118,7 @@ LB_DEVICE void multiply_tile(const FloatProduct<typename F::Element>& g) {
   LB_KERNEL(name)
 
 /** The three kernels of factors F in a transposition: tiles of 128 x 128, of 64 x 64, and those for lines of any alignment. */
-#define LB_TILED_PRODUCTS(prefix, F, TA, TB)                                                                                     \
-  LB_FLOAT_PRODUCT(prefix##_large_kernel, F::Element, 128, 2, lb::multiply_tile<F, 128, 64, 64, TA, TB, true>);                  \
-  LB_FLOAT_PRODUCT(prefix##_small_kernel, F::Element, 128, 2, lb::multiply_tile<F, 64, 32, 128, TA, TB, true>);                  \
+#define LB_TILED_PRODUCTS(prefix, F, TA, TB)                                                                    \
+  LB_FLOAT_PRODUCT(prefix##_large_kernel, F::Element, 128, 2, lb::multiply_tile<F, 128, 64, 64, TA, TB, true>); \
+  LB_FLOAT_PRODUCT(prefix##_small_kernel, F::Element, 128, 2, lb::multiply_tile<F, 64, 32, 128, TA, TB, true>); \
   LB_FLOAT_PRODUCT(prefix##_gathered_kernel, F::Element, 128, 2, lb::multiply_tile<F, 64, 32, 128, TA, TB, false>)

@@ -3,8 +3,9 @@
 // Tiles that the copy engine of sm_90 fetches (TMA), and barriers in shared memory that count arrivals and bytes (mbarrier).
 //
 // A TensorMap describes bf16, or floats that arrive rounded to tf32, ties to even, in up to four dimensions and a box of 128 bytes
-// of the first; the driver makes it. In shared memory a box is lines of 128 bytes from a multiple of 1024 bytes on, the eight chunks of a line exchanged by the line's
-// number modulo 8. What lies outside of the tensor arrives as zeros. The twin copies at once.
+// of the first; the driver makes it. In shared memory a box is lines of 128 bytes from a multiple of 1024 bytes on, the eight
+// chunks of a line exchanged by the line's number modulo 8. What lies outside of the tensor arrives as zeros. The twin copies at
+// once.
 
 #pragma once
 
@@ -63,9 +64,10 @@ class Barriers {
   }
   void fetch(int i, const Shared<uint4>& to, const TensorMap& map, int c0, int c1, int c2, int c3) const {
     const int bytes = map.type == 9 ? 2 : 4;
-    if (map.address % 16 != 0 || (map.type != 9 && map.type != 11) || map.box[0] * bytes != 128 || map.box[2] != 1 || map.box[3] != 1) {
-      lbe::fail("its map has a box of %d x %d x %d x %d of type %d at %llx", map.box[0], map.box[1], map.box[2], map.box[3], map.type,
-                (unsigned long long)map.address);
+    const bool known = map.type == 9 || map.type == 11;
+    if (!known || map.address % 16 != 0 || map.box[0] * bytes != 128 || map.box[2] != 1 || map.box[3] != 1) {
+      lbe::fail("its map has a box of %d x %d x %d x %d of type %d at %llx", map.box[0], map.box[1], map.box[2], map.box[3],
+                map.type, (unsigned long long)map.address);
     }
     for (int line = 0; line < map.box[1]; line++) {
       unsigned words[32] = {};

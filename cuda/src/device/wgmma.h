@@ -2,8 +2,8 @@
 //
 // Matrix products of a group of four warps (wgmma of sm_90a): sums [64, 256] += A [64, 16] B [16, 256] of bf16, or A [64, 8]
 // B [8, 256] of tf32, both factors in shared memory as boxes of 128-byte lines (see tma.h); those of tf32 lie along k. All 128
-// threads call these functions together. A product reads its factors and writes its sums until it is waited for. Warp w holds rows 16 w and on, its lanes as those of mma.h: sums 4 j to
-// 4 j + 3 are those of columns 8 j and on.
+// threads call these functions together. A product reads its factors and writes its sums until it is waited for. Warp w holds rows
+// 16 w and on, its lanes as those of mma.h: sums 4 j to 4 j + 3 are those of columns 8 j and on.
 
 #pragma once
 
@@ -134,16 +134,16 @@ LB_DEVICE GroupFactor group_factor(const Shared<uint4>& area, int byte) {
 }
 
 /** The sums of a thread, in an instruction and as its operands. */
-#define LB_GROUP_SUMS                                                                                             \
-  "{"                                                                                                             \
-  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "                                        \
-  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "                              \
-  "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "                              \
-  "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, "                              \
-  "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, "                              \
-  "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, "                              \
-  "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "                  \
-  "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"                \
+#define LB_GROUP_SUMS                                                                              \
+  "{"                                                                                              \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "                         \
+  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "               \
+  "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "               \
+  "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, "               \
+  "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, "               \
+  "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, "               \
+  "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "   \
+  "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127" \
   "}"
 #define LB_GROUP_OPERANDS(d)                                                                                      \
   "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]),                 \

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Products by wgmma and TMA (sm_90a): tiles of 128 x 256. Blocks stay and take tile after tile. One thread has the copy engine
-// fetch 128 bytes of terms of both factors at a time, 64 of bf16 or 32 of tf32, into a ring of four; two groups of four warps multiply 64 x 256 each, one step of
-// products always behind the one that is waited for, and write their sums by way of shared memory while the next tile's factors
-// arrive. Barriers of the ring: `full` ends with the bytes, `empty` with an arrival of each of the eight warps.
+// fetch 128 bytes of terms of both factors at a time, 64 of bf16 or 32 of tf32, into a ring of four; two groups of four warps
+// multiply 64 x 256 each, one step of products always behind the one that is waited for, and write their sums by way of shared
+// memory while the next tile's factors arrive. Barriers of the ring: `full` ends with the bytes, `empty` with an arrival of each of
+// the eight warps.
 
 #pragma once
 
@@ -133,7 +134,7 @@ LB_DEVICE void multiply_wide(const TensorMap& map_a, const TensorMap& map_b, con
 #pragma unroll
         for (int q = 0; q < Wide::K_BYTES / 32; q++) {
           products.multiply<F::BYTES, !TA, TB>(sums, group_factor(ring, from + part<!TA>(group, q)),
-                                     group_factor(ring, from + Wide::A_BYTES + part<TB>(0, q)));
+                                               group_factor(ring, from + Wide::A_BYTES + part<TB>(0, q)));
         }
         products.commit();
         products.wait<1>();
@@ -189,13 +190,13 @@ LB_DEVICE void multiply_wide(const TensorMap&, const TensorMap&, const WideProdu
 }  // namespace lb
 
 /** A kernel over a batch of so many matrices; grid: as many blocks as there are multiprocessors, or tiles if these are fewer. */
-#define LB_WIDE_PRODUCT(name, F, TA, TB)                                                                                          \
-  extern "C" __global__ void __launch_bounds__(384, 1) name(                                                                      \
-      const __grid_constant__ lb::TensorMap a, const __grid_constant__ lb::TensorMap b, float* c, int64_t c_stride,               \
-      int64_t c_outer, int64_t c_inner, const float* bias, int64_t m, int64_t n, int64_t k, int64_t inner_count, int64_t count,   \
-      float alpha, float beta, int activation, int a_steps, int b_steps) {                                                        \
-    const lb::WideProduct g = {{c, c_stride, bias, alpha, beta, activation}, c_outer, c_inner, m, n, k, inner_count, count,       \
-                               a_steps, b_steps};                                                                                 \
-    lb::multiply_wide<F, TA, TB>(a, b, g);                                                                                        \
-  }                                                                                                                               \
+#define LB_WIDE_PRODUCT(name, F, TA, TB)                                                                                        \
+  extern "C" __global__ void __launch_bounds__(384, 1) name(                                                                    \
+      const __grid_constant__ lb::TensorMap a, const __grid_constant__ lb::TensorMap b, float* c, int64_t c_stride,             \
+      int64_t c_outer, int64_t c_inner, const float* bias, int64_t m, int64_t n, int64_t k, int64_t inner_count, int64_t count, \
+      float alpha, float beta, int activation, int a_steps, int b_steps) {                                                      \
+    const lb::WideProduct g = {{c, c_stride, bias, alpha, beta, activation}, c_outer, c_inner, m, n, k, inner_count, count,     \
+                               a_steps, b_steps};                                                                               \
+    lb::multiply_wide<F, TA, TB>(a, b, g);                                                                                      \
+  }                                                                                                                             \
   LB_KERNEL(name)

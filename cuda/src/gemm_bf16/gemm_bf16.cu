@@ -9,7 +9,8 @@
 // sums f32 in groups of 16 terms, in the order of k whatever the tile and the batch, so that a choice of tile changes no bit.
 // A block a tile of C: 128 x 128 or 64 x 64, by four warps (see tile_product.h); the small ones also for lines that do not begin
 // at multiples of 16 bytes (`gathered`). Grid: tiles in x, matrices in y, from `first` on. Large products of whole lines on sm_90:
-// tiles of 128 x 256 by wgmma (`wide`, see wide_product.h), whose sums may be rounded otherwise; the choice looks at one matrix alone.
+// tiles of 128 x 256 by wgmma (`wide`, see wide_product.h), whose sums may be rounded otherwise; the choice looks at one matrix
+// alone.
 // 2 m n k flops; reads 2 m k ceil(n / BN) + 2 k n ceil(m / BM) bytes, most of them from the L2 cache, and writes 4 m n.
 
 #include "../device/device.h"
