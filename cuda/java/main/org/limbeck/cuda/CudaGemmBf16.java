@@ -16,8 +16,7 @@ final class CudaGemmBf16 {
   /** By transposition of A, then of B. */
   private static final KernelSignature[] WIDE = {wide("nn"), wide("nt"), wide("tn"), wide("tt")};
 
-  static final Stem STEM =
-      new Stem(NAME, CudaGemmBf16::register, Stem.joined(TILED, WIDE));
+  static final Stem STEM = new Stem(NAME, CudaGemmBf16::register, Stem.joined(TILED, WIDE));
 
   private CudaGemmBf16() {}
 

@@ -34,8 +34,7 @@ final class WideProducts {
    * @param spec the specification
    * @param factors BF16, or F32 for what the copy engine rounds to tf32
    */
-  WideProducts(
-      Context context, KernelSignature signature, GemmF32.Spec spec, DType factors) {
+  WideProducts(Context context, KernelSignature signature, GemmF32.Spec spec, DType factors) {
     this.driver = context.driver();
     this.spec = spec;
     this.kernel = context.function(signature).allowShared(SHARED);

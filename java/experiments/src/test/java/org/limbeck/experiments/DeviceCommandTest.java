@@ -113,8 +113,7 @@ class DeviceCommandTest {
     Path student = Path.of("students", "rte", "map+output", "seed-1", "training.json");
     assertNear(want.resolve(student), got.resolve(student));
     assertTrue(Files.exists(got.resolve("report.html")));
-    assertEquals(
-        tf32, Files.readString(got.resolve("settings.json")).contains("\"tf32\": true"));
+    assertEquals(tf32, Files.readString(got.resolve("settings.json")).contains("\"tf32\": true"));
   }
 
   @Test

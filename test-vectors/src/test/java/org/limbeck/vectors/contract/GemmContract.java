@@ -21,8 +21,8 @@ import org.limbeck.kernels.op.Op;
 
 /**
  * The contract of products of floats, whatever the type of their factors: gemm_f32, also with
- * factors rounded to tf32, and gemm_bf16.
- * Results are compared with a plain double function that is written here.
+ * factors rounded to tf32, and gemm_bf16. Results are compared with a plain double function that is
+ * written here.
  */
 abstract class GemmContract extends KernelContract {
   private static final double U = 0x1p-24;
@@ -142,7 +142,9 @@ abstract class GemmContract extends KernelContract {
     Matrix of(Tensors t, long rows, long cols);
   }
 
-  /** Compares a product of some factors with the formula, within a bound as of {@link #sumError}. */
+  /**
+   * Compares a product of some factors with the formula, within a bound as of {@link #sumError}.
+   */
   final void compare(
       Placement placement, Spec spec, long m, long n, long k, Factors factor, double sumError) {
     try (Tensors t = new Tensors(placement, SEED)) {

@@ -15,8 +15,8 @@ import org.limbeck.kernels.memory.Matrix;
  *
  * <p><b>Accuracy.</b> Per element within 8 u sqrt(k) S + 2 u |c|, u = 2^-24, S = |alpha| times the
  * sum of |a_i b_i| plus |beta c| plus |bias|; float32 accumulation. With {@link Precision#TF32}
- * within (2^-10 (1 + 2^-12) + (k + 8) u) S + 2 u |c|: each factor may be off by 2^-11 of itself,
- * so that a product is by (1 + 2^-11)^2 - 1; the product of two rounded ones is exact in float32.
+ * within (2^-10 (1 + 2^-12) + (k + 8) u) S + 2 u |c|: each factor may be off by 2^-11 of itself, so
+ * that a product is by (1 + 2^-11)^2 - 1; the product of two rounded ones is exact in float32.
  * <b>Determinism.</b> The same bits with any number of threads, and for each matrix of a batch as
  * for that matrix alone.
  */
@@ -49,9 +49,9 @@ public final class GemmF32 {
      * Round them to tf32, the nearest number with 10 bits of mantissa and the exponents of float32,
      * ties to either side, as tensor cores take them; a backend that need not rounds nothing.
      * Magnitudes of at least 2^128 (1 - 2^-12) may become infinite, and so may a NaN of whose
-     * mantissa only the last 13 bits are set, which no arithmetic makes. Subnormal factors, products and
-     * sums (magnitudes below 2^-126) may count as 0: another |alpha| k 2^-126 (2 + max |a| + max
-     * |b|). Numbers of BF16 are numbers of tf32, so that this changes nothing for {@code
+     * mantissa only the last 13 bits are set, which no arithmetic makes. Subnormal factors,
+     * products and sums (magnitudes below 2^-126) may count as 0: another |alpha| k 2^-126 (2 + max
+     * |a| + max |b|). Numbers of BF16 are numbers of tf32, so that this changes nothing for {@code
      * gemm_bf16}.
      *
      * <p>Source: PTX ISA, "Alternate floating-point data formats" and {@code cvt.rna.tf32.f32}.

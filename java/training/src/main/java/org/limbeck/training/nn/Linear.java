@@ -64,8 +64,7 @@ public final class Linear {
 
   private void forward(GemmF32.Spec spec, Matrix x, Matrix y) {
     compute.product(
-        spec,
-        new GemmF32.Arguments(x, weight.effective(), y, bias.value(), GemmF32.Batch.SINGLE));
+        spec, new GemmF32.Arguments(x, weight.effective(), y, bias.value(), GemmF32.Batch.SINGLE));
   }
 
   /**
