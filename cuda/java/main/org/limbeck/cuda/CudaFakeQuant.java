@@ -238,7 +238,7 @@ final class CudaFakeQuant {
     KernelFunction kernel = context.function(BACKWARD);
     boolean plain = spec.ste() == Ste.PLAIN;
     boolean scaled = !plain && spec.scheme() == Scheme.MIDRISE2;
-    boolean everywhere = plain || !scaled && spec.clip() == Float.POSITIVE_INFINITY;
+    boolean everywhere = plain || (!scaled && spec.clip() == Float.POSITIVE_INFINITY);
     // Only a bound that groups differ in needs groups.
     FakeQuant.Group group = scaled ? spec.group() : FakeQuant.Group.TENSOR;
     return (a, pool) -> {

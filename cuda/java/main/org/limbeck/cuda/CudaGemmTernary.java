@@ -150,7 +150,7 @@ final class CudaGemmTernary {
       long address = x.buffer().address() + x.offsetBytes();
       long multiple = args.m() <= FEW ? PackedTernary.BLOCK_COLS : SIXTEEN;
       boolean aligned = address % SIXTEEN == 0 && x.rowStride() % 4 == 0;
-      if (args.k() == 0 || aligned && args.k() % multiple == 0) {
+      if (args.k() == 0 || (aligned && args.k() % multiple == 0)) {
         gemm.withWeights(args, address, x.rowStride());
         return;
       }

@@ -5,9 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -15,21 +12,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.kernels.memory.Device;
-import org.limbeck.kernels.op.GemmBf16;
 import org.limbeck.kernels.op.GemmF32;
-import org.limbeck.kernels.op.GemmI8;
-import org.limbeck.kernels.op.GemmTernary;
-import org.limbeck.kernels.op.Op;
-import org.limbeck.kernels.op.Ops;
 
 /**
  * Training with the kernels of CUDA, by default emulated, beside the reference; {@code
  * -Dlimbeck.cuda.tested=cuda} asks for the device.
  */
 class CudaTrainingTest extends DeviceTraining {
-  /** Products that training does not call. */
-  private static final List<Op<?, ?>> OTHER = List.of(GemmBf16.OP, GemmI8.OP, GemmTernary.OP);
-
   /**
    * The greatest difference of losses and gradients, in parts of the whole: some hundred roundings
    * of float32.
@@ -87,25 +76,7 @@ class CudaTrainingTest extends DeviceTraining {
                 .map(Backends.Missing::toString)
                 .findFirst()
                 .orElse(name + ": its module is not on the class path"));
-    List<String> unwritten = unwritten();
-    assumeTrue(unwritten.isEmpty(), "cuda/src has no kernels yet for " + unwritten);
     return Limbeck.open(backends, new Device(name, 0), 1);
-  }
-
-  /**
-   * Returns the stems of training that have no source file yet; none where there are no sources. A
-   * stem that has one must be served.
-   */
-  private static List<String> unwritten() {
-    String sources = System.getProperty("limbeck.cuda.kernels", "");
-    return sources.isEmpty()
-        ? List.of()
-        : Ops.ALL.stream()
-            .filter(op -> !OTHER.contains(op))
-            .map(Op::stem)
-            .distinct()
-            .filter(stem -> !Files.exists(Path.of(sources, stem, stem + ".cu")))
-            .toList();
   }
 
   @Override
