@@ -163,14 +163,15 @@ class Peers:
             calls["torch-compile-closed"] = lambda: closed(plain, teacher, temperature, divisor)
         return calls
 
-    def gemm(self, n, transposed, dtype):
+    def gemm(self, n, transposed, dtype, tf32):
+        torch.backends.cuda.matmul.allow_tf32 = tf32
         a = self.t.random(0, n, n, 1, dtype)
         b = self.t.random(1, n, n, 1, dtype)
         b = b.t() if transposed else b
         calls = {}
         if dtype == torch.float32:
             c = torch.empty(n, n, dtype=dtype, device=self.device)
-            calls["cublas-f32"] = lambda: torch.mm(a, b, out=c)
+            calls["cublas-tf32" if tf32 else "cublas-f32"] = lambda: torch.mm(a, b, out=c)
         else:
             c = torch.empty(n, n, dtype=dtype, device=self.device)
             calls["cublas-bf16-out"] = lambda: torch.mm(a, b, out=c)
@@ -223,10 +224,15 @@ class Peers:
         make = lambda: self.both(lambda x: torch.softmax(x, -1), self.t.random(0, rows, 100 if tiny else 32000, 4))
         yield "softmax", f"{rows}x{cols}", "forward", 0, 8 * rows * cols, make
         for n in (33,) if tiny else (4096, 8192):
-            for stem, dtype, width in (("gemm_f32", torch.float32, 4), ("gemm_bf16", torch.bfloat16, 2)):
+            for stem, dtype, width, kind in (
+                ("gemm_f32", torch.float32, 4, ""),
+                ("gemm_f32", torch.float32, 4, ".tf32"),
+                ("gemm_bf16", torch.bfloat16, 2, ""),
+            ):
                 for transposed in (False, True):
-                    make = lambda n=n, transposed=transposed, dtype=dtype: self.gemm(n, transposed, dtype)
-                    yield stem, f"{n}x{n}x{n}", "nt" if transposed else "nn", 2 * n**3, (2 * width + 4) * n * n, make
+                    make = lambda n=n, transposed=transposed, dtype=dtype, kind=kind: self.gemm(n, transposed, dtype, kind == ".tf32")
+                    mode = ("nt" if transposed else "nn") + kind
+                    yield stem, f"{n}x{n}x{n}", mode, 2 * n**3, (2 * width + 4) * n * n, make
         for mode in ("f32", "i8_row"):
             for n, k in ((20, 300), (9, 256)) if tiny else ((9216, 9216), (28672, 8192)):
                 packed = n * ((k + 255) // 256) * 64
@@ -262,8 +268,7 @@ def main():
     if options.device == "cuda" and not torch.cuda.is_available():
         print(f"peers.py: PyTorch {torch.__version__} finds no CUDA device")
         return 2
-    # Full float32 and no sums in bfloat16: what the products beside them compute.
-    torch.backends.cuda.matmul.allow_tf32 = False
+    # No sums in bfloat16: what the products beside them compute.
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     stems = options.stem.split(",") if options.stem else []
     # Without commas, which separate columns.
@@ -284,6 +289,8 @@ def main():
             failed += 1
             continue
         calls = {}
+        # Full float32, but for the cases that say otherwise.
+        torch.backends.cuda.matmul.allow_tf32 = False
         try:
             calls = make()
         except Exception as e:

@@ -170,7 +170,7 @@ extern "C" __global__ void lb_overwritten_product_kernel(const float* x, float* 
   float sums[128] = {};
   lb::GroupProducts products;
   products.begin();
-  products.multiply<true, true>(sums, lb::group_factor(factors, 0), lb::group_factor(factors, lb::BOX_64));
+  products.multiply<2, true, true>(sums, lb::group_factor(factors, 0), lb::group_factor(factors, lb::BOX_64));
   products.commit();
   __syncthreads();
   if (threadIdx.x == 0) {

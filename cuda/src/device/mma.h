@@ -72,6 +72,24 @@ inline void multiply_bf16(float (&sums)[4], const unsigned (&a)[4], const unsign
   });
 }
 
+inline unsigned load_word(const Shared<uint4>& tile, int64_t i, int word) {
+  const uint4 line = tile[i];
+  const unsigned words[4] = {line.x, line.y, line.z, line.w};
+  return words[word];
+}
+
+inline unsigned round_tf32(unsigned v) {
+  const unsigned size = v & 0x7fffffffu;
+  return size > 0x7f800000u ? 0x7fffffffu : size == 0x7f800000u ? v : (v + 0x1000u) & ~0x1fffu;
+}
+
+/** As the device does, it looks at the 19 bits of tf32 alone. */
+inline void multiply_tf32(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  multiply_fragments(sums, a, b, 0.0, [](unsigned x, unsigned y) {
+    return (double)__uint_as_float(x & ~0x1fffu) * __uint_as_float(y & ~0x1fffu);
+  });
+}
+
 inline void multiply_i8(int (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
   multiply_fragments(sums, a, b, 0, [](unsigned x, unsigned y) { return __dp4a((int)x, (int)y, 0); });
 }
@@ -101,6 +119,25 @@ LB_DEVICE void load_matrices(const Shared<uint4>& tile, int64_t i, unsigned (&r)
 /** sums [16, 8] += A [16, 16] B [16, 8] of bf16. */
 LB_DEVICE void multiply_bf16(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
   asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+/** One of the four words of a row of 16 bytes. */
+LB_DEVICE unsigned load_word(const Shared<uint4>& tile, int64_t i, int word) {
+  return reinterpret_cast<const unsigned*>(tile.address() + i)[word];
+}
+
+/** The bits of a float rounded to the 10 bits of tf32's mantissa, ties away from 0; NaN and infinities stay. */
+LB_DEVICE unsigned round_tf32(unsigned v) {
+  unsigned rounded;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(__uint_as_float(v)));
+  return rounded;
+}
+
+/** sums [16, 8] += A [16, 8] B [8, 8] of tf32. */
+LB_DEVICE void multiply_tf32(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
       : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A tile of op(A) op(B) by a block, on the tensor cores by mma.sync, for factors of 2 bytes (bf16) and of 1 (int8).
+// A tile of op(A) op(B) by a block, on the tensor cores by mma.sync, for factors of 4 bytes (float, rounded to tf32), of 2 (bf16)
+// and of 1 (int8).
 //
 // A factor lies ALONG_K in memory (its lines hold terms of sums) or across (its lines hold rows of op(A) or columns of op(B)). A
 // tile keeps the lines as they are, in chunks of 16 bytes, and the chunks of a line permuted, so that neither the copies into it
 // nor the eight lines of a matrix of ldmatrix meet in a bank. bf16 across is transposed by ldmatrix itself. int8 across is read
 // as pairs: with lines 4 t, 4 t + 1 (4 t + 2, 4 t + 3) in places 2 t, 2 t + 1 a lane gets four terms of two columns, and two byte
-// permutations part them; of 16 columns the even ones then are the first eight of the product and the odd ones the others.
+// permutations part them; of 16 columns the even ones then are the first eight of the product and the odd ones the others. Floats
+// across are read one by one: four lines of eight elements at a time, in different banks.
 //
 // STAGES tiles of each factor in a ring, filled by cp.async STAGES - 1 steps ahead, one barrier a step. Lines that cannot be
 // copied in 16 bytes (VECTOR false) are gathered by element into the same tiles. Sums begin with 0 and take the terms in the order
@@ -26,7 +28,28 @@ struct Bf16Factors {
   using Sum = float;
   static constexpr int BYTES = 2;
 
+  LB_DEVICE static unsigned word(uint16_t v) { return v; }
+  template <int N>
+  LB_DEVICE static void prepare(unsigned (&)[N]) {}
   LB_DEVICE static void multiply(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) { multiply_bf16(sums, a, b); }
+  LB_DEVICE static float bits(float sum) { return sum; }
+};
+
+struct Tf32Factors {
+  using Element = float;
+  using Sum = float;
+  static constexpr int BYTES = 4;
+
+  LB_DEVICE static unsigned word(float v) { return __float_as_uint(v); }
+  /** The instruction would cut the other bits off. */
+  template <int N>
+  LB_DEVICE static void prepare(unsigned (&factors)[N]) {
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+      factors[i] = round_tf32(factors[i]);
+    }
+  }
+  LB_DEVICE static void multiply(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) { multiply_tf32(sums, a, b); }
   LB_DEVICE static float bits(float sum) { return sum; }
 };
 
@@ -35,6 +58,9 @@ struct Int8Factors {
   using Sum = int;
   static constexpr int BYTES = 1;
 
+  LB_DEVICE static unsigned word(uint8_t v) { return v; }
+  template <int N>
+  LB_DEVICE static void prepare(unsigned (&)[N]) {}
   LB_DEVICE static void multiply(int (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) { multiply_i8(sums, a, b); }
   LB_DEVICE static float bits(int sum) { return __int_as_float(sum); }
 };
@@ -46,18 +72,26 @@ struct FactorTile {
   static constexpr int LINE_CHUNKS = (ALONG_K ? K_BYTES : EXTENT * BYTES) / 16;
   static constexpr int CHUNKS = LINES * LINE_CHUNKS;
   static constexpr bool PAIRS = !ALONG_K && BYTES == 1;
-  static_assert(LINE_CHUNKS == 4 || LINE_CHUNKS % 8 == 0, "lines of half the banks or of all");
+  static constexpr bool WORDS = !ALONG_K && BYTES == 4;
+  static_assert((LINE_CHUNKS == 4 && !WORDS) || LINE_CHUNKS % 8 == 0, "lines of half the banks or of all");
 
   LB_DEVICE static int place(int line, int chunk) {
     const int even = PAIRS ? line >> 2 & 3 : line >> 1 & 3;
-    const int phase = LINE_CHUNKS == 4 ? even : PAIRS ? 2 * even + (line & 1) : line & 7;
+    const int phase = LINE_CHUNKS == 4 ? even : PAIRS ? 2 * even + (line & 1) : WORDS ? 2 * (line & 3) : line & 7;
     return line * LINE_CHUNKS + (chunk ^ phase);
+  }
+
+  /** An element of a line of words. */
+  LB_DEVICE static unsigned word(const Shared<uint4>& tile, int line, int element) {
+    return load_word(tile, place(line, element / 4), element % 4);
   }
 };
 
 /** Copies the tiles of a factor, step after step. */
-template <class Tile, int K_BYTES, int BYTES, bool ALONG_K, int THREADS, bool VECTOR, class Element>
+template <class F, class Tile, int K_BYTES, bool ALONG_K, int THREADS, bool VECTOR>
 struct TileLoader {
+  using Element = typename F::Element;
+  static constexpr int BYTES = F::BYTES;
   static constexpr int ROUNDS = Tile::CHUNKS / THREADS;
   static constexpr int ROUND_LINES = THREADS / Tile::LINE_CHUNKS;
   static_assert(Tile::CHUNKS % THREADS == 0 && THREADS % Tile::LINE_CHUNKS == 0, "whole rounds of whole lines");
@@ -94,7 +128,7 @@ struct TileLoader {
     unsigned words[4] = {0, 0, 0, 0};
 #pragma unroll
     for (int e = 0; e < 16 / BYTES; e++) {
-      const unsigned v = e < count ? source[e] : 0;
+      const unsigned v = e < count ? F::word(source[e]) : 0;
       words[e * BYTES / 4] |= v << 8 * (e * BYTES % 4);
     }
     return make_uint4(words[0], words[1], words[2], words[3]);
@@ -111,23 +145,31 @@ struct TileProduct {
   static constexpr int WARPS_ACROSS = BN / WN;
   static constexpr int THREADS = BM / WM * WARPS_ACROSS * WARP;
   static constexpr int TERMS = K_BYTES / F::BYTES;
-  using LoaderA = TileLoader<TileA, K_BYTES, F::BYTES, !TA, THREADS, VECTOR, Element>;
-  using LoaderB = TileLoader<TileB, K_BYTES, F::BYTES, TB, THREADS, VECTOR, Element>;
+  using LoaderA = TileLoader<F, TileA, K_BYTES, !TA, THREADS, VECTOR>;
+  using LoaderB = TileLoader<F, TileB, K_BYTES, TB, THREADS, VECTOR>;
   static constexpr int STAGE_CHUNKS = TileA::CHUNKS + TileB::CHUNKS;
   /** Eight floats more than a row, so that neither way of access meets in a bank. */
   static constexpr int PITCH = WN + 8;
   static constexpr int RING_BYTES = STAGES * STAGE_CHUNKS * 16;
   static constexpr int SUM_BYTES = THREADS / WARP * WM * PITCH * 4;
   static constexpr int SHARED_BYTES = RING_BYTES > SUM_BYTES ? RING_BYTES : SUM_BYTES;
-  static_assert(F::BYTES == 2 || !TA, "bytes are transposed in B only");
+  static_assert(F::BYTES != 1 || !TA, "bytes are transposed in B only");
   static_assert(WM % 16 == 0 && WN % 16 == 0 && K_BYTES % 32 == 0, "whole instructions");
 
   /** The first of the four matrices of a fragment of A: its rows, then their next terms. */
   LB_DEVICE static void load_a(const Shared<uint4>& tile, int row, int group, unsigned (&a)[4]) {
     const int lane = (int)threadIdx.x % WARP;
-    const int line = TA ? group * 16 + (lane & 7) + (lane >> 4) * 8 : row + (lane & 15);
-    const int chunk = TA ? row / 8 + (lane >> 3 & 1) : group * 2 + (lane >> 4);
-    load_matrices<TA>(tile, TileA::place(line, chunk), a);
+    if (TileA::WORDS) {
+      const int line = group * 8 + lane % 4;
+      const int element = row + lane / 4;
+      a[0] = TileA::word(tile, line, element), a[1] = TileA::word(tile, line, element + 8);
+      a[2] = TileA::word(tile, line + 4, element), a[3] = TileA::word(tile, line + 4, element + 8);
+    } else {
+      const int line = TA ? group * 16 + (lane & 7) + (lane >> 4) * 8 : row + (lane & 15);
+      const int chunk = TA ? row / 8 + (lane >> 3 & 1) : group * 2 + (lane >> 4);
+      load_matrices<TA>(tile, TileA::place(line, chunk), a);
+    }
+    F::prepare(a);
   }
 
   /** Two fragments of B: 16 columns. */
@@ -139,6 +181,11 @@ struct TileProduct {
       load_matrices<true>(tile, TileB::place(line, col / 16), r);
       first[0] = __byte_perm(r[0], r[1], 0x6420), first[1] = __byte_perm(r[2], r[3], 0x6420);
       second[0] = __byte_perm(r[0], r[1], 0x7531), second[1] = __byte_perm(r[2], r[3], 0x7531);
+    } else if (TileB::WORDS) {
+      const int line = group * 8 + lane % 4;
+      const int element = col + lane / 4;
+      first[0] = TileB::word(tile, line, element), first[1] = TileB::word(tile, line + 4, element);
+      second[0] = TileB::word(tile, line, element + 8), second[1] = TileB::word(tile, line + 4, element + 8);
     } else {
       const int line = TB ? col + (lane & 7) + (lane >> 4) * 8 : group * 16 + (lane & 15);
       const int chunk = TB ? group * 2 + (lane >> 3 & 1) : col / 8 + (lane >> 4);
@@ -146,6 +193,8 @@ struct TileProduct {
       first[0] = r[0], first[1] = r[1];
       second[0] = r[2], second[1] = r[3];
     }
+    F::prepare(first);
+    F::prepare(second);
   }
 
   /** The column of sum e (0 or 1) of fragment j in a warp's tile. */

@@ -2,9 +2,10 @@
 //
 // Tiles that the copy engine of sm_90 fetches (TMA), and barriers in shared memory that count arrivals and bytes (mbarrier).
 //
-// A TensorMap describes bf16 in up to four dimensions and a box of 64 elements (128 bytes) of the first; the driver makes it. In
-// shared memory a box is lines of 128 bytes from a multiple of 1024 bytes on, the eight chunks of a line exchanged by the line's
-// number modulo 8. What lies outside of the tensor arrives as zeros. The twin copies at once.
+// A TensorMap describes bf16, or floats that arrive rounded to tf32, ties to even, in up to four dimensions and a box of 128 bytes
+// of the first; the driver makes it. In shared memory a box is lines of 128 bytes from a multiple of 1024 bytes on, the eight
+// chunks of a line exchanged by the line's number modulo 8. What lies outside of the tensor arrives as zeros. The twin copies at
+// once.
 
 #pragma once
 
@@ -21,6 +22,8 @@ struct alignas(64) TensorMap {
   int64_t strides[3];
   int32_t box[4];
   int32_t steps[4];
+  /** The driver's number: 9 bf16, 11 tf32. */
+  int32_t type;
 };
 static_assert(sizeof(TensorMap) == 128, "as large as the driver's");
 
@@ -60,12 +63,14 @@ class Barriers {
     }
   }
   void fetch(int i, const Shared<uint4>& to, const TensorMap& map, int c0, int c1, int c2, int c3) const {
-    if (map.address % 16 != 0 || map.box[0] != 64 || map.box[2] != 1 || map.box[3] != 1) {
-      lbe::fail("its map has a box of %d x %d x %d x %d at %llx", map.box[0], map.box[1], map.box[2], map.box[3],
-                (unsigned long long)map.address);
+    const int bytes = map.type == 9 ? 2 : 4;
+    const bool known = map.type == 9 || map.type == 11;
+    if (!known || map.address % 16 != 0 || map.box[0] * bytes != 128 || map.box[2] != 1 || map.box[3] != 1) {
+      lbe::fail("its map has a box of %d x %d x %d x %d of type %d at %llx", map.box[0], map.box[1], map.box[2], map.box[3],
+                map.type, (unsigned long long)map.address);
     }
     for (int line = 0; line < map.box[1]; line++) {
-      uint16_t values[64] = {};
+      unsigned words[32] = {};
       const int64_t at[4] = {c0, c1 + line, c2, c3};
       bool inside = true;
       int64_t from = map.address;
@@ -73,14 +78,17 @@ class Barriers {
         inside = inside && at[d] >= 0 && at[d] < map.sizes[d];
         from += at[d] * map.strides[d - 1];
       }
-      for (int e = 0; inside && e < 64; e++) {
-        if (c0 + e < map.sizes[0]) {
-          values[e] = reinterpret_cast<const uint16_t*>(from)[c0 + e];
-        }
+      const int64_t left = inside ? map.sizes[0] - c0 : 0;
+      if (left > 0) {
+        std::memcpy(words, reinterpret_cast<const char*>(from) + c0 * bytes, (size_t)min((int64_t)map.box[0], left) * bytes);
+      }
+      for (int e = 0; map.type == 11 && e < 32; e++) {
+        const bool finite = (words[e] & 0x7f800000u) != 0x7f800000u;
+        words[e] = finite ? (words[e] + 0xfffu + (words[e] >> 13 & 1)) & ~0x1fffu : words[e];
       }
       for (int chunk = 0; chunk < 8; chunk++) {
         uint4 v;
-        std::memcpy(&v, values + 8 * chunk, sizeof v);
+        std::memcpy(&v, words + 4 * chunk, sizeof v);
         to[line * 8 + (chunk ^ (line & 7))] = v;
       }
     }

@@ -11,24 +11,20 @@
 // A block a tile of BM x BN elements of C, TM x TN a thread (in groups of four, so that shared memory is read in 16 bytes without
 // conflicts); steps of BK through two buffers in shared memory, the next one loaded into registers meanwhile. Grid: tiles in x,
 // matrices in y, from `first` on. 2 m n k flops; reads m k ceil(n / BN) + k n ceil(m / BM) floats.
+//
+// `tf32`: factors rounded to tf32 as they leave shared memory, on the tensor cores. Products are exact, sums f32 in groups of 8
+// terms, in the order of k whatever the tile and the batch. Tiles of 128 x 128 or 64 x 64, by four warps (see tile_product.h); the
+// small ones also for lines that do not begin at multiples of 16 bytes (`gathered`). The same flops and floats. Large products of
+// whole lines that both lie along k (nt) on sm_90: tiles of 128 x 256 by wgmma (`wide`, see wide_product.h), rounded by the copy
+// engine, ties to even; the choice looks at one matrix alone.
 
 #include "../device/device.h"
-#include "../device/product.h"
+#include "../device/float_product.h"
+#include "../device/wide_product.h"
 
 namespace {
 
-struct Product {
-  const float* a;
-  int64_t a_stride;
-  const float* b;
-  int64_t b_stride;
-  float* c;
-  int64_t c_stride;
-  const float* bias;
-  int64_t m, n, k;
-  float alpha, beta;
-  int activation;
-};
+using Product = lb::FloatProduct<float>;
 
 /** Loads tiles of [BK, SIZE] of one factor; ALONG_K: its rows are sums' terms, else its columns are. */
 template <int SIZE, int BK, int THREADS, bool ALONG_K>
@@ -142,7 +138,8 @@ LB_DEVICE void multiply(const Product& g) {
     buffer ^= 1;
   }
 
-  float* tile = g.c + row * g.c_stride + col;
+  const lb::FloatOutput& out = g.out;
+  float* tile = out.c + row * out.stride + col;
 #pragma unroll
   for (int i = 0; i < TM; i++) {
     const int r = place<BM, TM>(ty, i);
@@ -150,25 +147,25 @@ LB_DEVICE void multiply(const Product& g) {
     for (int j = 0; j < TN; j++) {
       const int c = place<BN, TN>(tx, j);
       if (r < rows_left && c < cols_left) {
-        float v = g.alpha * sums[i][j];
-        if (g.beta != 0.0f) {
-          v += g.beta * tile[r * g.c_stride + c];
+        float v = out.alpha * sums[i][j];
+        if (out.beta != 0.0f) {
+          v += out.beta * tile[r * out.stride + c];
         }
-        if (g.bias != nullptr) {
-          v += g.bias[col + c];
+        if (out.bias != nullptr) {
+          v += out.bias[col + c];
         }
-        tile[r * g.c_stride + c] = g.activation == lb::RELU ? lb::relu(v) : v;
+        tile[r * out.stride + c] = out.activation == lb::RELU ? lb::relu(v) : v;
       }
     }
   }
-  if (g.activation == lb::GELU) {
+  if (out.activation == lb::GELU) {
     // Again over what this thread wrote: unrolled above, the function would be there TM TN times.
 #pragma unroll 1
     for (int e = 0; e < TM * TN; e++) {
       const int r = place<BM, TM>(ty, e / TN);
       const int c = place<BN, TN>(tx, e % TN);
       if (r < rows_left && c < cols_left) {
-        tile[r * g.c_stride + c] = lb::gelu_erf(tile[r * g.c_stride + c]);
+        tile[r * out.stride + c] = lb::gelu_erf(tile[r * out.stride + c]);
       }
     }
   }
@@ -176,28 +173,9 @@ LB_DEVICE void multiply(const Product& g) {
 
 }  // namespace
 
-#define LB_GEMM(variant, BM, BN, BK, TM, TN, TA, TB)                                                                           \
-  extern "C" __global__ void __launch_bounds__((BM / TM) * (BN / TN), TM == 8 ? 2 : 4) lb_gemm_f32_##variant##_kernel(         \
-      const float* a, int64_t a_stride, int64_t a_outer, int64_t a_inner, const float* b, int64_t b_stride, int64_t b_outer,   \
-      int64_t b_inner, float* c, int64_t c_stride, int64_t c_outer, int64_t c_inner, const float* bias, int64_t m, int64_t n,  \
-      int64_t k, int64_t inner_count, float alpha, float beta, int activation, int64_t first) {                                \
-    const int64_t i = first + blockIdx.y;                                                                                      \
-    const Product g = {a + lb::batch_offset(i, inner_count, a_outer, a_inner),                                                 \
-                       a_stride,                                                                                               \
-                       b + lb::batch_offset(i, inner_count, b_outer, b_inner),                                                 \
-                       b_stride,                                                                                               \
-                       c + lb::batch_offset(i, inner_count, c_outer, c_inner),                                                 \
-                       c_stride,                                                                                               \
-                       bias,                                                                                                   \
-                       m,                                                                                                      \
-                       n,                                                                                                      \
-                       k,                                                                                                      \
-                       alpha,                                                                                                  \
-                       beta,                                                                                                   \
-                       activation};                                                                                            \
-    multiply<BM, BN, BK, TM, TN, TA, TB>(g);                                                                                   \
-  }                                                                                                                            \
-  LB_KERNEL(lb_gemm_f32_##variant##_kernel)
+#define LB_GEMM(variant, BM, BN, BK, TM, TN, TA, TB)                                              \
+  LB_FLOAT_PRODUCT(lb_gemm_f32_##variant##_kernel, float, (BM / TM) * (BN / TN), TM == 8 ? 2 : 4, \
+                   multiply<BM, BN, BK, TM, TN, TA, TB>)
 
 LB_GEMM(nn_large, 128, 128, 8, 8, 8, false, false);
 LB_GEMM(nt_large, 128, 128, 8, 8, 8, false, true);
@@ -207,3 +185,10 @@ LB_GEMM(nn_small, 32, 32, 16, 4, 4, false, false);
 LB_GEMM(nt_small, 32, 32, 16, 4, 4, false, true);
 LB_GEMM(tn_small, 32, 32, 16, 4, 4, true, false);
 LB_GEMM(tt_small, 32, 32, 16, 4, 4, true, true);
+
+LB_TILED_PRODUCTS(lb_gemm_f32_nn_tf32, lb::Tf32Factors, false, false);
+LB_TILED_PRODUCTS(lb_gemm_f32_nt_tf32, lb::Tf32Factors, false, true);
+LB_TILED_PRODUCTS(lb_gemm_f32_tn_tf32, lb::Tf32Factors, true, false);
+LB_TILED_PRODUCTS(lb_gemm_f32_tt_tf32, lb::Tf32Factors, true, true);
+
+LB_WIDE_PRODUCT(lb_gemm_f32_nt_tf32_wide_kernel, lb::Tf32Factors, false, true);

@@ -3,6 +3,7 @@ package org.limbeck.cuda;
 
 import java.util.function.Supplier;
 import org.limbeck.kernels.backend.KernelTable;
+import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.Kernel;
 
@@ -15,7 +16,7 @@ final class CudaGemmF32 {
   private static final int LARGE_BLOCK = 256;
 
   /** By transposition of A, then of B: the tiles of 32 x 32, then those of 128 x 128. */
-  private static final KernelSignature[] KERNELS = {
+  private static final KernelSignature[] PLAIN = {
     signature("nn_small"),
     signature("nt_small"),
     signature("tn_small"),
@@ -26,7 +27,17 @@ final class CudaGemmF32 {
     signature("tt_large")
   };
 
-  static final Stem STEM = new Stem(NAME, CudaGemmF32::register, KERNELS);
+  private static final KernelSignature[] TF32 = TiledProducts.signatures(NAME, "_tf32");
+
+  /** Of factors that both lie along k, as wgmma takes them. */
+  private static final KernelSignature WIDE =
+      new KernelSignature(NAME, "lb_gemm_f32_nt_tf32_wide_kernel", WideProducts.PARAMETERS);
+
+  static final Stem STEM =
+      new Stem(
+          NAME,
+          CudaGemmF32::register,
+          Stem.joined(PLAIN, Stem.joined(TF32, new KernelSignature[] {WIDE})));
 
   private CudaGemmF32() {}
 
@@ -39,9 +50,18 @@ final class CudaGemmF32 {
   }
 
   private static Kernel<GemmF32.Arguments> of(Context context, GemmF32.Spec spec) {
-    int transposed = (spec.transA() ? 2 : 0) + (spec.transB() ? 1 : 0);
-    KernelFunction small = context.function(KERNELS[transposed]);
-    KernelFunction large = context.function(KERNELS[4 + transposed]);
+    return switch (spec.precision()) {
+      case F32 -> plain(context, spec);
+      case TF32 -> {
+        KernelSignature wide = !spec.transA() && spec.transB() ? WIDE : null;
+        yield TiledProducts.kernel(context, TF32, wide, spec, DType.F32);
+      }
+    };
+  }
+
+  private static Kernel<GemmF32.Arguments> plain(Context context, GemmF32.Spec spec) {
+    KernelFunction small = context.function(PLAIN[Products.transposed(spec)]);
+    KernelFunction large = context.function(PLAIN[4 + Products.transposed(spec)]);
     // Fewer large tiles than would keep the device busy: small ones. The bits are the same.
     long enough = context.driver().multiprocessors();
     return (args, pool) -> {

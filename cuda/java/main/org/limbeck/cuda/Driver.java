@@ -24,12 +24,12 @@ interface Driver extends DeviceHeap {
   boolean warpGroups();
 
   /**
-   * Makes a map for the copy engine, of bf16 in four dimensions, boxes of lines of 128 bytes whose
+   * Makes a map for the copy engine, in four dimensions, with boxes of lines of 128 bytes whose
    * chunks are exchanged, and zeros outside.
    *
    * @param map the map, {@link TensorMap#BYTES}
    * @param address where element 0 is, a multiple of 16
-   * @param layout sizes, strides, box and steps, as {@link TensorMap} lays them
+   * @param layout sizes, strides, box, steps and type, as {@link TensorMap} lays them
    */
   void encode(MemorySegment map, long address, MemorySegment layout);
 

@@ -63,7 +63,6 @@ final class GpuDriver implements Driver {
                 FunctionDescriptor.of(
                     JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG,
                     JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
-    static final int BFLOAT16 = 9;
     static final int DIMENSIONS = 4;
     static final int NO_INTERLEAVE = 0;
     static final int SWIZZLE_128_BYTES = 3;
@@ -252,7 +251,7 @@ final class GpuDriver implements Driver {
               Encoder.HANDLE.invokeExact(
                   encode,
                   map.address(),
-                  Encoder.BFLOAT16,
+                  layout.get(JAVA_INT, TensorMap.TYPE),
                   Encoder.DIMENSIONS,
                   address,
                   told + TensorMap.SIZES,

@@ -25,6 +25,11 @@ final class Products {
     };
   }
 
+  /** Returns the place of a transposition among nn, nt, tn and tt. */
+  static int transposed(GemmF32.Spec spec) {
+    return (spec.transA() ? 2 : 0) + (spec.transB() ? 1 : 0);
+  }
+
   /** Returns how many square tiles cover a matrix. */
   static long tiles(Matrix c, int size) {
     return Math.ceilDiv(c.rows(), size) * Math.ceilDiv(c.cols(), size);

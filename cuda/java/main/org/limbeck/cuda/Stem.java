@@ -4,6 +4,7 @@ package org.limbeck.cuda;
 import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.limbeck.kernels.backend.KernelTable;
 
 /**
@@ -23,5 +24,10 @@ record Stem(
       BiConsumer<KernelTable, Supplier<Context>> registration,
       KernelSignature... kernels) {
     this(name, registration, List.of(kernels));
+  }
+
+  /** Returns the kernels of one array and those of another. */
+  static KernelSignature[] joined(KernelSignature[] some, KernelSignature[] more) {
+    return Stream.concat(Stream.of(some), Stream.of(more)).toArray(KernelSignature[]::new);
   }
 }

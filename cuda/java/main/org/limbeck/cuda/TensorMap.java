@@ -4,12 +4,14 @@ package org.limbeck.cuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.GemmF32;
 
 /**
- * A map of bf16 matrices for the copy engine of sm_90, which fetches boxes of 64 columns: columns,
- * rows, inner and outer steps of a batch. Its memory is made once; filling it allocates nothing.
+ * A map of matrices for the copy engine of sm_90, which fetches boxes of 128 bytes of columns, and
+ * rounds floats to tf32 on the way: columns, rows, inner and outer steps of a batch. Its memory is
+ * made once; filling it allocates nothing.
  */
 final class TensorMap {
   /** The size of a map and its alignment as a parameter of kernels. */
@@ -17,26 +19,35 @@ final class TensorMap {
 
   static final int ALIGNMENT = 64;
 
-  // What the driver is told: four sizes, three strides in bytes, four sizes of the box, four steps.
+  /** The bytes of columns of a box. */
+  static final int LINE_BYTES = 128;
+
+  // What the driver is told: four sizes, three strides in bytes, four sizes of the box, four steps,
+  // its number of the type.
   static final int SIZES = 0;
   static final int STRIDES = SIZES + 4 * Long.BYTES;
   static final int BOX = STRIDES + 3 * Long.BYTES;
   static final int STEPS = BOX + 4 * Integer.BYTES;
-  static final int LAYOUT_BYTES = STEPS + 4 * Integer.BYTES;
+  static final int TYPE = STEPS + 4 * Integer.BYTES;
+  static final int LAYOUT_BYTES = TYPE + Integer.BYTES;
 
-  private static final int BOX_COLS = 64;
+  private static final int BFLOAT16 = 9;
+  private static final int TFLOAT32 = 11;
   private static final long MAX_STRIDE = 1L << 40;
 
   private final MemorySegment map = Arena.ofAuto().allocate(BYTES, ALIGNMENT);
   private final MemorySegment layout = Arena.ofAuto().allocate(LAYOUT_BYTES, Long.BYTES);
+  private final DType type;
   private final int boxRows;
 
   /**
    * Creates an empty map.
    *
+   * @param type BF16, or F32 for tf32
    * @param boxRows the rows of a box, 1 to 256
    */
-  TensorMap(int boxRows) {
+  TensorMap(DType type, int boxRows) {
+    this.type = type;
     this.boxRows = boxRows;
   }
 
@@ -48,7 +59,7 @@ final class TensorMap {
   /** Returns whether the engine can reach all rows, whose beginnings are chunked. */
   static boolean reaches(Matrix m, long outerStride, long innerStride) {
     long stride = Math.max(m.rowStride(), Math.max(outerStride, innerStride));
-    return m.cols() <= Integer.MAX_VALUE && stride < MAX_STRIDE / Short.BYTES;
+    return m.cols() <= Integer.MAX_VALUE && stride < MAX_STRIDE / m.type().bytes();
   }
 
   /** Describes one matrix, so many elements behind another. */
@@ -83,11 +94,13 @@ final class TensorMap {
     stride(0, m.rowStride());
     stride(1, innerSteps ? innerStride : m.rowStride());
     stride(2, outerSteps ? outerStride : m.rowStride());
+    int boxCols = LINE_BYTES / type.bytes();
     for (int i = 0; i < 4; i++) {
-      layout.set(ValueLayout.JAVA_INT, BOX + 4L * i, i == 0 ? BOX_COLS : i == 1 ? boxRows : 1);
+      layout.set(ValueLayout.JAVA_INT, BOX + 4L * i, i == 0 ? boxCols : i == 1 ? boxRows : 1);
       layout.set(ValueLayout.JAVA_INT, STEPS + 4L * i, 1);
     }
-    long address = m.buffer().address() + m.offsetBytes() + behind * Short.BYTES;
+    layout.set(ValueLayout.JAVA_INT, TYPE, type == DType.F32 ? TFLOAT32 : BFLOAT16);
+    long address = m.buffer().address() + m.offsetBytes() + behind * type.bytes();
     driver.encode(map, address, layout);
     return (innerSteps ? 1 : 0) + (outerSteps ? 2 : 0);
   }
@@ -97,6 +110,6 @@ final class TensorMap {
   }
 
   private void stride(int dimension, long elements) {
-    layout.set(ValueLayout.JAVA_LONG, STRIDES + 8L * dimension, elements * Short.BYTES);
+    layout.set(ValueLayout.JAVA_LONG, STRIDES + 8L * dimension, elements * type.bytes());
   }
 }

@@ -14,6 +14,7 @@ import org.limbeck.kernels.op.AttentionShape;
 import org.limbeck.kernels.op.FakeQuant;
 import org.limbeck.kernels.op.GemmBf16;
 import org.limbeck.kernels.op.GemmF32;
+import org.limbeck.kernels.op.GemmF32.Precision;
 import org.limbeck.kernels.op.GemmTernary;
 import org.limbeck.kernels.op.GemmTernary.Activations;
 import org.limbeck.kernels.op.LayerNorm;
@@ -70,10 +71,12 @@ final class GpuCases {
     }
     cases.add(softmax(tiny ? 3 : 8192, tiny ? 100 : 32_000));
     for (long n : tiny ? new long[] {33} : new long[] {4096, 8192}) {
-      cases.add(gemm("gemm_f32", GemmF32.OP, DType.F32, n, false));
-      cases.add(gemm("gemm_f32", GemmF32.OP, DType.F32, n, true));
-      cases.add(gemm("gemm_bf16", GemmBf16.OP, DType.BF16, n, false));
-      cases.add(gemm("gemm_bf16", GemmBf16.OP, DType.BF16, n, true));
+      for (Precision precision : Precision.values()) {
+        cases.add(gemm("gemm_f32", GemmF32.OP, DType.F32, precision, n, false));
+        cases.add(gemm("gemm_f32", GemmF32.OP, DType.F32, precision, n, true));
+      }
+      cases.add(gemm("gemm_bf16", GemmBf16.OP, DType.BF16, Precision.F32, n, false));
+      cases.add(gemm("gemm_bf16", GemmBf16.OP, DType.BF16, Precision.F32, n, true));
     }
     for (Activations activations : Activations.values()) {
       cases.add(gemmTernary(activations, tiny ? 20 : 9216, tiny ? 300 : 9216));
@@ -198,20 +201,26 @@ final class GpuCases {
   }
 
   private static Case gemm(
-      String stem, Op<GemmF32.Spec, GemmF32.Arguments> op, DType type, long n, boolean transposed) {
+      String stem,
+      Op<GemmF32.Spec, GemmF32.Arguments> op,
+      DType type,
+      Precision precision,
+      long n,
+      boolean transposed) {
     double bytes = (2.0 * type.bytes() + FLOATS) * n * n;
+    boolean tf32 = precision == Precision.TF32;
     return new Case(
         stem,
         shape(n, n, n),
-        transposed ? "nt" : "nn",
+        (transposed ? "nt" : "nn") + (tf32 ? ".tf32" : ""),
         2.0 * n * n * n,
         bytes,
         t -> {
           Matrix a = t.random(0, type, n, n, 1);
           Matrix b = t.random(1, type, n, n, 1);
           Matrix c = t.empty(DType.F32, n, n);
-          Operation<?, GemmF32.Arguments> product =
-              t.device().operation(op, GemmF32.Spec.of(false, transposed));
+          GemmF32.Spec spec = GemmF32.Spec.of(false, transposed).withPrecision(precision);
+          Operation<?, GemmF32.Arguments> product = t.device().operation(op, spec);
           GemmF32.Arguments arguments = GemmF32.Arguments.of(a, b, c);
           return new Call(
               () -> product.run(arguments),
@@ -227,7 +236,7 @@ final class GpuCases {
                     want += x * y;
                     magnitude += Math.abs(x * y);
                   }
-                  checkElement(t, c, row, col, want, 1e-5 * magnitude);
+                  checkElement(t, c, row, col, want, (tf32 ? 1e-3 : 1e-5) * magnitude);
                 }
               });
         });

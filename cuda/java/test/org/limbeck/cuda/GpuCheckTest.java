@@ -70,6 +70,7 @@ class GpuCheckTest {
     assertTrue(out.contains("org.limbeck.cuda.GpuBench cuda "), out);
     assertTrue(out.contains("peers.py "), out);
     assertTrue(out.contains("qat-kd --quiet --device cuda --task rte"), out);
+    assertTrue(out.contains("qat-kd-tf32 --tf32 "), out);
   }
 
   @Test

@@ -17,6 +17,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Whole runs with the kernels of CUDA, by default emulated, beside the same on the host; {@code
@@ -37,11 +39,12 @@ class DeviceCommandTest {
   }
 
   /** Runs a command on the device; skips where that is absent. */
-  private static void runOnDevice(List<String> command) {
+  private static void runOnDevice(List<String> command, String... more) {
     String why = Run.whyAbsent(device());
     assumeTrue(why.isEmpty(), why);
     List<String> arguments = new ArrayList<>(command);
     arguments.addAll(List.of("--device", device()));
+    arguments.addAll(List.of(more));
     assertFine(limbeck(arguments));
   }
 
@@ -73,8 +76,9 @@ class DeviceCommandTest {
     }
   }
 
-  @Test
-  void quantizationAwareTraining() throws IOException {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void quantizationAwareTraining(boolean tf32) throws IOException {
     Path model = TinyInput.model(directory.resolve("tiny"));
     Path glue = TinyInput.glue(directory.resolve("glue"));
     List<String> command = new ArrayList<>(List.of("qat-kd", "--quiet", "--task", "rte"));
@@ -85,7 +89,7 @@ class DeviceCommandTest {
     Path want = directory.resolve("host");
     Path got = directory.resolve("device");
     command.add(got.toString());
-    runOnDevice(command);
+    runOnDevice(command, tf32 ? new String[] {"--tf32"} : new String[0]);
     command.set(command.size() - 1, want.toString());
     assertFine(limbeck(command));
     Path teacher = Path.of("teachers", "rte", "training.json");
@@ -93,6 +97,7 @@ class DeviceCommandTest {
     Path student = Path.of("students", "rte", "map+output", "seed-1", "training.json");
     assertNear(want.resolve(student), got.resolve(student));
     assertTrue(Files.exists(got.resolve("report.html")));
+    assertEquals(tf32, Files.readString(got.resolve("settings.json")).contains("\"tf32\": true"));
   }
 
   @Test

@@ -269,6 +269,8 @@ class PetCommandTest {
     assertBadInput("--batch-tokens", onData(fine, "--batch-tokens", "3"));
     assertBadInput("--smoke", limbeck("pet", "--smoke", "--data", fine.toString()));
     assertBadInput("cuda", onData(fine, "--device", "abacus"));
+    assertBadInput("--tf32: given --device host", onData(fine, "--tf32"));
+    assertBadInput("--tf32: given --device host", translate("", fine, "--tf32"));
     assertFalse(Files.exists(out), "nothing is written before all is checked");
   }
 

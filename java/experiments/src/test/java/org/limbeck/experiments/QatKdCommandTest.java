@@ -395,6 +395,8 @@ class QatKdCommandTest {
     assertRefused("expected longest, grouped or maximum", "cola", "--padding", "none");
     assertRefused(
         "--device: given disk, expected host, cuda or cuda-emulated", "cola", "--device", "disk");
+    assertRefused(
+        "--tf32: given --device host, expected --device cuda or cuda-emulated", "cola", "--tf32");
     assertRefused("--threads", "cola", "--threads", "-1");
     assertRefused("--hessian", "cola", "--hessian", "-1");
     assertRefused("--packed: given i4", "cola", "--packed", "i4");

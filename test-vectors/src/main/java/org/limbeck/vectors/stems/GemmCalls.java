@@ -21,7 +21,8 @@ final class GemmCalls {
             call.bool("trans_b", false),
             (float) call.number("alpha", 1),
             (float) call.number("beta", 0),
-            call.choice("epilogue", GemmF32.Epilogue.class, GemmF32.Epilogue.NONE));
+            call.choice("epilogue", GemmF32.Epilogue.class, GemmF32.Epilogue.NONE),
+            GemmF32.Precision.F32);
     Matrix a = call.input("a", factors);
     Matrix b = call.input("b", factors);
     Matrix c = spec.beta() == 0 ? call.optional("c", DType.F32) : call.input("c", DType.F32);

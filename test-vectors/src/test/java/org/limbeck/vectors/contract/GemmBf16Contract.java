@@ -8,6 +8,7 @@ import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.GemmBf16;
 import org.limbeck.kernels.op.GemmF32.Arguments;
+import org.limbeck.kernels.op.GemmF32.Precision;
 import org.limbeck.kernels.op.GemmF32.Spec;
 
 /** The contract of products of bfloat16 matrices with float32 sums. */
@@ -18,7 +19,7 @@ public abstract class GemmBf16Contract extends GemmContract {
 
   /** Tests a backend. */
   protected GemmBf16Contract(String backend) {
-    super(backend, GemmBf16.OP, DType.BF16);
+    super(backend, GemmBf16.OP, DType.BF16, Precision.F32);
   }
 
   @Override
@@ -61,6 +62,25 @@ public abstract class GemmBf16Contract extends GemmContract {
       for (long i = 0; i < 128; i++) {
         for (long j = 0; j < 128; j++) {
           assertEquals(-(1 + i * 0x1p-7f) * (1 + j * 0x1p-7f), c.getFloat(i, j));
+        }
+      }
+    }
+  }
+
+  /** Factors of BF16 are numbers of tf32 already. */
+  @Test
+  void tf32ChangesNothing() {
+    for (boolean transA : BOTH) {
+      for (boolean transB : BOTH) {
+        try (Tensors t = Tensors.aligned(SEED)) {
+          Matrix a = factor(t, t.normal(transA ? 70 : 40, transA ? 40 : 70, 1));
+          Matrix b = factor(t, t.normal(transB ? 33 : 70, transB ? 70 : 33, 1));
+          Matrix want = t.zeros(DType.F32, 40, 33);
+          Matrix got = t.zeros(DType.F32, 40, 33);
+          run(GemmBf16.OP, spec(transA, transB), Arguments.of(a, b, want));
+          Spec tf32 = spec(transA, transB).withPrecision(Precision.TF32);
+          run(GemmBf16.OP, tf32, Arguments.of(a, b, got));
+          assertSameBits(want, got, tf32.toString());
         }
       }
     }

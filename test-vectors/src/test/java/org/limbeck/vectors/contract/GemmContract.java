@@ -14,13 +14,15 @@ import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.GemmF32.Arguments;
 import org.limbeck.kernels.op.GemmF32.Batch;
 import org.limbeck.kernels.op.GemmF32.Epilogue;
+import org.limbeck.kernels.op.GemmF32.Precision;
 import org.limbeck.kernels.op.GemmF32.Spec;
 import org.limbeck.kernels.op.InvalidArgumentException;
 import org.limbeck.kernels.op.Op;
 
 /**
- * The contract of products of floats, whatever the type of their factors: gemm_f32 and gemm_bf16.
- * Results are compared with a plain double function that is written here.
+ * The contract of products of floats, whatever the type of their factors: gemm_f32, also with
+ * factors rounded to tf32, and gemm_bf16. Results are compared with a plain double function that is
+ * written here.
  */
 abstract class GemmContract extends KernelContract {
   private static final double U = 0x1p-24;
@@ -28,20 +30,30 @@ abstract class GemmContract extends KernelContract {
 
   private final Op<Spec, Arguments> op;
   private final DType factors;
+  private final Precision precision;
 
   /** Tests a backend. */
-  GemmContract(String backend, Op<Spec, Arguments> op, DType factors) {
+  GemmContract(String backend, Op<Spec, Arguments> op, DType factors, Precision precision) {
     super(backend);
     this.op = op;
     this.factors = factors;
+    this.precision = precision;
   }
 
-  /** Returns the bound for the sum of k products, relative to the sum of their magnitudes. */
+  /**
+   * Returns the bound for the sum of k products of what {@link #factor} returns, relative to the
+   * sum of their magnitudes.
+   */
   abstract double sumError(long k);
 
   /** Returns F32 values as factors of the type under test, rounded where they must be. */
-  final Matrix factor(Tensors t, Matrix values) {
+  Matrix factor(Tensors t, Matrix values) {
     return factors == DType.F32 ? values : t.rounded(values);
+  }
+
+  /** Returns the plainest specification of a product in the precision under test. */
+  final Spec spec(boolean transA, boolean transB) {
+    return Spec.of(transA, transB).withPrecision(precision);
   }
 
   private Matrix normal(Tensors t, long rows, long cols) {
@@ -65,7 +77,7 @@ abstract class GemmContract extends KernelContract {
   void agreesWithTheFormulaInEveryLayout(Placement placement) {
     for (boolean transA : BOTH) {
       for (boolean transB : BOTH) {
-        Spec spec = Spec.of(transA, transB);
+        Spec spec = spec(transA, transB);
         for (long[] s : ProductShapes.LAYOUTS) {
           compare(placement, spec, s[0], s[1], s[2]);
           compare(placement, spec.withAlpha(-0.5f).withBeta(0.75f), s[0], s[1], s[2]);
@@ -80,15 +92,15 @@ abstract class GemmContract extends KernelContract {
     for (long size : sizesAroundLanes()) {
       for (boolean transA : BOTH) {
         for (boolean transB : BOTH) {
-          Spec spec = Spec.of(transA, transB);
+          Spec spec = spec(transA, transB);
           compare(placement, spec, 13, size, 3);
           compare(placement, spec, size, 5, 3);
           compare(placement, spec, 2, 9, size);
           compare(placement, spec, 9, 2, size);
         }
       }
-      compare(placement, Spec.of(false, true), 9, 6, size);
-      compare(placement, Spec.of(false, false), 9, 6, size);
+      compare(placement, spec(false, true), 9, 6, size);
+      compare(placement, spec(false, false), 9, 6, size);
     }
   }
 
@@ -97,7 +109,7 @@ abstract class GemmContract extends KernelContract {
   void agreesWithTheFormulaInEveryEpilogue(Epilogue epilogue) {
     for (Placement placement : Placement.values()) {
       for (boolean transB : BOTH) {
-        Spec spec = Spec.of(false, transB).withEpilogue(epilogue).withBeta(1);
+        Spec spec = spec(false, transB).withEpilogue(epilogue).withBeta(1);
         for (long n : new long[] {1, 3, 15, 17, 33, 100}) {
           compare(placement, spec, 3, n, 5);
           compare(placement, spec, 14, n, 270);
@@ -112,7 +124,7 @@ abstract class GemmContract extends KernelContract {
     for (Epilogue epilogue : Epilogue.values()) {
       for (long m : new long[] {1, 4, 9, 30}) {
         for (long n : new long[] {1, 5, 40}) {
-          Spec spec = Spec.of(false, true).withEpilogue(epilogue);
+          Spec spec = spec(false, true).withEpilogue(epilogue);
           compare(Placement.ALIGNED, spec, m, n, 0);
           compare(Placement.ALIGNED, spec.withBeta(-2), m, n, 0);
         }
@@ -121,21 +133,35 @@ abstract class GemmContract extends KernelContract {
   }
 
   private void compare(Placement placement, Spec spec, long m, long n, long k) {
+    compare(placement, spec, m, n, k, this::normal, sumError(k));
+  }
+
+  /** Makes a factor. */
+  @FunctionalInterface
+  interface Factors {
+    Matrix of(Tensors t, long rows, long cols);
+  }
+
+  /**
+   * Compares a product of some factors with the formula, within a bound as of {@link #sumError}.
+   */
+  final void compare(
+      Placement placement, Spec spec, long m, long n, long k, Factors factor, double sumError) {
     try (Tensors t = new Tensors(placement, SEED)) {
-      Matrix a = normal(t, spec.transA() ? k : m, spec.transA() ? m : k);
-      Matrix b = normal(t, spec.transB() ? n : k, spec.transB() ? k : n);
+      Matrix a = factor.of(t, spec.transA() ? k : m, spec.transA() ? m : k);
+      Matrix b = factor.of(t, spec.transB() ? n : k, spec.transB() ? k : n);
       Matrix c = t.normal(m, n, 1);
       Matrix bias = spec.epilogue() == Epilogue.NONE ? null : t.normal(1, n, 1);
       Matrix before = t.copy(c);
       run(op, spec, new Arguments(a, b, c, bias, Batch.SINGLE));
-      assertWithinBound(spec, a, b, before, bias, c);
+      assertWithinBound(spec, a, b, before, bias, c, sumError);
       t.assertPaddingIntact();
     }
   }
 
   /** The bound of the contract; gelu has a slope of at most 1.13 and a rounding of its own. */
-  private void assertWithinBound(
-      Spec spec, Matrix a, Matrix b, Matrix before, Matrix bias, Matrix got) {
+  private static void assertWithinBound(
+      Spec spec, Matrix a, Matrix b, Matrix before, Matrix bias, Matrix got, double sumError) {
     double[][] left = operand(a, spec.transA());
     double[][] right = operand(b, !spec.transB());
     long k = spec.transA() ? a.rows() : a.cols();
@@ -152,7 +178,7 @@ abstract class GemmContract extends KernelContract {
         double added = bias == null ? 0 : bias.getFloat(0, j);
         double want = activated(spec.epilogue(), spec.alpha() * sum + previous + added);
         size = size * Math.abs(spec.alpha()) + Math.abs(previous) + Math.abs(added);
-        double bound = sumError(k) * size + 2 * U * Math.abs(want) + 1e-37;
+        double bound = sumError * size + 2 * U * Math.abs(want) + 1e-37;
         if (spec.epilogue() == Epilogue.BIAS_GELU) {
           bound = 1.13 * bound + 18 * U * Math.abs(want) + 2 * U * size;
         }
@@ -216,7 +242,7 @@ abstract class GemmContract extends KernelContract {
             Matrix bias = t.normal(1, n, 1);
             Matrix one = t.zeros(DType.F32, m, n);
             Matrix many = t.zeros(DType.F32, m, n);
-            Spec spec = Spec.of(transA, transB).withEpilogue(Epilogue.BIAS_GELU);
+            Spec spec = spec(transA, transB).withEpilogue(Epilogue.BIAS_GELU);
             run(1, op, spec, new Arguments(a, b, one, bias, Batch.SINGLE));
             run(threads, op, spec, new Arguments(a, b, many, bias, Batch.SINGLE));
             assertSameBits(one, many, m + " x " + n);
@@ -239,7 +265,7 @@ abstract class GemmContract extends KernelContract {
           Matrix c = t.normal(12 * s[0], s[1], 1);
           Matrix want = t.copy(c);
           Matrix bias = t.normal(1, s[1], 1);
-          Spec spec = Spec.of(false, transB).withBeta(0.5f).withEpilogue(Epilogue.BIAS_RELU);
+          Spec spec = spec(false, transB).withBeta(0.5f).withEpilogue(Epilogue.BIAS_RELU);
           long columnsB = transB ? s[2] : s[1];
           long rowsB = transB ? s[1] : s[2];
           Batch batch =
@@ -279,7 +305,7 @@ abstract class GemmContract extends KernelContract {
       Matrix b = normal(t, size, size);
       Matrix c = t.zeros(DType.F32, 2 * size, size);
       Matrix want = t.zeros(DType.F32, 2 * size, size);
-      Spec spec = Spec.of(false, true);
+      Spec spec = spec(false, true);
       Batch batch = Batch.strided(2, size * size, 0, size * size);
       run(2, op, spec, new Arguments(a.rows(0, size), b, c.rows(0, size), null, batch));
       run(op, spec, Arguments.of(a.rows(0, size), b, want.rows(0, size)));
@@ -298,7 +324,7 @@ abstract class GemmContract extends KernelContract {
           set(identity, i, i, 1);
         }
         Matrix y = t.zeros(DType.F32, 37, 45);
-        run(op, Spec.of(false, transB), Arguments.of(x, identity, y));
+        run(op, spec(false, transB), Arguments.of(x, identity, y));
         for (long i = 0; i < 37; i++) {
           for (long j = 0; j < 45; j++) {
             assertEquals(value(x, i, j), y.getFloat(i, j));
@@ -326,7 +352,7 @@ abstract class GemmContract extends KernelContract {
       Matrix a = factor(t, integers(t.uniform(m, k, -3, 3)));
       Matrix b = factor(t, integers(t.uniform(k, n, -3, 3)));
       Matrix c = t.normal(m, n, 1);
-      run(2, op, Spec.of(false, false), Arguments.of(a, b, c));
+      run(2, op, spec(false, false), Arguments.of(a, b, c));
       for (long i = 0; i < m; i++) {
         for (long j = 0; j < n; j += 11) {
           long sum = 0;
@@ -362,8 +388,8 @@ abstract class GemmContract extends KernelContract {
               marked.setFloat(i, j, Float.NaN);
             }
           }
-          run(op, Spec.of(false, true), Arguments.of(a, b, c));
-          run(op, Spec.of(false, true), Arguments.of(a, b, marked));
+          run(op, spec(false, true), Arguments.of(a, b, c));
+          run(op, spec(false, true), Arguments.of(a, b, marked));
           assertSameBits(c, marked, "over NaN");
         }
       }
@@ -381,7 +407,7 @@ abstract class GemmContract extends KernelContract {
         set(b, 7, 34, Float.NEGATIVE_INFINITY);
         Matrix c = t.zeros(DType.F32, m, 35);
         Matrix bias = t.zeros(DType.F32, 1, 35);
-        Spec spec = Spec.of(false, false);
+        Spec spec = spec(false, false);
         run(op, spec, Arguments.of(a, b, c));
         assertSpecial(c, Float.NEGATIVE_INFINITY);
         spec = spec.withEpilogue(Epilogue.BIAS_RELU);
@@ -420,7 +446,7 @@ abstract class GemmContract extends KernelContract {
       Matrix bias = t.normal(1, 50, 1);
       Matrix product = t.zeros(DType.F32, 30, 50);
       Matrix fused = t.zeros(DType.F32, 30, 50);
-      Spec spec = Spec.of(false, true);
+      Spec spec = spec(false, true);
       run(op, spec, Arguments.of(a, b, product));
       spec = spec.withEpilogue(Epilogue.BIAS_RELU);
       run(op, spec, new Arguments(a, b, fused, bias, Batch.SINGLE));
@@ -446,7 +472,7 @@ abstract class GemmContract extends KernelContract {
             Matrix b = normal(t, transB ? s[1] : s[2], transB ? s[2] : s[1]);
             Matrix c = t.zeros(DType.F32, 2 * s[0], s[1]);
             Matrix bias = t.normal(1, s[1], 1);
-            Spec spec = Spec.of(transA, transB).withBeta(0.5f).withEpilogue(Epilogue.BIAS_GELU);
+            Spec spec = spec(transA, transB).withBeta(0.5f).withEpilogue(Epilogue.BIAS_GELU);
             Matrix first = c.rows(0, s[0]);
             assertNoAllocation(op, spec, new Arguments(a, b, first, bias, Batch.SINGLE));
             Batch batch = Batch.strided(2, 0, 0, s[0] * s[1]);
@@ -464,7 +490,7 @@ abstract class GemmContract extends KernelContract {
       Matrix b = normal(t, 8, 6);
       Matrix c = t.zeros(DType.F32, 4, 6);
       Matrix bias = t.normal(1, 6, 1);
-      Spec spec = Spec.of(false, false);
+      Spec spec = spec(false, false);
       assertRefused(spec, Arguments.of(a, b, null), op + ": c: given null");
       assertRefused(spec, Arguments.of(a, c, c), "b: given F32 [4, 6]");
       assertRefused(spec, Arguments.of(b, b, c), "a: given " + factors + " [8, 6]");
@@ -496,7 +522,7 @@ abstract class GemmContract extends KernelContract {
       }
       assertRefused(spec, Arguments.of(a, b, closed), "c: given a closed buffer");
     }
-    assertThrows(InvalidArgumentException.class, () -> Spec.of(false, false).withAlpha(Float.NaN));
+    assertThrows(InvalidArgumentException.class, () -> spec(false, false).withAlpha(Float.NaN));
     assertThrows(InvalidArgumentException.class, () -> Batch.strided(0, 1, 1, 1));
     assertThrows(InvalidArgumentException.class, () -> Batch.strided(2, -1, 1, 1));
   }

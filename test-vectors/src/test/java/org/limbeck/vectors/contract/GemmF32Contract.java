@@ -6,13 +6,14 @@ import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.GemmF32.Arguments;
+import org.limbeck.kernels.op.GemmF32.Precision;
 import org.limbeck.kernels.op.GemmF32.Spec;
 
 /** The contract of products of float32 matrices. */
 public abstract class GemmF32Contract extends GemmContract {
   /** Tests a backend. */
   protected GemmF32Contract(String backend) {
-    super(backend, GemmF32.OP, DType.F32);
+    super(backend, GemmF32.OP, DType.F32, Precision.F32);
   }
 
   @Override

@@ -120,7 +120,7 @@ final class Experiment {
     if (Files.exists(file)) {
       return RecordFile.read(file, ModelResult.class, "the result of a model");
     }
-    try (Compute compute = new Compute(limbeck)) {
+    try (Compute compute = trainer.newCompute()) {
       Transformer model = trainer.load(compute, plan, seed);
       ModelFolder.write(folder, model, compute.memory(), data.vocabulary());
       try (Judge judge = new Judge(limbeck, model, data.vocabulary().target(), settings.beam())) {

@@ -524,7 +524,8 @@ public final class PetCommand implements Callable<Integer> {
             thresholds.get(0),
             thresholds.get(1),
             given(speedSentences, preset.speedSentences()),
-            device.device());
+            device.device(),
+            device.tf32());
     check(settings);
     return settings;
   }

@@ -46,6 +46,7 @@ import java.util.List;
  * @param wrongThreshold above it a wrong teacher is confident
  * @param speedSentences how many sentences are translated one by one to measure speed
  * @param device where the models live
+ * @param tf32 whether layers round the factors of their products to tf32
  */
 record Settings(
     String data,
@@ -86,7 +87,8 @@ record Settings(
     double correctThreshold,
     double wrongThreshold,
     int speedSentences,
-    String device) {
+    String device,
+    boolean tf32) {
   /** The seed of the teachers. */
   long teacherSeed() {
     return seeds.get(0);

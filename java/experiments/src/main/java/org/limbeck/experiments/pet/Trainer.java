@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.limbeck.experiments.report.Progress;
+import org.limbeck.experiments.run.DeviceOptions;
 import org.limbeck.experiments.run.OutputDirectory;
 import org.limbeck.experiments.run.TrainingLoop;
 import org.limbeck.experiments.run.TrainingState;
@@ -88,6 +89,11 @@ final class Trainer {
     this.conduct = conduct;
   }
 
+  /** Returns operations and memory in the precision of this run. */
+  Compute newCompute() {
+    return new Compute(limbeck, DeviceOptions.precision(settings.tf32()));
+  }
+
   /** Returns the folder of a model. */
   Path folder(String name, long seed) {
     return out.folder("models", fileName(name), "seed-" + seed);
@@ -134,7 +140,7 @@ final class Trainer {
     if (main == null) {
       trainedTokens = 0;
       trainingNanos = 0;
-      try (Compute compute = new Compute(limbeck)) {
+      try (Compute compute = newCompute()) {
         Transformer model = new Transformer(compute, plan.config());
         model.initialise(seed);
         if (warms) {
@@ -335,7 +341,7 @@ final class Trainer {
     Capacity capacity = new Capacity(valid.largest(), longest, rows);
     double sum = 0;
     long tokens = 0;
-    try (Compute own = new Compute(limbeck);
+    try (Compute own = newCompute();
         TranslationEvaluation evaluation = new TranslationEvaluation(own, model, capacity);
         TranslationBuffers buffers = new TranslationBuffers(own.memory(), capacity)) {
       for (PairBatch pairs : valid.all()) {
@@ -375,7 +381,7 @@ final class Trainer {
     }
     TranslationBatches cut = batches(settings.teacherSeed());
     Capacity capacity = capacity(cut);
-    try (Compute compute = new Compute(limbeck);
+    try (Compute compute = newCompute();
         WarmupLabeler labeler =
             new WarmupLabeler(
                 compute,

@@ -80,7 +80,7 @@ public final class TranslateCommand implements Callable<Integer> {
     TranslationVocabulary vocabulary = ModelFolder.vocabulary(model);
     BeamOptions options = BeamOptions.DEFAULT.withBeam(beam).withSentences(batch);
     try (Limbeck limbeck = device.open();
-        Compute compute = new Compute(limbeck);
+        Compute compute = new Compute(limbeck, DeviceOptions.precision(device.tf32()));
         BeamSearch search =
             new BeamSearch(limbeck, TransformerDirectory.read(model, compute), options)) {
       translate(vocabulary, search);

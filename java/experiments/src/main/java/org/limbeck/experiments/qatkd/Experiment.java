@@ -12,6 +12,7 @@ import java.util.TreeMap;
 import org.limbeck.experiments.report.PackedResult;
 import org.limbeck.experiments.report.Progress;
 import org.limbeck.experiments.report.RunResult;
+import org.limbeck.experiments.run.DeviceOptions;
 import org.limbeck.experiments.run.OutputDirectory;
 import org.limbeck.experiments.run.TrainingLoop;
 import org.limbeck.experiments.run.TrainingLoop.Plan;
@@ -118,7 +119,7 @@ final class Experiment {
     say(
         "%s: %d training and %d development examples, up to %d word pieces, batches of %d",
         data.task().id(), data.train().size(), data.dev().size(), data.length(), data.batch());
-    try (Compute compute = new Compute(limbeck);
+    try (Compute compute = newCompute();
         HostMemory host = new HostMemory()) {
       BertClassifier teacher =
           new BertClassifier(compute, model.config(), data.task().labels(), Quantization.NONE);
@@ -140,6 +141,10 @@ final class Experiment {
       }
     }
     return outcome;
+  }
+
+  private Compute newCompute() {
+    return new Compute(limbeck, DeviceOptions.precision(settings.tf32()));
   }
 
   private PackedComparison comparison(TokenizedTask data) {
@@ -214,7 +219,7 @@ final class Experiment {
     if (state == null) {
       // A classifier that comes with the encoder is of another task.
       teacher.load(model.encoder(), settings.teacherSeed());
-      try (Compute training = new Compute(limbeck);
+      try (Compute training = newCompute();
           HostMemory host = new HostMemory();
           Supervised supervised = new Supervised(training, teacher, data.batch(), data.length());
           Progress progress =
@@ -265,7 +270,7 @@ final class Experiment {
   }
 
   private void restoreBest(BertClassifier network, Path folder) {
-    try (Compute memory = new Compute(limbeck)) {
+    try (Compute memory = newCompute()) {
       Checkpoint.load(TrainingLoop.best(folder), memory.memory(), network.parameters(), null);
     }
     network.refreshWeights();
@@ -273,7 +278,7 @@ final class Experiment {
 
   /** Judges and analyses the teacher's values in the quantized network, before any training. */
   private void untrained(BertClassifier teacher, TokenizedTask data, Outcome outcome) {
-    try (Compute compute = new Compute(limbeck);
+    try (Compute compute = newCompute();
         HostMemory host = new HostMemory()) {
       BertClassifier student = newStudent(compute, teacher);
       MetricResult result = new Evaluator(compute, host, data).run(student);
@@ -317,7 +322,7 @@ final class Experiment {
     TrainingState state = TrainingLoop.finishedState(folder);
     boolean trains = state == null;
     Plan plan = plan(data, settings.epochs());
-    try (Compute compute = new Compute(limbeck);
+    try (Compute compute = newCompute();
         HostMemory host = new HostMemory()) {
       BertClassifier student = newStudent(compute, teacher);
       if (trains) {

@@ -345,7 +345,8 @@ public final class QatKdCommand implements Callable<Integer> {
         analysed,
         hessian,
         hessianBatch,
-        device.device());
+        device.device(),
+        device.tf32());
   }
 
   private static void requireLayers(Settings settings, int layers) {

@@ -26,6 +26,7 @@ import java.util.List;
  * @param hessian how many examples of the development set the eigenvalues of Hessians come from
  * @param hessianBatch the number of examples of a mini-batch there
  * @param device where the models live
+ * @param tf32 whether layers round the factors of their products to tf32
  */
 record Settings(
     String model,
@@ -45,4 +46,5 @@ record Settings(
     int analysed,
     int hessian,
     int hessianBatch,
-    String device) {}
+    String device,
+    boolean tf32) {}

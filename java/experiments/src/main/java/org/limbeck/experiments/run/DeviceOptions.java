@@ -7,6 +7,7 @@ import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.backend.BackendUnavailableException;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.kernels.memory.Device;
+import org.limbeck.kernels.op.GemmF32;
 import picocli.CommandLine.Option;
 
 /** The options of a command that computes: on which device, and with how many threads. */
@@ -27,6 +28,14 @@ public final class DeviceOptions {
   private String device;
 
   @Option(
+      names = "--tf32",
+      description = {
+        "With --device cuda or cuda-emulated: layers multiply numbers that are rounded to tf32, 10"
+            + " bits of mantissa, on tensor cores. By default all products are in float32."
+      })
+  private boolean tf32;
+
+  @Option(
       names = "--threads",
       paramLabel = "N",
       defaultValue = "0",
@@ -41,6 +50,20 @@ public final class DeviceOptions {
     return device;
   }
 
+  /** Returns whether layers round the factors of their products to tf32. */
+  public boolean tf32() {
+    return tf32;
+  }
+
+  /**
+   * Returns the precision of layers' products.
+   *
+   * @param tf32 what {@link #tf32()} returned
+   */
+  public static GemmF32.Precision precision(boolean tf32) {
+    return tf32 ? GemmF32.Precision.TF32 : GemmF32.Precision.F32;
+  }
+
   /**
    * Checks the options as far as no device is needed.
    *
@@ -49,6 +72,11 @@ public final class DeviceOptions {
   public void check() {
     Options.require(threads >= 0, "--threads", threads, "0 or more");
     Options.require(DEVICES.contains(device), "--device", device, "host, cuda or cuda-emulated");
+    Options.require(
+        !tf32 || !device.equals(HOST),
+        "--tf32",
+        "--device " + device,
+        "--device cuda or cuda-emulated");
   }
 
   /**

@@ -69,7 +69,8 @@ class TrainingLoopTest {
         2,
         0,
         1,
-        "host");
+        "host",
+        false);
   }
 
   private static TokenizedTask read(Task task, Path glue, PretrainedModel model) {

@@ -14,8 +14,11 @@ import org.limbeck.kernels.memory.Matrix;
  * added to every row; gelu is the erf form.
  *
  * <p><b>Accuracy.</b> Per element within 8 u sqrt(k) S + 2 u |c|, u = 2^-24, S = |alpha| times the
- * sum of |a_i b_i| plus |beta c| plus |bias|; float32 accumulation. <b>Determinism.</b> The same
- * bits with any number of threads, and for each matrix of a batch as for that matrix alone.
+ * sum of |a_i b_i| plus |beta c| plus |bias|; float32 accumulation. With {@link Precision#TF32}
+ * within (2^-10 (1 + 2^-12) + (k + 8) u) S + 2 u |c|: each factor may be off by 2^-11 of itself, so
+ * that a product is by (1 + 2^-11)^2 - 1; the product of two rounded ones is exact in float32.
+ * <b>Determinism.</b> The same bits with any number of threads, and for each matrix of a batch as
+ * for that matrix alone.
  */
 public final class GemmF32 {
   /** Who complains about a specification: both stems that have it. */
@@ -38,6 +41,24 @@ public final class GemmF32 {
     BIAS_RELU
   }
 
+  /** What a backend may do to the factors before they are multiplied. */
+  public enum Precision {
+    /** Nothing. */
+    F32,
+    /**
+     * Round them to tf32, the nearest number with 10 bits of mantissa and the exponents of float32,
+     * ties to either side, as tensor cores take them; a backend that need not rounds nothing.
+     * Magnitudes of at least 2^128 (1 - 2^-12) may become infinite, and so may a NaN of whose
+     * mantissa only the last 13 bits are set, which no arithmetic makes. Subnormal factors,
+     * products and sums (magnitudes below 2^-126) may count as 0: another |alpha| k 2^-126 (2 + max
+     * |a| + max |b|). Numbers of BF16 are numbers of tf32, so that this changes nothing for {@code
+     * gemm_bf16}.
+     *
+     * <p>Source: PTX ISA, "Alternate floating-point data formats" and {@code cvt.rna.tf32.f32}.
+     */
+    TF32
+  }
+
   /**
    * The options.
    *
@@ -46,33 +67,46 @@ public final class GemmF32 {
    * @param alpha the factor of the product, finite
    * @param beta the factor of the previous C, finite; 0 never reads it
    * @param epilogue what is applied to each element
+   * @param precision what may be done to the factors
    */
-  public record Spec(boolean transA, boolean transB, float alpha, float beta, Epilogue epilogue) {
+  public record Spec(
+      boolean transA,
+      boolean transB,
+      float alpha,
+      float beta,
+      Epilogue epilogue,
+      Precision precision) {
     /** Checks the factors. */
     public Spec {
       ArgumentChecks.finite(STEM, "alpha", alpha);
       ArgumentChecks.finite(STEM, "beta", beta);
       Objects.requireNonNull(epilogue, "epilogue");
+      Objects.requireNonNull(precision, "precision");
     }
 
-    /** Returns C = op(A) op(B), overwriting C. */
+    /** Returns C = op(A) op(B) in float32, overwriting C. */
     public static Spec of(boolean transA, boolean transB) {
-      return new Spec(transA, transB, 1, 0, Epilogue.NONE);
+      return new Spec(transA, transB, 1, 0, Epilogue.NONE, Precision.F32);
     }
 
     /** Returns this with another factor of the product. */
     public Spec withAlpha(float newAlpha) {
-      return new Spec(transA, transB, newAlpha, beta, epilogue);
+      return new Spec(transA, transB, newAlpha, beta, epilogue, precision);
     }
 
     /** Returns this with another factor of the previous C; 1 accumulates. */
     public Spec withBeta(float newBeta) {
-      return new Spec(transA, transB, alpha, newBeta, epilogue);
+      return new Spec(transA, transB, alpha, newBeta, epilogue, precision);
     }
 
     /** Returns this with another epilogue. */
     public Spec withEpilogue(Epilogue newEpilogue) {
-      return new Spec(transA, transB, alpha, beta, newEpilogue);
+      return new Spec(transA, transB, alpha, beta, newEpilogue, precision);
+    }
+
+    /** Returns this with another precision of the factors. */
+    public Spec withPrecision(Precision newPrecision) {
+      return new Spec(transA, transB, alpha, beta, epilogue, newPrecision);
     }
   }
 

@@ -25,6 +25,7 @@ public final class Compute implements AutoCloseable {
   private static final Dropout.Spec KEEP_ALL = new Dropout.Spec(0);
 
   private final Limbeck limbeck;
+  private final GemmF32.Precision precision;
   private final Memory memory;
   private final Map<Key, Operation<?, ?>> operations = new HashMap<>();
   private Matrix ones;
@@ -32,12 +33,23 @@ public final class Compute implements AutoCloseable {
   private record Key(Op<?, ?> op, Object spec) {}
 
   /**
-   * Makes operations and memory on the device of a library instance.
+   * Makes operations and memory on the device of a library instance; products in full float32.
    *
    * @param limbeck the library; it stays open as long as this object is used
    */
   public Compute(Limbeck limbeck) {
+    this(limbeck, GemmF32.Precision.F32);
+  }
+
+  /**
+   * Makes operations and memory on the device of a library instance.
+   *
+   * @param limbeck the library; it stays open as long as this object is used
+   * @param precision that of {@link #product}
+   */
+  public Compute(Limbeck limbeck, GemmF32.Precision precision) {
     this.limbeck = Objects.requireNonNull(limbeck, "limbeck");
+    this.precision = Objects.requireNonNull(precision, "precision");
     this.memory = limbeck.newMemory();
   }
 
@@ -61,6 +73,17 @@ public final class Compute implements AutoCloseable {
   public <S, A> Operation<S, A> operation(Op<S, A> op, S spec) {
     return (Operation<S, A>)
         operations.computeIfAbsent(new Key(op, spec), key -> limbeck.operation(op, spec));
+  }
+
+  /**
+   * Computes a product of a layer, in the precision of this object: of activations, weights and
+   * their gradients. Sums over rows and differences are in full float32 always.
+   *
+   * @param spec what is computed, apart from the precision
+   * @param arguments the matrices
+   */
+  public void product(GemmF32.Spec spec, GemmF32.Arguments arguments) {
+    operation(GemmF32.OP, spec.withPrecision(precision)).run(arguments);
   }
 
   /**

@@ -63,9 +63,8 @@ public final class Linear {
   }
 
   private void forward(GemmF32.Spec spec, Matrix x, Matrix y) {
-    compute
-        .operation(GemmF32.OP, spec)
-        .run(new GemmF32.Arguments(x, weight.effective(), y, bias.value(), GemmF32.Batch.SINGLE));
+    compute.product(
+        spec, new GemmF32.Arguments(x, weight.effective(), y, bias.value(), GemmF32.Batch.SINGLE));
   }
 
   /**
@@ -75,9 +74,7 @@ public final class Linear {
    * @param gradY gradient of the loss by the outputs, F32 [rows, out]
    */
   public void backwardParameters(Matrix x, Matrix gradY) {
-    compute
-        .operation(GemmF32.OP, GRAD_WEIGHT)
-        .run(GemmF32.Arguments.of(gradY, x, weight.latent().gradient()));
+    compute.product(GRAD_WEIGHT, GemmF32.Arguments.of(gradY, x, weight.latent().gradient()));
     compute.addSumOfRows(gradY, bias.gradient());
   }
 
@@ -89,8 +86,8 @@ public final class Linear {
    * @param added whether it is added to what {@code gradX} holds
    */
   public void backwardInput(Matrix gradY, Matrix gradX, boolean added) {
-    compute
-        .operation(GemmF32.OP, added ? GRAD_INPUT_ADDED : GRAD_INPUT)
-        .run(GemmF32.Arguments.of(gradY, weight.effective(), gradX));
+    compute.product(
+        added ? GRAD_INPUT_ADDED : GRAD_INPUT,
+        GemmF32.Arguments.of(gradY, weight.effective(), gradX));
   }
 }

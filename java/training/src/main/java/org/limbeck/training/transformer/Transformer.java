@@ -157,9 +157,7 @@ public final class Transformer {
    * @param logits F32 [rows, target vocabulary], written
    */
   public void logits(Matrix decoded, Matrix logits) {
-    compute
-        .operation(GemmF32.OP, LOGITS)
-        .run(GemmF32.Arguments.of(decoded, output.value(), logits));
+    compute.product(LOGITS, GemmF32.Arguments.of(decoded, output.value(), logits));
   }
 
   /**
@@ -170,12 +168,8 @@ public final class Transformer {
    * @param gradDecoded F32 [rows, width], written; rows of {@link Activations#gradDecoded}
    */
   public void backwardLogits(Matrix decoded, Matrix gradLogits, Matrix gradDecoded) {
-    compute
-        .operation(GemmF32.OP, GRAD_WEIGHT)
-        .run(GemmF32.Arguments.of(gradLogits, decoded, output.gradient()));
-    compute
-        .operation(GemmF32.OP, GRAD_HIDDEN)
-        .run(GemmF32.Arguments.of(gradLogits, output.value(), gradDecoded));
+    compute.product(GRAD_WEIGHT, GemmF32.Arguments.of(gradLogits, decoded, output.gradient()));
+    compute.product(GRAD_HIDDEN, GemmF32.Arguments.of(gradLogits, output.value(), gradDecoded));
   }
 
   /**

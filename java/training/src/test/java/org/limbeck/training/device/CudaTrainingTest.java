@@ -6,9 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.kernels.memory.Device;
+import org.limbeck.kernels.op.GemmF32;
 
 /**
  * Training with the kernels of CUDA, by default emulated, beside the reference; {@code
@@ -21,6 +25,12 @@ class CudaTrainingTest extends DeviceTraining {
    */
   private static final double BOUND = 1e-4;
 
+  /** That of products in tf32: some tens of roundings by up to 2^-11. */
+  private static final double TF32_BOUND = 2e-2;
+
+  /** What some gradient is off by if factors were rounded; those of float32 are nearer. */
+  private static final double TF32_LEAST = 1e-5;
+
   /**
    * That of quantized networks, where a rounding that goes the other way moves an activation by a
    * level.
@@ -31,6 +41,27 @@ class CudaTrainingTest extends DeviceTraining {
    * That of what the optimizer added: near 0 it takes the sign of a gradient, whatever its size.
    */
   private static final double UPDATE_BOUND = 5e-2;
+
+  private GemmF32.Precision precision = GemmF32.Precision.F32;
+
+  @Override
+  GemmF32.Precision precision() {
+    return precision;
+  }
+
+  /** Without quantizers, which would turn a rounding into a whole level. */
+  @ParameterizedTest
+  @ValueSource(strings = {"map+output", "baseline"})
+  void stepsOfQatKdInTf32(String losses) {
+    precision = GemmF32.Precision.TF32;
+    stepsOfQatKd(losses, "NONE");
+  }
+
+  @Test
+  void stepsOfTranslationInTf32() {
+    precision = GemmF32.Precision.TF32;
+    stepsOfTranslation("pet");
+  }
 
   @Override
   Limbeck openDevice() {
@@ -50,7 +81,9 @@ class CudaTrainingTest extends DeviceTraining {
 
   @Override
   void assertAgree(Outcome want, Outcome got, boolean quantized) {
-    double bound = quantized ? QUANTIZED_BOUND : BOUND;
+    boolean tf32 = precision == GemmF32.Precision.TF32;
+    double bound = quantized ? QUANTIZED_BOUND : tf32 ? TF32_BOUND : BOUND;
+    double furthest = 0;
     for (int i = 0; i < want.losses().length; i++) {
       assertTrue(want.losses()[i] > 0, "loss " + want.losses()[i]);
       assertEquals(want.losses()[i], got.losses()[i], bound * want.losses()[i], "step " + i);
@@ -65,7 +98,12 @@ class CudaTrainingTest extends DeviceTraining {
           got.gradients().get(name),
           bound * (norm(gradient) + 1e-3 * all),
           "gradient of " + name);
+      if (norm(gradient) > 1e-3 * all) {
+        furthest =
+            Math.max(furthest, distance(gradient, got.gradients().get(name)) / norm(gradient));
+      }
     }
+    assertTrue(!tf32 || furthest > TF32_LEAST, "nothing was rounded to tf32: " + furthest);
     double difference = 0;
     double moved = 0;
     for (String name : want.values().keySet()) {
@@ -96,13 +134,17 @@ class CudaTrainingTest extends DeviceTraining {
     return Math.sqrt(all.values().stream().mapToDouble(v -> Math.pow(norm(v), 2)).sum());
   }
 
-  private static void assertNear(float[] want, float[] got, double bound, String what) {
-    assertEquals(want.length, got.length, what);
-    float[] difference = want.clone();
-    for (int i = 0; i < want.length; i++) {
-      difference[i] -= got[i];
+  private static double distance(float[] some, float[] others) {
+    assertEquals(some.length, others.length);
+    float[] difference = some.clone();
+    for (int i = 0; i < some.length; i++) {
+      difference[i] -= others[i];
     }
-    double norm = norm(difference);
+    return norm(difference);
+  }
+
+  private static void assertNear(float[] want, float[] got, double bound, String what) {
+    double norm = distance(want, got);
     assertTrue(norm <= bound, () -> what + ": difference " + norm + ", bound " + bound);
   }
 }

@@ -22,6 +22,7 @@ import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.AdamW;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.training.bert.BertClassifier;
 import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.bert.Quantization;
@@ -71,6 +72,15 @@ abstract class DeviceTraining {
 
   /** Opens the library on the device. */
   abstract Limbeck openDevice();
+
+  /** Returns the precision of products on the device. */
+  GemmF32.Precision precision() {
+    return GemmF32.Precision.F32;
+  }
+
+  private Compute newCompute(Limbeck limbeck) {
+    return limbeck == host ? new Compute(host) : new Compute(limbeck, precision());
+  }
 
   /** Called after each step on the device. */
   void stepped() {}
@@ -189,7 +199,7 @@ abstract class DeviceTraining {
     boolean quantized = quantization.equals("TERNARY");
     assertSameOnDevice(
         limbeck -> {
-          try (Compute compute = new Compute(limbeck);
+          try (Compute compute = newCompute(limbeck);
               HostMemory memory = new HostMemory()) {
             BertClassifier teacher = bert(compute, 3, Quantization.NONE, 1);
             BertClassifier student =
@@ -221,7 +231,7 @@ abstract class DeviceTraining {
     float[] answers = labels == 1 ? new float[] {0.3f, -2, 1.5f} : new float[] {2, 0, 1};
     assertSameOnDevice(
         limbeck -> {
-          try (Compute compute = new Compute(limbeck);
+          try (Compute compute = newCompute(limbeck);
               HostMemory memory = new HostMemory()) {
             BertClassifier network = bert(compute, labels, Quantization.NONE, 2);
             TokenBatch batch = batch(compute, memory);
@@ -273,7 +283,7 @@ abstract class DeviceTraining {
     Sentences sentences = new Sentences(config);
     assertSameOnDevice(
         limbeck -> {
-          try (Compute compute = new Compute(limbeck);
+          try (Compute compute = newCompute(limbeck);
               TranslationBuffers buffers =
                   new TranslationBuffers(compute.memory(), sentences.capacity)) {
             Transformer student = transformer(compute, config, 1);
@@ -303,7 +313,7 @@ abstract class DeviceTraining {
     List<byte[]> classes = new ArrayList<>();
     assertSameOnDevice(
         limbeck -> {
-          try (Compute compute = new Compute(limbeck);
+          try (Compute compute = newCompute(limbeck);
               TranslationBuffers buffers =
                   new TranslationBuffers(compute.memory(), sentences.capacity)) {
             Transformer student = transformer(compute, config, 1);
@@ -346,7 +356,7 @@ abstract class DeviceTraining {
     Sentences sentences = new Sentences(config);
     List<List<List<Hypothesis>>> found = new ArrayList<>();
     for (Limbeck limbeck : List.of(host, device)) {
-      try (Compute compute = new Compute(limbeck);
+      try (Compute compute = newCompute(limbeck);
           BeamSearch search = new BeamSearch(limbeck, transformer(compute, config, 1), options)) {
         found.add(search.search(sentences.sources));
       }
@@ -366,8 +376,8 @@ abstract class DeviceTraining {
   @Test
   void checkpointsMoveBetweenDevices() {
     Path file = directory.resolve("checkpoint.safetensors");
-    try (Compute here = new Compute(host);
-        Compute there = new Compute(device)) {
+    try (Compute here = newCompute(host);
+        Compute there = newCompute(device)) {
       BertClassifier one = bert(there, 3, Quantization.NONE, 5);
       BertClassifier two = new BertClassifier(here, BERT, 3, Quantization.NONE);
       Optimizer optimizer = bertAdam(there, one);

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// gemm_bf16 by wgmma and TMA (sm_90a): tiles of 128 x 256. Blocks stay and take tile after tile. One thread has the copy engine
-// fetch 64 terms of both factors at a time into a ring of four; two groups of four warps multiply 64 x 256 each, one step of
-// products always behind the one that is waited for, and write their sums by way of shared memory while the next tile's factors
-// arrive. Barriers of the ring: `full` ends with the bytes, `empty` with an arrival of each of the eight warps.
+// Products by wgmma and TMA (sm_90a): tiles of 128 x 256. Blocks stay and take tile after tile. One thread has the copy engine
+// fetch 128 bytes of terms of both factors at a time, 64 of bf16 or 32 of tf32, into a ring of four; two groups of four warps
+// multiply 64 x 256 each, one step of products always behind the one that is waited for, and write their sums by way of shared
+// memory while the next tile's factors arrive. Barriers of the ring: `full` ends with the bytes, `empty` with an arrival of each of
+// the eight warps.
 
 #pragma once
 
-#include "../device/product.h"
-#include "../device/tma.h"
-#include "../device/wgmma.h"
-#include "epilogue.h"
+#include "float_product.h"
+#include "product.h"
+#include "tma.h"
+#include "wgmma.h"
 
-namespace {
+namespace lb {
 
 struct WideProduct {
-  Output out;
+  FloatOutput out;
   int64_t c_outer, c_inner, m, n, k, inner_count, count;
   /** Whether A (B) has another matrix for each inner (bit 0) and outer (bit 1) step. */
   int a_steps, b_steps;
@@ -24,10 +25,10 @@ struct WideProduct {
 struct Wide {
   static constexpr int ROWS = 128;
   static constexpr int COLS = 256;
-  static constexpr int TERMS = 64;
+  static constexpr int K_BYTES = 128;
   static constexpr int STAGES = 4;
-  static constexpr int A_BYTES = ROWS * TERMS * 2;
-  static constexpr int STAGE_BYTES = A_BYTES + COLS * TERMS * 2;
+  static constexpr int A_BYTES = ROWS * K_BYTES;
+  static constexpr int STAGE_BYTES = A_BYTES + COLS * K_BYTES;
   static constexpr int CONSUMERS = 2;
   static constexpr int WARPS = 4 * CONSUMERS;
   /** Sums leave in pieces of 16 x 32 a warp. */
@@ -36,7 +37,7 @@ struct Wide {
   static constexpr int PIECE_BYTES = 16 * PITCH * 4;
   static constexpr int BARRIERS_AT = STAGES * STAGE_BYTES + WARPS * PIECE_BYTES;
 };
-static_assert(Wide::BARRIERS_AT + 2 * Wide::STAGES * 8 + 1024 == 218176, "what WideGemmBf16 gives");
+static_assert(Wide::BARRIERS_AT + 2 * Wide::STAGES * 8 + 1024 == 218176, "what WideProducts gives");
 
 #if defined(LB_EMULATED) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
 
@@ -45,7 +46,7 @@ struct WideTile {
   int64_t matrix, row, col;
 
   LB_DEVICE WideTile(int64_t tile, int64_t down, int64_t across) : matrix(tile / (down * across)) {
-    const lb::TileOrder order(tile % (down * across), down, across);
+    const TileOrder order(tile % (down * across), down, across);
     row = order.down * Wide::ROWS;
     col = order.across * Wide::COLS;
   }
@@ -53,36 +54,37 @@ struct WideTile {
 
 /** Fetches EXTENT rows of op(A) (columns of op(B)): in one box of whole lines, or in boxes of 64 that lie across. */
 template <int EXTENT, bool ALONG_K>
-LB_DEVICE void fetch(const lb::Shared<uint4>& to, const lb::TensorMap& map, int first, int term, int inner, int outer,
-                     const lb::Barriers& barriers, int stage) {
+LB_DEVICE void fetch(const Shared<uint4>& to, const TensorMap& map, int first, int term, int inner, int outer,
+                     const Barriers& barriers, int stage) {
   if (ALONG_K) {
     barriers.fetch(stage, to, map, term, first, inner, outer);
   } else {
 #pragma unroll
     for (int i = 0; i < EXTENT / 64; i++) {
-      barriers.fetch(stage, to.from(i * (lb::BOX_64 / 16)), map, first + i * 64, term, inner, outer);
+      barriers.fetch(stage, to.from(i * (BOX_64 / 16)), map, first + i * 64, term, inner, outer);
     }
   }
 }
 
-/** Byte of 16 terms from q * 16 on, for the 64 rows of a group or all columns. */
+/** Byte of the q-th 32 bytes of terms, for the 64 rows of a group or all columns. */
 template <bool ALONG_K>
 LB_DEVICE int part(int group, int q) {
-  return group * lb::BOX_64 + q * (ALONG_K ? 32 : 2 * lb::LINES_8);
+  return group * BOX_64 + q * (ALONG_K ? 32 : 2 * LINES_8);
 }
 
-template <bool TA, bool TB>
-LB_DEVICE void multiply_wide(const lb::TensorMap& map_a, const lb::TensorMap& map_b, const WideProduct& g) {
+/** F: the factors, as of TileProduct. */
+template <class F, bool TA, bool TB>
+LB_DEVICE void multiply_wide(const TensorMap& map_a, const TensorMap& map_b, const WideProduct& g) {
   LB_DYNAMIC_SHARED(area);
-  const int begin = lb::swizzle_padding();
-  const lb::Shared<uint4> ring = area.at<uint4>(begin, Wide::STAGES * Wide::STAGE_BYTES / 16);
-  const lb::Barriers barriers(area.at<uint64_t>(begin + Wide::BARRIERS_AT, 2 * Wide::STAGES));
+  const int begin = swizzle_padding();
+  const Shared<uint4> ring = area.at<uint4>(begin, Wide::STAGES * Wide::STAGE_BYTES / 16);
+  const Barriers barriers(area.at<uint64_t>(begin + Wide::BARRIERS_AT, 2 * Wide::STAGES));
   if (threadIdx.x == 0) {
     for (int i = 0; i < Wide::STAGES; i++) {
       barriers.init(i, 1);
       barriers.init(Wide::STAGES + i, Wide::WARPS);
     }
-    lb::Barriers::publish();
+    Barriers::publish();
   }
   __syncthreads();
 
@@ -93,16 +95,16 @@ LB_DEVICE void multiply_wide(const lb::TensorMap& map_a, const lb::TensorMap& ma
   int parity = 0;
   const int group = (int)threadIdx.x / 128;
   if (group == Wide::CONSUMERS) {
-    lb::fewer_registers<40>();
+    fewer_registers<40>();
     if (threadIdx.x == Wide::CONSUMERS * 128) {
       for (int64_t t = blockIdx.x; t < tiles; t += gridDim.x) {
         const WideTile tile(t, down, across);
         const int inner = (int)(tile.matrix % g.inner_count);
         const int outer = (int)(tile.matrix / g.inner_count);
-        for (int term = 0; term < (int)g.k; term += Wide::TERMS) {
+        for (int term = 0; term < (int)g.k; term += Wide::K_BYTES / F::BYTES) {
           barriers.wait(Wide::STAGES + stage, parity ^ 1);
           barriers.expect(stage, Wide::STAGE_BYTES);
-          const lb::Shared<uint4> to = ring.from(stage * (Wide::STAGE_BYTES / 16));
+          const Shared<uint4> to = ring.from(stage * (Wide::STAGE_BYTES / 16));
           fetch<Wide::ROWS, !TA>(to, map_a, (int)tile.row, term, g.a_steps & 1 ? inner : 0, g.a_steps & 2 ? outer : 0, barriers, stage);
           fetch<Wide::COLS, TB>(to.from(Wide::A_BYTES / 16), map_b, (int)tile.col, term, g.b_steps & 1 ? inner : 0,
                                 g.b_steps & 2 ? outer : 0, barriers, stage);
@@ -112,27 +114,27 @@ LB_DEVICE void multiply_wide(const lb::TensorMap& map_a, const lb::TensorMap& ma
       }
     }
   } else {
-    lb::more_registers<232>();
-    const int warp = (int)threadIdx.x / lb::WARP;
-    const int lane = (int)threadIdx.x % lb::WARP;
-    const lb::Shared<float> piece =
+    more_registers<232>();
+    const int warp = (int)threadIdx.x / WARP;
+    const int lane = (int)threadIdx.x % WARP;
+    const Shared<float> piece =
         area.at<float>(begin + Wide::STAGES * Wide::STAGE_BYTES + warp * Wide::PIECE_BYTES, Wide::PIECE_BYTES / 4);
     float sums[128];
-    lb::GroupProducts products;
+    GroupProducts products;
     for (int64_t t = blockIdx.x; t < tiles; t += gridDim.x) {
 #pragma unroll
       for (int i = 0; i < 128; i++) {
         sums[i] = 0.0f;
       }
       int before = 0;
-      for (int term = 0; term < (int)g.k; term += Wide::TERMS) {
+      for (int term = 0; term < (int)g.k; term += Wide::K_BYTES / F::BYTES) {
         barriers.wait(stage, parity);
         products.begin();
         const int from = stage * Wide::STAGE_BYTES;
 #pragma unroll
-        for (int q = 0; q < Wide::TERMS / 16; q++) {
-          products.multiply<!TA, TB>(sums, lb::group_factor(ring, from + part<!TA>(group, q)),
-                                     lb::group_factor(ring, from + Wide::A_BYTES + part<TB>(0, q)));
+        for (int q = 0; q < Wide::K_BYTES / 32; q++) {
+          products.multiply<F::BYTES, !TA, TB>(sums, group_factor(ring, from + part<!TA>(group, q)),
+                                               group_factor(ring, from + Wide::A_BYTES + part<TB>(0, q)));
         }
         products.commit();
         products.wait<1>();
@@ -149,11 +151,11 @@ LB_DEVICE void multiply_wide(const lb::TensorMap& map_a, const lb::TensorMap& ma
       }
 
       const WideTile tile(t, down, across);
-      Output out = g.out;
-      out.c += lb::batch_offset(tile.matrix, g.inner_count, g.c_outer, g.c_inner);
+      FloatOutput out = g.out;
+      out.c += batch_offset(tile.matrix, g.inner_count, g.c_outer, g.c_inner);
       const int rows_left = (int)(g.m - tile.row);
       const int cols_left = (int)(g.n - tile.col < Wide::COLS ? g.n - tile.col : Wide::COLS);
-      const Epilogue write(out, tile.row, tile.col, cols_left);
+      const FloatEpilogue write(out, tile.row, tile.col, cols_left);
 #pragma unroll
       for (int p = 0; p < Wide::COLS / Wide::PIECE; p++) {
 #pragma unroll
@@ -162,7 +164,7 @@ LB_DEVICE void multiply_wide(const lb::TensorMap& map_a, const lb::TensorMap& ma
         }
         __syncwarp();
 #pragma unroll 1
-        for (int i = lane; i < 16 * Wide::PIECE / 4; i += lb::WARP) {
+        for (int i = lane; i < 16 * Wide::PIECE / 4; i += WARP) {
           const int row = i / (Wide::PIECE / 4);
           const int col = i % (Wide::PIECE / 4) * 4;
           const float4 v = piece.load4(row * Wide::PITCH + col);
@@ -178,11 +180,23 @@ LB_DEVICE void multiply_wide(const lb::TensorMap& map_a, const lb::TensorMap& ma
 
 #else
 
-template <bool TA, bool TB>
-LB_DEVICE void multiply_wide(const lb::TensorMap&, const lb::TensorMap&, const WideProduct&) {
+template <class F, bool TA, bool TB>
+LB_DEVICE void multiply_wide(const TensorMap&, const TensorMap&, const WideProduct&) {
   __trap();
 }
 
 #endif
 
-}  // namespace
+}  // namespace lb
+
+/** A kernel over a batch of so many matrices; grid: as many blocks as there are multiprocessors, or tiles if these are fewer. */
+#define LB_WIDE_PRODUCT(name, F, TA, TB)                                                                                        \
+  extern "C" __global__ void __launch_bounds__(384, 1) name(                                                                    \
+      const __grid_constant__ lb::TensorMap a, const __grid_constant__ lb::TensorMap b, float* c, int64_t c_stride,             \
+      int64_t c_outer, int64_t c_inner, const float* bias, int64_t m, int64_t n, int64_t k, int64_t inner_count, int64_t count, \
+      float alpha, float beta, int activation, int a_steps, int b_steps) {                                                      \
+    const lb::WideProduct g = {{c, c_stride, bias, alpha, beta, activation}, c_outer, c_inner, m, n, k, inner_count, count,     \
+                               a_steps, b_steps};                                                                               \
+    lb::multiply_wide<F, TA, TB>(a, b, g);                                                                                      \
+  }                                                                                                                             \
+  LB_KERNEL(name)

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.cuda;
 
+import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.GemmF32;
 
 /**
- * The kernels of gemm_bf16 for large products on sm_90a: {@code wide.h}. Which products are theirs
- * is a question of one matrix, since their sums may be rounded otherwise than those of the others.
+ * A kernel for large products on sm_90a: {@code wide_product.h}. Which products are its own is a
+ * question of one matrix, since their sums may be rounded otherwise than those of other kernels.
  */
-final class WideGemmBf16 {
+final class WideProducts {
   static final String PARAMETERS = "tt plll p lll ll ff i ii";
 
   private static final int ROWS = 128;
   private static final int COLS = 256;
-  private static final int TERMS = 64;
   private static final int BLOCK = 384;
 
   // The ring, the pieces, the barriers, and what the beginning may lack to a multiple of 1024.
@@ -21,16 +21,26 @@ final class WideGemmBf16 {
 
   private final Driver driver;
   private final GemmF32.Spec spec;
+  private final int terms;
   private final KernelFunction kernel;
   private final TensorMap mapA;
   private final TensorMap mapB;
 
-  WideGemmBf16(Context context, KernelSignature signature, GemmF32.Spec spec) {
+  /**
+   * Makes the launches of a specification.
+   *
+   * @param context the device
+   * @param signature the kernel
+   * @param spec the specification
+   * @param factors BF16, or F32 for what the copy engine rounds to tf32
+   */
+  WideProducts(Context context, KernelSignature signature, GemmF32.Spec spec, DType factors) {
     this.driver = context.driver();
     this.spec = spec;
     this.kernel = context.function(signature).allowShared(SHARED);
-    this.mapA = new TensorMap(spec.transA() ? TERMS : ROWS);
-    this.mapB = new TensorMap(spec.transB() ? COLS : TERMS);
+    this.terms = TensorMap.LINE_BYTES / factors.bytes();
+    this.mapA = new TensorMap(factors, spec.transA() ? terms : ROWS);
+    this.mapB = new TensorMap(factors, spec.transB() ? COLS : terms);
   }
 
   private static long tiles(GemmF32.Arguments args) {
@@ -44,7 +54,7 @@ final class WideGemmBf16 {
     GemmF32.Batch batch = args.batch();
     return args.m() > ROWS / 2
         && args.n() > COLS / 2
-        && args.k(spec) >= TERMS
+        && args.k(spec) >= terms
         && tiles(args) >= driver.multiprocessors() * 3L / 4
         && TensorMap.reaches(args.a(), batch.outerA(), batch.innerA())
         && TensorMap.reaches(args.b(), batch.outerB(), batch.innerB());

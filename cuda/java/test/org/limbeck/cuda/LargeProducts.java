@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.limbeck.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import org.limbeck.kernels.memory.DType;
+import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.op.GemmF32.Arguments;
+import org.limbeck.kernels.op.GemmF32.Batch;
+import org.limbeck.kernels.op.GemmF32.Epilogue;
+import org.limbeck.kernels.op.GemmF32.Precision;
+import org.limbeck.kernels.op.GemmF32.Spec;
+import org.limbeck.vectors.contract.Tensors;
+
+/**
+ * Checks of products that are large enough for the kernels of large ones.
+ *
+ * @param factors the type of the factors
+ * @param precision the precision of the products
+ * @param product computes one
+ */
+record LargeProducts(DType factors, Precision precision, Product product) {
+  /** A device has more multiprocessors than the emulator, and large products more tiles. */
+  private static final boolean EMULATED = TestedBackend.name().equals(EmulatedProvider.NAME);
+
+  static final int M = EMULATED ? 200 : 1416;
+  static final int N = EMULATED ? 296 : 2600;
+
+  /** Computes a product on the backend under test. */
+  @FunctionalInterface
+  interface Product {
+    void run(Spec spec, Arguments arguments);
+  }
+
+  private Spec spec(boolean transA, boolean transB) {
+    return Spec.of(transA, transB).withPrecision(precision);
+  }
+
+  private Matrix factor(Tensors t, Matrix values) {
+    return factors == DType.F32 ? values : t.rounded(values);
+  }
+
+  /** Small whole numbers, so that every sum is exact. */
+  private static Matrix integers(Tensors t, long rows, long cols) {
+    Matrix m = t.uniform(rows, cols, -3, 3);
+    for (long r = 0; r < rows; r++) {
+      for (long c = 0; c < cols; c++) {
+        m.setFloat(r, c, Math.round(m.getFloat(r, c)));
+      }
+    }
+    return m;
+  }
+
+  private float[][] rows(Matrix m, boolean transposed) {
+    float[][] x = new float[(int) (transposed ? m.cols() : m.rows())][];
+    for (int r = 0; r < x.length; r++) {
+      x[r] = new float[(int) (transposed ? m.rows() : m.cols())];
+      for (int c = 0; c < x[r].length; c++) {
+        long row = transposed ? c : r;
+        long col = transposed ? r : c;
+        x[r][c] = factors == DType.F32 ? m.getFloat(row, col) : m.getBfloat16(row, col);
+      }
+    }
+    return x;
+  }
+
+  /** Tiles with tails in each direction. */
+  void wholeNumbersAreExact(boolean transA, boolean transB, long seed) {
+    for (int k : new int[] {64, 328}) {
+      try (Tensors t = Tensors.aligned(seed)) {
+        Matrix a = factor(t, integers(t, transA ? k : M, transA ? M : k));
+        Matrix b = factor(t, integers(t, transB ? N : k, transB ? k : N));
+        Matrix c = integers(t, M, N);
+        Matrix before = t.copy(c);
+        Matrix bias = integers(t, 1, N);
+        Spec spec = spec(transA, transB).withAlpha(0.5f).withBeta(2);
+        spec = spec.withEpilogue(Epilogue.BIAS_RELU);
+        product.run(spec, new Arguments(a, b, c, bias, Batch.SINGLE));
+        float[][] left = rows(a, transA);
+        float[][] right = rows(b, !transB);
+        for (int i = 0; i < M; i++) {
+          for (int j = 0; j < N; j++) {
+            float sum = 0;
+            for (int p = 0; p < k; p++) {
+              sum += left[i][p] * right[j][p];
+            }
+            sum = 0.5f * sum + 2 * before.getFloat(i, j) + bias.getFloat(0, j);
+            assertEquals(Math.max(0, sum), c.getFloat(i, j) + 0.0f, () -> transA + ", " + transB);
+          }
+        }
+      }
+    }
+  }
+
+  /** Matrices that lie so many elements behind one another, of A and of the transposed B. */
+  void batchHasTheBitsOfEachAlone(long stepA, long stepB, long seed) {
+    int k = 96;
+    try (Tensors t = Tensors.aligned(seed)) {
+      Matrix a = factor(t, t.normal(M, k + 4 * stepA, 1)).columns(0, k);
+      Matrix b = factor(t, t.normal(N, k + 4 * stepB, 1)).columns(0, k);
+      Matrix bias = t.normal(1, N, 1);
+      Matrix c = t.zeros(DType.F32, 4L * M, N);
+      Matrix want = t.zeros(DType.F32, 4L * M, N);
+      Spec spec = spec(false, true).withEpilogue(Epilogue.BIAS_GELU);
+      long size = (long) M * N;
+      Batch batch = new Batch(2, 2, 2 * stepA, stepA, 2 * stepB, stepB, 2 * size, size);
+      product.run(spec, new Arguments(a, b, c.rows(0, M), bias, batch));
+      for (int i = 0; i < 4; i++) {
+        Matrix ai = shifted(a, i * stepA);
+        Matrix bi = shifted(b, i * stepB);
+        Matrix ci = want.rows((long) i * M, (i + 1L) * M);
+        product.run(spec, new Arguments(ai, bi, ci, bias, Batch.SINGLE));
+      }
+      for (long i = 0; i < 4L * M; i++) {
+        for (long j = 0; j < N; j++) {
+          assertEquals(
+              Float.floatToIntBits(want.getFloat(i, j)),
+              Float.floatToIntBits(c.getFloat(i, j)),
+              () -> "steps of " + stepA + " and " + stepB);
+        }
+      }
+      assertFalse(want.getFloat(0, 0) == want.getFloat(M, 0), "the matrices are the same");
+    }
+  }
+
+  private static Matrix shifted(Matrix m, long cols) {
+    long offset = m.offsetBytes() + cols * m.type().bytes();
+    return new Matrix(m.buffer(), m.type(), offset, m.rows(), m.cols(), m.rowStride());
+  }
+}
