@@ -44,6 +44,9 @@ LB_PLAIN_LOOPS
 /* How far ahead weights of a single row are fetched at least, in bytes. */
 #define I8_AHEAD 8192
 
+/* Tiles of at least so many rows fetch the rows of q that come next: with each word of W the four planes of one of them. */
+#define I8_FETCHED 8
+
 /* Bytes of a panel: it stays in the first cache level. */
 #define I8_PANEL (1 << 15)
 
@@ -164,7 +167,8 @@ LB_INLINE void ternary_store(const int R, const int V, const Ternary *t, const T
 LB_INLINE void ternary_tile(const int R, const int V, const Ternary *t, const TernaryPanel *panel, int64_t i,
                             const uint8_t *ahead, int64_t line) {
   int64_t stride = ternary_row(t->k);
-  const char *q = t->quantized + i * stride + TERNARY_HEAD + panel->from * TERNARY_BLOCK;
+  const char *first = t->quantized + i * stride + TERNARY_HEAD + panel->from * TERNARY_BLOCK;
+  const char *q = first;
   const int32_t *words = panel->words;
   /* Columns of the last block; nearly as many as there are in a block are counted as all. */
   int64_t left = t->k - (panel->to - 1) * TERNARY_BLOCK;
@@ -184,6 +188,8 @@ LB_INLINE void ternary_tile(const int R, const int V, const Ternary *t, const Te
   }
   for (int64_t b = panel->from; b < to; b++) {
     const uint8_t *next = ahead;
+    /* The rows of q for the next block; after the last one, for the tile below. */
+    const char *soon = b + 1 < to ? q + TERNARY_BLOCK : first + R * stride;
     for (int64_t w = 0; w < TERNARY_BYTES; w += 4) {
       LB_UNROLL
       for (int v = 0; v < V * LB_W / 16; v++) {
@@ -197,10 +203,14 @@ LB_INLINE void ternary_tile(const int R, const int V, const Ternary *t, const Te
         for (int v = 0; v < V; v++) {
           codes[v] = vi32_and(vi32_shr(vi32_load(words + v * LB_W), 2 * p), mask);
         }
+        if (R >= I8_FETCHED) {
+          LB_PREFETCH(soon + p * TERNARY_BYTES);
+        }
         ternary_dots(R, V, codes, q + p * TERNARY_BYTES, stride, acc);
       }
       words += V * LB_W;
       q += 4;
+      soon += stride;
     }
     q += TERNARY_BLOCK - TERNARY_BYTES;
     ahead += TERNARY_BYTES;
