@@ -16,6 +16,9 @@
 #include "../softmax/softmax.h"
 #include "attention.h"
 
+/* Rows of maps at a time. */
+#define ATTENTION_ROWS 8
+
 /* Floats of a cache line. */
 #define ATTENTION_LINE 16
 
@@ -50,18 +53,26 @@ LB_INLINE void attention_fetch(const AttentionAhead *ahead, int64_t row) {
 }
 
 int32_t LB_TIER(lb_attention_maps)(const AttentionMaps *a, int64_t length) {
-  for (int64_t q = 0; q < a->queries; q++) {
+  /* Rows of the same length go to softmax together. */
+  int64_t most = a->mask || a->causal ? 1 : ATTENTION_ROWS;
+  int64_t rows;
+  for (int64_t q = 0; q < a->queries; q += rows) {
+    rows = lb_min(most, a->queries - q);
     float *scores = a->scores + q * a->scores_stride;
     float *maps = a->maps + q * a->maps_stride;
     int64_t real = a->causal ? lb_min(length, q + 1) : length;
-    attention_fetch(a->ahead, q);
+    for (int64_t r = 0; r < rows; r++) {
+      attention_fetch(a->ahead, q + r);
+    }
     if (a->mask) {
       attention_masked_row(scores, maps, a->mask + q * a->mask_stride, real, a->masked_score);
     } else {
-      LB_TIER(lb_softmax_forward)(scores, 0, maps, 0, 0, 1, real);
+      LB_TIER(lb_softmax_forward)(scores, a->scores_stride, maps, a->maps_stride, 0, rows, real);
     }
-    attention_fill(scores + real, a->keys - real, a->masked_score);
-    attention_fill(maps + real, a->keys - real, 0.0f);
+    for (int64_t r = 0; r < rows; r++) {
+      attention_fill(scores + r * a->scores_stride + real, a->keys - real, a->masked_score);
+      attention_fill(maps + r * a->maps_stride + real, a->keys - real, 0.0f);
+    }
   }
   return LB_OK;
 }

@@ -78,14 +78,15 @@ static void dropout_words(uint64_t seed, uint64_t stream, uint64_t block, int64_
   }
 }
 
+LB_INLINE vf32 dropout_kept(vf32 x, vf32 base, vf32 scale, int add) {
+  vf32 kept = vf32_mul(x, scale);
+  return add ? vf32_add(kept, base) : kept;
+}
+
 LB_INLINE vf32 dropout_vector(vf32 x, vf32 base, vi32 words, vi32 flipped, vf32 scale, int add) {
   /* Comparing as signed numbers after this flip is comparing as unsigned ones before it. */
   vm32 dropped = vi32_gt(flipped, vi32_xor(words, vi32_set1(INT32_MIN)));
-  vf32 kept = vf32_mul(x, scale);
-  if (add) {
-    kept = vf32_add(kept, base);
-  }
-  return vf32_blend(dropped, kept, base);
+  return vf32_blend(dropped, dropout_kept(x, base, scale, add), base);
 }
 
 LB_INLINE void dropout_segment(const float *x, const float *residual, float *y, const int32_t *words, int64_t n, vi32 flipped,
@@ -104,15 +105,17 @@ LB_INLINE void dropout_segment(const float *x, const float *residual, float *y, 
   }
 }
 
-/* A row of which all is kept. */
-static void dropout_keep(const float *x, const float *residual, float *y, int64_t n, vf32 scale) {
-  for (int64_t i = 0; i < n; i += LB_W) {
-    int64_t rest = lb_min(LB_W, n - i);
-    vf32 kept = vf32_mul(vf32_load_n(x + i, rest, vf32_zero()), scale);
-    if (residual != NULL) {
-      kept = vf32_add(kept, vf32_load_n(residual + i, rest, vf32_zero()));
-    }
-    vf32_store_n(y + i, kept, rest);
+/* A row of which all is kept. Masked stores take several times as long as whole ones: only at the end. */
+LB_INLINE void dropout_keep(const float *x, const float *residual, float *y, int64_t n, vf32 scale, int add) {
+  vf32 zero = vf32_zero();
+  int64_t i = 0;
+  for (; i + LB_W <= n; i += LB_W) {
+    vf32_store(y + i, dropout_kept(vf32_load(x + i), add ? vf32_load(residual + i) : zero, scale, add));
+  }
+  if (i < n) {
+    int64_t rest = n - i;
+    vf32 base = add ? vf32_load_n(residual + i, rest, zero) : zero;
+    vf32_store_n(y + i, dropout_kept(vf32_load_n(x + i, rest, zero), base, scale, add), rest);
   }
 }
 
@@ -124,7 +127,11 @@ int32_t LB_TIER(lb_dropout)(const float *x, int64_t x_stride, const float *resid
   const vf32 factor = vf32_set1(scale);
   if (threshold == 0) {
     for (int64_t r = from; r < to; r++) {
-      dropout_keep(x + r * x_stride, residual == NULL ? NULL : residual + r * residual_stride, y + r * y_stride, cols, factor);
+      if (residual == NULL) {
+        dropout_keep(x + r * x_stride, NULL, y + r * y_stride, cols, factor, 0);
+      } else {
+        dropout_keep(x + r * x_stride, residual + r * residual_stride, y + r * y_stride, cols, factor, 1);
+      }
     }
     return LB_OK;
   }

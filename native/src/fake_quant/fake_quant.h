@@ -25,6 +25,12 @@ typedef struct {
   int64_t cols;
 } fq_block;
 
+/* Where there are several pieces side by side or below each other, they are a multiple of this: as many for each thread. */
+#define FQ_BALANCED 4
+
+/* Lines of pieces begin at cache lines where the first one does. */
+#define FQ_LINE 16
+
 /* Groups of rows by cols elements and their cut: lines of at most FQ_PIECE elements, several of them where they are short. */
 typedef struct {
   int64_t rows;
@@ -36,10 +42,19 @@ typedef struct {
   int64_t pieces;    /* of a group */
 } fq_cut;
 
+/* Returns the length of about equal parts of at most `most`, in steps. */
+LB_INLINE int64_t fq_part(int64_t length, int64_t most, int64_t step) {
+  if (length <= most) {
+    return length;
+  }
+  int64_t parts = ((length + most - 1) / most + FQ_BALANCED - 1) / FQ_BALANCED * FQ_BALANCED;
+  return (length + parts * step - 1) / (parts * step) * step;
+}
+
 LB_INLINE fq_cut fq_cut_of(int64_t rows, int64_t cols, int64_t across) {
-  fq_cut c = {rows, cols, across, lb_min(cols, FQ_PIECE), 0, 0, 0};
+  fq_cut c = {rows, cols, across, fq_part(cols, FQ_PIECE, FQ_LINE), 0, 0, 0};
   c.per_line = (cols + c.line - 1) / c.line;
-  c.lines = c.per_line > 1 ? 1 : lb_min(rows, FQ_PIECE / cols);
+  c.lines = c.per_line > 1 ? 1 : fq_part(rows, FQ_PIECE / cols, 1);
   c.pieces = (rows + c.lines - 1) / c.lines * c.per_line;
   return c;
 }

@@ -44,6 +44,9 @@ LB_PLAIN_LOOPS
 /* How far ahead weights of a single row are fetched at least, in bytes. */
 #define I8_AHEAD 8192
 
+/* Tiles of at least so many rows fetch the rows of q that come next: with each word of W the four planes of one of them. */
+#define I8_FETCHED 8
+
 /* Bytes of a panel: it stays in the first cache level. */
 #define I8_PANEL (1 << 15)
 
@@ -92,43 +95,68 @@ LB_INLINE void ternary_last(const int R, const int V, const int32_t *words, int6
   }
 }
 
-/* Stores the sums of codes of a tile, or what they and those that wait in y make. */
-LB_INLINE void ternary_store(const int R, const int V, const Ternary *t, const TernaryPanel *panel, int64_t i,
-                             vi32 acc[][I8_FEW_VECTORS]) {
-  int begins = panel->from == 0;
-  int ends = panel->to == panel->all;
-  int64_t y_stride = t->y_stride;
-  const float *bias = t->bias == NULL ? NULL : t->bias + panel->j;
+/*
+ * Stores what the sums of codes of a tile make of y, or in parts of k the sums themselves, which wait in y. PLAIN: all columns
+ * of the tile are there, its sums are complete, and nobody asks for them. PLAIN and `biased` are constants for such a tile, so
+ * that it is stored without a branch or a mask.
+ */
+LB_INLINE void ternary_store_tile(const int R, const int V, const int PLAIN, const int biased, const Ternary *t,
+                                  const TernaryPanel *panel, int64_t i, vi32 acc[][I8_FEW_VECTORS]) {
+  int begins = PLAIN || panel->from == 0;
+  int ends = PLAIN || panel->to == panel->all;
+  int64_t row = ternary_row(t->k);
+  const char *heads = t->quantized + i * row;
+  float *y = t->y + i * t->y_stride + panel->j;
+  int32_t *sums = PLAIN || t->acc == NULL ? NULL : t->acc + i * t->acc_stride + panel->j;
+  int64_t n[I8_FEW_VECTORS];
+  vf32 scale[I8_FEW_VECTORS];
+  vf32 bias[I8_FEW_VECTORS];
   LB_UNROLL
   for (int v = 0; v < V; v++) {
-    int64_t n = lb_min(LB_W, panel->cols - v * LB_W);
-    if (n <= 0) {
-      break;
-    }
     int64_t j = panel->j + v * LB_W;
-    float *y = t->y + i * y_stride + j;
-    vf32 scale = t->scale_step == 0 ? vf32_set1(t->scale[0]) : vf32_load_n(t->scale + j, n, vf32_zero());
-    vf32 added = bias == NULL ? vf32_zero() : vf32_load_n(bias + v * LB_W, n, vf32_zero());
+    n[v] = PLAIN ? LB_W : lb_max(0, lb_min(LB_W, panel->cols - v * LB_W));
+    scale[v] = t->scale_step == 0 ? vf32_set1(t->scale[0]) : vf32_load_n(t->scale + j, n[v], vf32_zero());
+    bias[v] = biased ? vf32_load_n(t->bias + j, n[v], vf32_zero()) : vf32_zero();
+  }
+  LB_UNROLL
+  for (int r = 0; r < R; r++) {
+    TernaryHead head;
+    memcpy(&head, heads + r * row, sizeof head);
     LB_UNROLL
-    for (int r = 0; r < R; r++) {
+    for (int v = 0; v < V; v++) {
+      float *at = y + r * t->y_stride + v * LB_W;
       vi32 sum = acc[r][v];
       if (!begins) {
-        sum = vi32_add(sum, vi32_load_n((const int32_t *)(const void *)y, n, vi32_set1(0)));
+        sum = vi32_add(sum, vi32_load_n((const int32_t *)(const void *)at, n[v], vi32_set1(0)));
       }
       if (!ends) {
-        vi32_store_n((int32_t *)(void *)y, sum, n);
-      } else {
-        TernaryHead head;
-        memcpy(&head, t->quantized + (i + r) * ternary_row(t->k), sizeof head);
-        sum = vi32_sub(sum, vi32_set1(head.sum));
-        if (t->acc != NULL) {
-          vi32_store_n(t->acc + (i + r) * t->acc_stride + j, sum, n);
-        }
-        vf32 value = vf32_mul(vf32_mul(vi32_to_f32(sum), vf32_set1(head.step)), scale);
-        vf32_store_n(y, bias == NULL ? value : vf32_add(value, added), n);
+        vi32_store_n((int32_t *)(void *)at, sum, n[v]);
+        continue;
       }
-      y += y_stride;
+      sum = vi32_sub(sum, vi32_set1(head.sum));
+      if (sums != NULL) {
+        vi32_store_n(sums + r * t->acc_stride + v * LB_W, sum, n[v]);
+      }
+      vf32 value = vf32_mul(vf32_mul(vi32_to_f32(sum), vf32_set1(head.step)), scale[v]);
+      value = biased ? vf32_add(value, bias[v]) : value;
+      if (PLAIN) {
+        vf32_store(at, value);
+      } else {
+        vf32_store_n(at, value, n[v]);
+      }
     }
+  }
+}
+
+LB_INLINE void ternary_store(const int R, const int V, const Ternary *t, const TernaryPanel *panel, int64_t i,
+                             vi32 acc[][I8_FEW_VECTORS]) {
+  int biased = t->bias != NULL;
+  if (panel->from > 0 || panel->to < panel->all || panel->cols < V * LB_W || t->acc != NULL) {
+    ternary_store_tile(R, V, 0, biased, t, panel, i, acc);
+  } else if (biased) {
+    ternary_store_tile(R, V, 1, 1, t, panel, i, acc);
+  } else {
+    ternary_store_tile(R, V, 1, 0, t, panel, i, acc);
   }
 }
 
@@ -139,7 +167,8 @@ LB_INLINE void ternary_store(const int R, const int V, const Ternary *t, const T
 LB_INLINE void ternary_tile(const int R, const int V, const Ternary *t, const TernaryPanel *panel, int64_t i,
                             const uint8_t *ahead, int64_t line) {
   int64_t stride = ternary_row(t->k);
-  const char *q = t->quantized + i * stride + TERNARY_HEAD + panel->from * TERNARY_BLOCK;
+  const char *first = t->quantized + i * stride + TERNARY_HEAD + panel->from * TERNARY_BLOCK;
+  const char *q = first;
   const int32_t *words = panel->words;
   /* Columns of the last block; nearly as many as there are in a block are counted as all. */
   int64_t left = t->k - (panel->to - 1) * TERNARY_BLOCK;
@@ -159,6 +188,8 @@ LB_INLINE void ternary_tile(const int R, const int V, const Ternary *t, const Te
   }
   for (int64_t b = panel->from; b < to; b++) {
     const uint8_t *next = ahead;
+    /* The rows of q for the next block; after the last one, for the tile below. */
+    const char *soon = b + 1 < to ? q + TERNARY_BLOCK : first + R * stride;
     for (int64_t w = 0; w < TERNARY_BYTES; w += 4) {
       LB_UNROLL
       for (int v = 0; v < V * LB_W / 16; v++) {
@@ -172,10 +203,14 @@ LB_INLINE void ternary_tile(const int R, const int V, const Ternary *t, const Te
         for (int v = 0; v < V; v++) {
           codes[v] = vi32_and(vi32_shr(vi32_load(words + v * LB_W), 2 * p), mask);
         }
+        if (R >= I8_FETCHED) {
+          LB_PREFETCH(soon + p * TERNARY_BYTES);
+        }
         ternary_dots(R, V, codes, q + p * TERNARY_BYTES, stride, acc);
       }
       words += V * LB_W;
       q += 4;
+      soon += stride;
     }
     q += TERNARY_BLOCK - TERNARY_BYTES;
     ahead += TERNARY_BYTES;

@@ -14,6 +14,13 @@
 
 #define SOFTMAX_BLOCK 512
 
+/*
+ * Short rows take each step together, so that the next row has work while one waits for its maximum, its sum or their
+ * quotient: at most so many, and of so many elements that they stay in the first cache level.
+ */
+#define SOFTMAX_ROWS 8
+#define SOFTMAX_TOGETHER 4096
+
 static float softmax_max(const float *x, int64_t cols) {
   vf32 m0 = vf32_set1(-INFINITY);
   vf32 m1 = m0;
@@ -76,18 +83,37 @@ static int softmax_has_nan(const float *x, int64_t cols) {
   return found;
 }
 
+/* A row of -infinity, or with NaN or +infinity. */
+static void softmax_fill(const float *x, float *y, int64_t cols, float max) {
+  float fill = max < 0 && !softmax_has_nan(x, cols) ? 0.0f : NAN;
+  for (int64_t i = 0; i < cols; i++) {
+    y[i] = fill;
+  }
+}
+
 int32_t LB_TIER(lb_softmax_forward)(const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to,
                                     int64_t cols) {
-  for (int64_t r = from; r < to; r++) {
-    const float *xr = x + r * x_stride;
-    float *yr = y + r * y_stride;
-    float max = softmax_max(xr, cols);
-    if (LB_LIKELY(max > -INFINITY && max < INFINITY)) {
-      softmax_scale(yr, cols, (float)(1 / softmax_exp(xr, yr, cols, max)));
-    } else {
-      float fill = max < 0 && !softmax_has_nan(xr, cols) ? 0.0f : NAN;
-      for (int64_t i = 0; i < cols; i++) {
-        yr[i] = fill;
+  float max[SOFTMAX_ROWS];
+  double sum[SOFTMAX_ROWS];
+  int64_t rows = lb_max(1, lb_min(SOFTMAX_ROWS, SOFTMAX_TOGETHER / lb_max(1, cols)));
+  for (int64_t r = from; r < to; r += rows) {
+    int64_t n = lb_min(rows, to - r);
+    const float *xs = x + r * x_stride;
+    float *ys = y + r * y_stride;
+    for (int64_t i = 0; i < n; i++) {
+      max[i] = softmax_max(xs + i * x_stride, cols);
+    }
+    for (int64_t i = 0; i < n; i++) {
+      sum[i] = 0;
+      if (LB_LIKELY(max[i] > -INFINITY && max[i] < INFINITY)) {
+        sum[i] = softmax_exp(xs + i * x_stride, ys + i * y_stride, cols, max[i]);
+      } else {
+        softmax_fill(xs + i * x_stride, ys + i * y_stride, cols, max[i]);
+      }
+    }
+    for (int64_t i = 0; i < n; i++) {
+      if (LB_LIKELY(sum[i] != 0)) {
+        softmax_scale(ys + i * y_stride, cols, (float)(1 / sum[i]));
       }
     }
   }

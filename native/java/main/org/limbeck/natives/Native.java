@@ -14,6 +14,7 @@ import org.limbeck.kernels.memory.Matrix;
  */
 final class Native {
   private static final long CHUNK_ELEMENTS = 1 << 15;
+  private static final long BALANCED_CHUNKS = 4;
 
   private Native() {}
 
@@ -43,6 +44,17 @@ final class Native {
    */
   static long rowsPerChunk(long cols) {
     return Math.max(1, CHUNK_ELEMENTS / Math.max(1, cols));
+  }
+
+  /**
+   * Returns how many rows make a chunk where chunks only share the work: about equal ones, and
+   * where there are several as many for each of two or four threads.
+   */
+  static long rowsPerChunk(long rows, long cols) {
+    long most = rowsPerChunk(cols);
+    return rows <= most
+        ? most
+        : Math.ceilDiv(rows, roundUp(Math.ceilDiv(rows, most), BALANCED_CHUNKS));
   }
 
   /** Returns the sum of doubles in memory, in their order. */

@@ -80,7 +80,8 @@ final class NativeDropout {
   }
 
   private void run(Dropout.Forward a, WorkerPool pool) {
-    pool.forRange(a.x().rows(), Native.rowsPerChunk(a.x().cols()), this, a, FORWARD);
+    long rows = a.x().rows();
+    pool.forRange(rows, Native.rowsPerChunk(rows, a.x().cols()), this, a, FORWARD);
   }
 
   private void run(Dropout.Backward a, WorkerPool pool) {

@@ -228,7 +228,8 @@ final class NativeFakeQuant {
   private void run(FakeQuant.Forward a, WorkerPool pool) {
     cut.cut(spec.group(), a.x(), contiguous(a.x()) && contiguous(a.y()) && contiguous(a.codes()));
     step = step(a.step());
-    if (cut.pieces == 1) {
+    // One thread does one group after the other, each still in its caches; the sums are the same.
+    if (cut.pieces == 1 || pool.threads() == 1) {
       pool.forRange(cut.groups, cut.unitsPerChunk(), this, a, GROUPS);
       return;
     }

@@ -153,7 +153,8 @@ final class NativeGemmTernary implements Kernel<Arguments> {
       slabRows = Math.min(most, args.m() - slabFrom);
       if (quantizes) {
         quantized = pool.shared().reserve(slabRows * quantizedRow);
-        pool.forRange(slabRows, Native.rowsPerChunk(args.k()), this, args, QUANTIZE);
+        long chunk = Native.rowsPerChunk(slabRows, args.k());
+        pool.forRange(slabRows, chunk, this, args, QUANTIZE);
       }
       long rowBlocks = divide(args);
       pool.forRange(rowBlocks * colBlocks, 1, this, args, quantizes ? INTEGERS : FLOATS);

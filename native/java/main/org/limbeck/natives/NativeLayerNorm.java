@@ -105,7 +105,8 @@ final class NativeLayerNorm {
   }
 
   private void run(LayerNorm.Forward a, WorkerPool pool) {
-    pool.forRange(a.x().rows(), Native.rowsPerChunk(a.x().cols()), this, a, FORWARD);
+    long rows = a.x().rows();
+    pool.forRange(rows, Native.rowsPerChunk(rows, a.x().cols()), this, a, FORWARD);
   }
 
   private void run(LayerNorm.Backward a, WorkerPool pool) {

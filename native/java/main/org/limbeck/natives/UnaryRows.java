@@ -49,7 +49,8 @@ final class UnaryRows<A> extends LibraryCall<UnaryRows<A>, A> implements Kernel<
   @Override
   public void run(A arguments, WorkerPool pool) {
     Matrix x = input.apply(arguments);
-    pool.forRange(x.rows(), Native.rowsPerChunk(x.cols()), this, arguments, this);
+    long chunk = Native.rowsPerChunk(x.rows(), x.cols());
+    pool.forRange(x.rows(), chunk, this, arguments, this);
   }
 
   @Override
