@@ -7,7 +7,7 @@
  * +infinity gives +infinity, -infinity 0 (slopes 1 and 0), NaN gives NaN.
  * Error of y below 1e-7 for negative x, below 1e-6 relative for positive x; no sums.
  * A call does rows [from, to) on the calling thread; the bits of an element depend on that element alone.
- * One pass, 35 flops an element (slope 46; tanh 35, one of them a division); reads rows cols (backward twice that), writes rows cols
+ * One pass, 35 flops an element (slope 46; tanh 35 with a division); reads rows cols (backward twice that), writes rows cols
  * floats. Tails in masked vectors.
  */
 #include "../simd/simd_rows.h"
@@ -63,10 +63,10 @@ int32_t LB_TIER(lb_gelu_forward)(int32_t form, const float *x, int64_t x_stride,
                                  int64_t to, int64_t cols) {
   switch (form) {
     case LB_GELU_ERF:
-      lb_rows_1(vf32_gelu_each, x, x_stride, y, y_stride, from, to, cols);
+      lb_rows_1(LB_AT_ONCE, vf32_gelu_each, x, x_stride, y, y_stride, from, to, cols);
       return LB_OK;
     case LB_GELU_TANH:
-      lb_rows_1(gelu_tanh_values, x, x_stride, y, y_stride, from, to, cols);
+      lb_rows_1(LB_AT_ONCE, gelu_tanh_values, x, x_stride, y, y_stride, from, to, cols);
       return LB_OK;
     default:
       return LB_BAD_OPTION;
@@ -77,10 +77,10 @@ int32_t LB_TIER(lb_gelu_backward)(int32_t form, const float *x, int64_t x_stride
                                   int64_t gx_stride, int64_t from, int64_t to, int64_t cols) {
   switch (form) {
     case LB_GELU_ERF:
-      lb_rows_2(gelu_erf_slopes, x, x_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
+      lb_rows_2(LB_AT_ONCE, gelu_erf_slopes, x, x_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
       return LB_OK;
     case LB_GELU_TANH:
-      lb_rows_2(gelu_tanh_slopes, x, x_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
+      lb_rows_2(LB_AT_ONCE, gelu_tanh_slopes, x, x_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
       return LB_OK;
     default:
       return LB_BAD_OPTION;

@@ -300,8 +300,8 @@ int32_t LB_TIER(lb_layer_norm_parameters)(const float *restrict sums, int64_t ch
                                           float *restrict gbeta, int64_t cols) {
   for (int64_t c = 0; c < chunks; c++) {
     const float *s = sums + c * 2 * cols;
-    lb_rows_2(lb_sum_each, ggamma, cols, s, cols, ggamma, cols, 0, 1, cols);
-    lb_rows_2(lb_sum_each, gbeta, cols, s + cols, cols, gbeta, cols, 0, 1, cols);
+    lb_rows_2(1, lb_sum_each, ggamma, cols, s, cols, ggamma, cols, 0, 1, cols);
+    lb_rows_2(1, lb_sum_each, gbeta, cols, s + cols, cols, gbeta, cols, 0, 1, cols);
   }
   return LB_OK;
 }

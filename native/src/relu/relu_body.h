@@ -20,12 +20,12 @@ LB_INLINE void relu_slopes(const int n, const vf32 *x, vf32 *gy) {
 
 int32_t LB_TIER(lb_relu_forward)(const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t from, int64_t to,
                                  int64_t cols) {
-  lb_rows_1(relu_values, x, x_stride, y, y_stride, from, to, cols);
+  lb_rows_1(1, relu_values, x, x_stride, y, y_stride, from, to, cols);
   return LB_OK;
 }
 
 int32_t LB_TIER(lb_relu_backward)(const float *restrict x, int64_t x_stride, const float *gy, int64_t gy_stride, float *gx,
                                   int64_t gx_stride, int64_t from, int64_t to, int64_t cols) {
-  lb_rows_2(relu_slopes, x, x_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
+  lb_rows_2(1, relu_slopes, x, x_stride, gy, gy_stride, gx, gx_stride, from, to, cols);
   return LB_OK;
 }

@@ -6,9 +6,15 @@
 #ifndef LB_SIMD_ROWS_H
 #define LB_SIMD_ROWS_H
 
-/* y = f(x); f puts its values where it gets the arguments. */
-LB_INLINE void lb_rows_1(void (*f)(const int n, vf32 *x), const float *x, int64_t x_stride, float *y, int64_t y_stride,
-                         int64_t from, int64_t to, int64_t cols) {
+/*
+ * How far ahead of two operands are fetched, in floats. The processor itself fetches one stream fast enough, beside a second one
+ * and an output not.
+ */
+#define LB_AHEAD 768
+
+/* y = f(x), of `most` vectors at a time, 1 or LB_AT_ONCE; f puts its values where it gets the arguments. */
+LB_INLINE void lb_rows_1(const int most, void (*f)(const int n, vf32 *x), const float *x, int64_t x_stride, float *y,
+                         int64_t y_stride, int64_t from, int64_t to, int64_t cols) {
   int64_t count = to - from;
   x += from * x_stride;
   y += from * y_stride;
@@ -19,10 +25,10 @@ LB_INLINE void lb_rows_1(void (*f)(const int n, vf32 *x), const float *x, int64_
   for (int64_t r = 0; r < count; r++, x += x_stride, y += y_stride) {
     vf32 v[LB_AT_ONCE];
     int64_t i = 0;
-    for (; i + LB_AT_ONCE * LB_W <= cols; i += LB_AT_ONCE * LB_W) {
-      LB_EACH(LB_AT_ONCE) { v[k] = vf32_load(x + i + k * LB_W); }
-      f(LB_AT_ONCE, v);
-      LB_EACH(LB_AT_ONCE) { vf32_store(y + i + k * LB_W, v[k]); }
+    for (; i + most * LB_W <= cols; i += most * LB_W) {
+      LB_EACH(most) { v[k] = vf32_load(x + i + k * LB_W); }
+      f(most, v);
+      LB_EACH(most) { vf32_store(y + i + k * LB_W, v[k]); }
     }
     for (; i < cols; i += LB_W) {
       int64_t n = lb_min(LB_W, cols - i);
@@ -33,9 +39,10 @@ LB_INLINE void lb_rows_1(void (*f)(const int n, vf32 *x), const float *x, int64_
   }
 }
 
-/* y = f(a, b); f puts its values where it gets b. */
-LB_INLINE void lb_rows_2(void (*f)(const int n, const vf32 *a, vf32 *b), const float *a, int64_t a_stride, const float *b,
-                         int64_t b_stride, float *y, int64_t y_stride, int64_t from, int64_t to, int64_t cols) {
+/* y = f(a, b), likewise; f puts its values where it gets b. */
+LB_INLINE void lb_rows_2(const int most, void (*f)(const int n, const vf32 *a, vf32 *b), const float *a, int64_t a_stride,
+                         const float *b, int64_t b_stride, float *y, int64_t y_stride, int64_t from, int64_t to,
+                         int64_t cols) {
   int64_t count = to - from;
   a += from * a_stride;
   b += from * b_stride;
@@ -48,11 +55,17 @@ LB_INLINE void lb_rows_2(void (*f)(const int n, const vf32 *a, vf32 *b), const f
     vf32 va[LB_AT_ONCE];
     vf32 vb[LB_AT_ONCE];
     int64_t i = 0;
-    for (; i + LB_AT_ONCE * LB_W <= cols; i += LB_AT_ONCE * LB_W) {
-      LB_EACH(LB_AT_ONCE) { va[k] = vf32_load(a + i + k * LB_W); }
-      LB_EACH(LB_AT_ONCE) { vb[k] = vf32_load(b + i + k * LB_W); }
-      f(LB_AT_ONCE, va, vb);
-      LB_EACH(LB_AT_ONCE) { vf32_store(y + i + k * LB_W, vb[k]); }
+    for (; i + most * LB_W <= cols; i += most * LB_W) {
+      LB_EACH(most) {
+        LB_PREFETCH(a + i + k * LB_W + LB_AHEAD);
+        va[k] = vf32_load(a + i + k * LB_W);
+      }
+      LB_EACH(most) {
+        LB_PREFETCH(b + i + k * LB_W + LB_AHEAD);
+        vb[k] = vf32_load(b + i + k * LB_W);
+      }
+      f(most, va, vb);
+      LB_EACH(most) { vf32_store(y + i + k * LB_W, vb[k]); }
     }
     for (; i < cols; i += LB_W) {
       int64_t n = lb_min(LB_W, cols - i);
