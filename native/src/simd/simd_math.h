@@ -145,11 +145,6 @@ LB_INLINE void vf32_gelu_each(const int n, vf32 *x) {
   LB_EACH(n) { x[k] = vf32_fnma(t[k], q[k], vf32_max(vf32_zero(), x[k])); }
 }
 
-LB_INLINE vf32 vf32_gelu(vf32 x) {
-  vf32_gelu_each(1, &x);
-  return x;
-}
-
 /*
  * The derivative of gelu. With t = |x|, 1 - gelu'(t) = exp(-t^2 / 2) (R(t) - t / sqrt(2 pi)), R(t) that of 1 - P(t): the
  * polynomial of least error in t exp(-t^2 / 2) R(t), 9e-9, exact at 0. From 13 on it, below 1e-36, is taken as 0. NaN gives NaN.
