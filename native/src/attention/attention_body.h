@@ -85,7 +85,7 @@ int32_t LB_TIER(lb_attention_slopes)(const float *restrict maps, int64_t maps_st
     float *g = gmaps + q * gmaps_stride;
     LB_TIER(lb_softmax_backward)(maps + q * maps_stride, 0, g, 0, g, 0, 0, 1, keys);
     if (gscores) {
-      lb_rows_2(vf32_add, g, 0, gscores + q * gscores_stride, 0, g, 0, 0, 1, keys);
+      lb_rows_2(1, lb_sum_each, g, 0, gscores + q * gscores_stride, 0, g, 0, 0, 1, keys);
     }
   }
   return LB_OK;

@@ -10,6 +10,7 @@
  * With BF16 instructions a word holds two elements; they add two exact products at a time and count subnormal numbers as 0.
  * Else a word holds an element as a float. Tails: filled up with zeros; stores are masked. Few rows or columns: see few.h.
  */
+#include "../simd/simd_rows.h"
 #include "gemm_bf16.h"
 
 #define WORDS_CALL GemmBf16
@@ -66,13 +67,8 @@ LB_INLINE int64_t bf16_words(int64_t depth) { return (depth + BF16_PER_WORD - 1)
 
 /* gelu of a block of C. */
 static void bf16_gelu(const GemmBf16 *g, int64_t from, int64_t to, int64_t col_from, int64_t col_to) {
-  for (int64_t i = from; i < to; i++) {
-    float *c = g->c + i * g->ldc;
-    for (int64_t j = col_from; j < col_to; j += LB_W) {
-      int64_t n = lb_min(LB_W, col_to - j);
-      vf32_store_n(c + j, vf32_gelu(vf32_load_n(c + j, n, vf32_zero())), n);
-    }
-  }
+  float *c = g->c + col_from;
+  lb_rows_1(LB_AT_ONCE, vf32_gelu_each, c, g->ldc, c, g->ldc, from, to, col_to - col_from);
 }
 
 /* Lines of elements of sums become columns of words. */

@@ -23,14 +23,26 @@
 #include "gemm_f32.h"
 #include "gemm_f32_tile.h"
 
-/* act(v + bias) of a vector of columns. */
-LB_INLINE vf32 gemm_act(int32_t options, vf32 v, vf32 bias) {
-  v = vf32_add(v, bias);
+/* v = act(v + bias) of n vectors of the same columns. */
+LB_INLINE void gemm_act_each(const int n, int32_t options, vf32 bias, vf32 *v) {
+  LB_EACH(n) { v[k] = vf32_add(v[k], bias); }
   if (options & LB_GEMM_BIAS_GELU) {
-    return vf32_gelu(v);
+    vf32_gelu_each(n, v);
+  } else if (options & LB_GEMM_BIAS_RELU) {
+    /* max gives its second argument for NaN. */
+    LB_EACH(n) { v[k] = vf32_max(vf32_zero(), v[k]); }
   }
-  /* max gives its second argument for NaN. */
-  return options & LB_GEMM_BIAS_RELU ? vf32_max(vf32_zero(), v) : v;
+}
+
+/* Applies the bias and what follows it to `most` rows at a time, and returns the first row that it leaves. */
+LB_INLINE int64_t gemm_finish_rows(const int most, const GemmF32 *g, float *c, int64_t r, int64_t rows, vf32 bias, int64_t n) {
+  for (; r + most <= rows; r += most) {
+    vf32 v[LB_AT_ONCE];
+    LB_EACH(most) { v[k] = vf32_load_n(c + (r + k) * g->ldc, n, vf32_zero()); }
+    gemm_act_each(most, g->options, bias, v);
+    LB_EACH(most) { vf32_store_n(c + (r + k) * g->ldc, v[k], n); }
+  }
+  return r;
 }
 
 /* Applies the bias and what follows it to a part of C. */
@@ -38,10 +50,9 @@ LB_NOINLINE void gemm_finish(const GemmF32 *g, int64_t i, int64_t j, int64_t row
   for (int64_t q = 0; q < cols; q += LB_W) {
     int64_t n = lb_min(LB_W, cols - q);
     vf32 bias = vf32_load_n(g->bias + j + q, n, vf32_zero());
-    for (int64_t r = i; r < i + rows; r++) {
-      float *c = g->c + r * g->ldc + j + q;
-      vf32_store_n(c, gemm_act(g->options, vf32_load_n(c, n, vf32_zero()), bias), n);
-    }
+    float *c = g->c + i * g->ldc + j + q;
+    int64_t done = gemm_finish_rows(LB_AT_ONCE, g, c, 0, rows, bias, n);
+    gemm_finish_rows(1, g, c, done, rows, bias, n);
   }
 }
 

@@ -220,7 +220,7 @@ static void gemm_finish_line(const GemmF32 *g, const float *sums, int64_t count,
     v = g->beta == 0 ? vf32_mul(factor, v)
                      : vf32_fma(factor, v, vf32_mul(vf32_set1(g->beta), vf32_load_n(old + i, n, vf32_zero())));
     if (g->options >= LB_GEMM_BIAS) {
-      v = gemm_act(g->options, v, one_bias ? vf32_set1(bias[0]) : vf32_load_n(bias + i, n, vf32_zero()));
+      gemm_act_each(1, g->options, one_bias ? vf32_set1(bias[0]) : vf32_load_n(bias + i, n, vf32_zero()), &v);
     }
     if (step == 1) {
       vf32_store_n(c + i, v, n);

@@ -28,7 +28,7 @@
 #define F32_ROWS 2
 #endif
 
-/* Adds the products of one block. `left` columns remain in it; TAIL tells that they may be fewer than a block. */
+/* Adds the products of one block. `left` columns remain in it; TAIL tells that they are fewer than a block. */
 LB_INLINE void ternary_f32_block(const int C, const int TAIL, const uint8_t *const w[], const float *x, int64_t stride,
                                  int64_t left, vf32 table, vf32 acc[][F32_ROWS]) {
   for (int64_t o = 0; o < TERNARY_BYTES; o += LB_W) {
@@ -40,7 +40,10 @@ LB_INLINE void ternary_f32_block(const int C, const int TAIL, const uint8_t *con
     LB_UNROLL
     for (int p = 0; p < TERNARY_PLANES; p++) {
       int64_t at = p * TERNARY_BYTES + o;
-      int64_t n = lb_max(0, lb_min(LB_W, left - at));
+      int64_t n = TAIL ? lb_min(LB_W, left - at) : LB_W;
+      if (n <= 0) {
+        break;
+      }
       vf32 xs[F32_ROWS];
       LB_UNROLL
       for (int c = 0; c < C; c++) {
@@ -89,12 +92,19 @@ LB_INLINE void ternary_f32_tile(const int C, const Ternary *t, int64_t i, int64_
     ternary_f32_block(C, 1, w, x, t->x_stride, left, table, acc);
   }
   LB_UNROLL
-  for (int r = 0; r < F32_WEIGHTS; r++) {
+  for (int c = 0; c < C; c++) {
+    float sums[F32_WEIGHTS];
+#if F32_WEIGHTS == 4
+    vf32_sum4(acc[0][c], acc[1][c], acc[2][c], acc[3][c], sums);
+#else
     LB_UNROLL
-    for (int c = 0; c < C; c++) {
-      if (r < cols) {
-        ternary_finish(t, i + c, j + r, vf32_sum(acc[r][c]));
-      }
+    for (int r = 0; r < F32_WEIGHTS; r++) {
+      sums[r] = vf32_sum(acc[r][c]);
+    }
+#endif
+    /* One number at a time: a vector would wait for all of the sums to reach the cache. */
+    for (int r = 0; r < lb_min(F32_WEIGHTS, cols); r++) {
+      ternary_finish(t, i + c, j + r, sums[r]);
     }
   }
 }

@@ -11,8 +11,8 @@
  * A call does rows [from, to) on the calling thread. The bits of a row depend on that row alone, those of the sums of a call
  * on its range.
  * Several rows at a time. Forward 9 rows cols flops, three passes over them in the first cache levels, the second of which
- * fetches the next rows; reads and writes rows cols floats. Backward 14, two passes; reads 2 rows cols, writes rows cols.
- * Tails in masked vectors.
+ * fetches the next rows; reads and writes rows cols floats. Backward 14, two passes, which in long ranges fetch where
+ * they write and the next rows; reads 2 rows cols, writes rows cols. Tails in masked vectors.
  */
 #include "../simd/simd_rows.h"
 #include "layer_norm.h"
@@ -20,6 +20,11 @@
 #define NORM_BLOCK 4096
 /* Rows that backward does at a time: the sums of a column are loaded and stored once for all of them. */
 #define NORM_ROWS 4
+/*
+ * Callers split large matrices into a fixed number of ranges and others into ranges of about so many elements: in a larger range
+ * backward takes x, gy and gx to lie beyond the caches, and fetches them. In the caches that costs time.
+ */
+#define NORM_NEAR 40000
 /*
  * Rows that forward does at a time. A row is a chain of sums, a division, sums, a root and a division, and only those of
  * other rows fill the time that a link of it takes. Of plain C compilers make vectors for a single row only.
@@ -189,7 +194,8 @@ typedef struct {
 } NormRow;
 
 /* Does one vector of `rows` rows, of which the first n lanes count, in the pass of sums. */
-LB_INLINE void norm_accumulate(NormRow *row, int rows, const float *gamma, float *ggamma, float *gbeta, int64_t i, int64_t n) {
+LB_INLINE void norm_accumulate(NormRow *row, int rows, const int fetch, const float *gamma, float *ggamma, float *gbeta,
+                               int64_t i, int64_t n) {
   int whole = n == LB_W;
   vf32 zero = vf32_zero();
   vf32 scale = whole ? vf32_load(gamma + i) : vf32_load_n(gamma + i, n, zero);
@@ -200,6 +206,9 @@ LB_INLINE void norm_accumulate(NormRow *row, int rows, const float *gamma, float
     vf32 gy = whole ? vf32_load(row[k].gy + i) : vf32_load_n(row[k].gy + i, n, zero);
     vf32 xhat = vf32_mul(vf32_sub(x, row[k].mean), row[k].rstd);
     vf32 g = vf32_mul(gy, scale);
+    if (fetch) {
+      LB_PREFETCH_WRITE(row[k].gx + i);
+    }
     products = vf32_fma(gy, xhat, products);
     plain = vf32_add(gy, plain);
     if (!whole) {
@@ -224,7 +233,9 @@ LB_INLINE vf32 norm_chain(const NormRow *row, vf32 x, vf32 gy, vf32 gamma) {
   return vf32_mul(vf32_fnma(xhat, row->dot, g), row->rstd);
 }
 
-LB_INLINE void norm_backward(NormRow *row, int rows, const float *gamma, float *ggamma, float *gbeta, int64_t cols) {
+/* Backward of some rows; may fetch the rows that come next, `x_ahead` and `gy_ahead` elements further. */
+LB_INLINE void norm_backward(NormRow *row, int rows, const int fetch, const float *gamma, float *ggamma, float *gbeta,
+                             int64_t cols, int64_t x_ahead, int64_t gy_ahead) {
   for (int k = 0; k < rows; k++) {
     row[k].sum_rows = 0;
     row[k].dot_rows = 0;
@@ -237,10 +248,10 @@ LB_INLINE void norm_backward(NormRow *row, int rows, const float *gamma, float *
     }
     int64_t i = b;
     for (; i + LB_W <= end; i += LB_W) {
-      norm_accumulate(row, rows, gamma, ggamma, gbeta, i, LB_W);
+      norm_accumulate(row, rows, fetch, gamma, ggamma, gbeta, i, LB_W);
     }
     if (i < end) {
-      norm_accumulate(row, rows, gamma, ggamma, gbeta, i, end - i);
+      norm_accumulate(row, rows, fetch, gamma, ggamma, gbeta, i, end - i);
     }
     for (int k = 0; k < rows; k++) {
       row[k].sum_rows += vf32_sum(row[k].sum);
@@ -252,6 +263,10 @@ LB_INLINE void norm_backward(NormRow *row, int rows, const float *gamma, float *
     row[k].dot = vf32_set1((float)(row[k].dot_rows / (double)cols));
     int64_t i = 0;
     for (; i + LB_W <= cols; i += LB_W) {
+      if (fetch) {
+        LB_PREFETCH(row[k].x + i + x_ahead);
+        LB_PREFETCH(row[k].gy + i + gy_ahead);
+      }
       vf32_store(row[k].gx + i,
                  norm_chain(&row[k], vf32_load(row[k].x + i), vf32_load(row[k].gy + i), vf32_load(gamma + i)));
     }
@@ -286,10 +301,12 @@ int32_t LB_TIER(lb_layer_norm_backward)(const float *restrict x, int64_t x_strid
       row[k].rstd = vf32_set1(rstd[r + k]);
     }
     /* The number of rows as a constant: their sums then stay in registers. */
-    if (rows == NORM_ROWS) {
-      norm_backward(row, NORM_ROWS, gamma, ggamma, gbeta, cols);
+    if (rows == 1) {
+      norm_backward(row, 1, 0, gamma, ggamma, gbeta, cols, 0, 0);
+    } else if ((to - from) * cols > NORM_NEAR) {
+      norm_backward(row, NORM_ROWS, 1, gamma, ggamma, gbeta, cols, NORM_ROWS * x_stride, NORM_ROWS * gy_stride);
     } else {
-      norm_backward(row, 1, gamma, ggamma, gbeta, cols);
+      norm_backward(row, NORM_ROWS, 0, gamma, ggamma, gbeta, cols, 0, 0);
     }
     r += rows;
   }
@@ -300,8 +317,8 @@ int32_t LB_TIER(lb_layer_norm_parameters)(const float *restrict sums, int64_t ch
                                           float *restrict gbeta, int64_t cols) {
   for (int64_t c = 0; c < chunks; c++) {
     const float *s = sums + c * 2 * cols;
-    lb_rows_2(vf32_add, ggamma, cols, s, cols, ggamma, cols, 0, 1, cols);
-    lb_rows_2(vf32_add, gbeta, cols, s + cols, cols, gbeta, cols, 0, 1, cols);
+    lb_rows_2(1, lb_sum_each, ggamma, cols, s, cols, ggamma, cols, 0, 1, cols);
+    lb_rows_2(1, lb_sum_each, gbeta, cols, s + cols, cols, gbeta, cols, 0, 1, cols);
   }
   return LB_OK;
 }

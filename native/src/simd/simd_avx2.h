@@ -13,6 +13,7 @@
 #define LB_TIER_SUFFIX avx2
 #define LB_W 8
 #define LB_WD 4
+#define LB_AT_ONCE 3
 
 typedef __m256 vf32;
 typedef __m256i vi32;

@@ -13,6 +13,7 @@
 #define LB_TIER_SUFFIX avx512
 #define LB_W 16
 #define LB_WD 8
+#define LB_AT_ONCE 6
 
 typedef __m512 vf32;
 typedef __m512i vi32;

@@ -33,6 +33,7 @@
 #define LB_TIER_SUFFIX portable
 #define LB_W 8
 #define LB_WD (LB_W / 2)
+#define LB_AT_ONCE 1
 
 typedef struct {
   float v[LB_W];
