@@ -7,8 +7,8 @@
 /* The longest partial sums; and where a transposed A is copied tile by tile, or few rows read B where it lies. */
 #define GEMM_DEPTH 768
 #define GEMM_SHORT_DEPTH 512
-/* Elements of packed panels: three quarters of a second cache level of 1 MiB. */
-#define GEMM_PANELS 196608
+/* Elements of packed panels, 256 KiB: a quarter of a second cache level of 1 MiB, as others take from it too. */
+#define GEMM_PANELS 65536
 /* Rows of a transposed A that are fetched at a time: whole tiles in every tier, and whole cache lines. */
 #define GEMM_FETCHED 48
 /* Rows up to which B is read where it lies each time. */

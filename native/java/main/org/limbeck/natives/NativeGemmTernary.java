@@ -156,13 +156,13 @@ final class NativeGemmTernary implements Kernel<Arguments> {
         long chunk = Native.rowsPerChunk(slabRows, args.k());
         pool.forRange(slabRows, chunk, this, args, QUANTIZE);
       }
-      long rowBlocks = divide(args);
+      long rowBlocks = divide(args, pool.threads());
       pool.forRange(rowBlocks * colBlocks, 1, this, args, quantizes ? INTEGERS : FLOATS);
     }
   }
 
   /** Chooses the size of blocks, and returns how many of them are below each other. */
-  private long divide(Arguments args) {
+  private long divide(Arguments args, int threads) {
     long rowBytes = Math.max(PackedTernary.BLOCK_BYTES, PackedTernary.rowBytes(args.k()));
     // Several blocks at least, for the sake of balance.
     long streamed = Math.min(STREAMED_BYTES / slabRows, args.n() * rowBytes / LEAST_BLOCKS);
@@ -172,9 +172,12 @@ final class NativeGemmTernary implements Kernel<Arguments> {
     long products = Math.max(1, args.k()) * Math.max(1, Math.min(args.n(), blockCols));
     long rows = Math.max(BLOCK_ROWS, BLOCK_PRODUCTS / products);
     long rowBlocks = Math.ceilDiv(slabRows, rows);
+    // Fewer blocks than threads: lower ones, which still pay.
+    long paying = slabRows * products / BLOCK_PRODUCTS;
+    rowBlocks = Math.max(rowBlocks, Math.min(Math.ceilDiv(threads, colBlocks), paying));
     // Blocks of equal height rather than a low last one, for the sake of balance.
     blockRows = Math.ceilDiv(slabRows, rowBlocks);
-    return rowBlocks;
+    return Math.ceilDiv(slabRows, blockRows);
   }
 
   private static long scaleStep(Arguments a) {

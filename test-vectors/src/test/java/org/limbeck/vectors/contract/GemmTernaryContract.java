@@ -422,7 +422,9 @@ public abstract class GemmTernaryContract extends KernelContract {
   @ValueSource(ints = {2, 3})
   void threadsDoNotChangeABit(int threads) {
     long shrink = isReference() ? 8 : 1;
-    long[][] shapes = {{64, 800, 300}, {1, 4000, 520}, {3, 2500, 70}, {3000, 3, 60}};
+    long[][] shapes = {
+      {64, 800, 300}, {1, 4000, 520}, {3, 2500, 70}, {3000, 3, 60}, {101, 120, 500}
+    };
     for (long[] s : shapes) {
       long m = Math.max(1, s[0] / shrink);
       long n = Math.max(1, s[1] / shrink);
