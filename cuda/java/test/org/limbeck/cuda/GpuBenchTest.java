@@ -28,9 +28,9 @@ class GpuBenchTest {
     return new Run(exit, out.toString(StandardCharsets.UTF_8).lines().toList());
   }
 
-  /** Each stem that has kernels is measured and right; the others are named, in a line each. */
+  /** Every case is measured, and its result right. */
   @Test
-  void everyCaseIsMeasuredOrNamed() throws IOException {
+  void everyCaseIsMeasured() throws IOException {
     try (Backends backends = Backends.discover()) {
       assumeTrue(
           backends.available().stream().anyMatch(b -> b.name().equals("cuda-emulated")),
@@ -38,14 +38,9 @@ class GpuBenchTest {
     }
     Path file = directory.resolve("limbeck.csv");
     Run run = bench("cuda-emulated", file.toString(), "tiny", "100");
-    List<String> there = Stems.all().stream().map(Stem::name).toList();
-    List<GpuCases.Case> cases = GpuCases.all(true);
-    long measured = cases.stream().filter(c -> there.contains(c.stem())).count();
-    assertEquals(1 + measured, GpuResults.read(file).size(), String.join("\n", run.out()));
-    List<String> failed = run.out().stream().filter(line -> line.contains(": failed")).toList();
-    assertEquals(cases.size() - measured, failed.size());
-    failed.forEach(line -> assertTrue(line.contains("has no kernel for "), line));
-    assertEquals(failed.isEmpty() ? 0 : 1, run.exit());
+    String out = String.join("\n", run.out());
+    assertEquals(0, run.exit(), out);
+    assertEquals(1 + GpuCases.all(true).size(), GpuResults.read(file).size(), out);
     assertTrue(run.out().get(0).endsWith("the host's clock around emulated kernels"));
   }
 

@@ -127,6 +127,22 @@ final class GpuCases {
     }
   }
 
+  /** Computes a row of a result with the reference. */
+  @FunctionalInterface
+  private interface ReferenceRow {
+    void compute(HostMemory host, long row, Matrix want);
+  }
+
+  private static LongFunction<float[]> ofReference(long cols, ReferenceRow body) {
+    return row -> {
+      try (HostMemory host = new HostMemory()) {
+        Matrix want = host.matrix(DType.F32, 1, cols);
+        body.compute(host, row, want);
+        return want.toFloatArray();
+      }
+    };
+  }
+
   private static Case softmaxKl(long rows, long cols) {
     double bytes = 3.0 * rows * cols * FLOATS;
     return new Case(
@@ -151,20 +167,17 @@ final class GpuCases {
                       t,
                       gradient,
                       1e-4,
-                      row -> {
-                        try (HostMemory host = new HostMemory()) {
-                          Matrix want = host.matrix(DType.F32, 1, cols);
-                          t.reference()
-                              .operation(SoftmaxKl.OP, spec)
-                              .run(
-                                  SoftmaxKl.Arguments.of(
-                                          t.row(host, 0, row, cols, 4),
-                                          t.row(host, 1, row, cols, 4))
-                                      .gradStudent(want)
-                                      .build());
-                          return want.toFloatArray();
-                        }
-                      }));
+                      ofReference(
+                          cols,
+                          (host, row, want) ->
+                              t.reference()
+                                  .operation(SoftmaxKl.OP, spec)
+                                  .run(
+                                      SoftmaxKl.Arguments.of(
+                                              t.row(host, 0, row, cols, 4),
+                                              t.row(host, 1, row, cols, 4))
+                                          .gradStudent(want)
+                                          .build()))));
         });
   }
 
@@ -188,15 +201,12 @@ final class GpuCases {
                       t,
                       y,
                       1e-4,
-                      row -> {
-                        try (HostMemory host = new HostMemory()) {
-                          Matrix want = host.matrix(DType.F32, 1, cols);
-                          t.reference()
-                              .operation(Softmax.FORWARD, new Softmax.Spec())
-                              .run(new Softmax.Forward(t.row(host, 0, row, cols, 4), want));
-                          return want.toFloatArray();
-                        }
-                      }));
+                      ofReference(
+                          cols,
+                          (host, row, want) ->
+                              t.reference()
+                                  .operation(Softmax.FORWARD, new Softmax.Spec())
+                                  .run(new Softmax.Forward(t.row(host, 0, row, cols, 4), want)))));
         });
   }
 
@@ -315,23 +325,20 @@ final class GpuCases {
                       t,
                       gradient,
                       1e-4,
-                      row -> {
-                        try (HostMemory host = new HostMemory()) {
-                          Matrix want = host.matrix(DType.F32, 1, length);
-                          t.reference()
-                              .operation(AttentionKl.OP, one)
-                              .run(
-                                  new AttentionKl.Arguments(
-                                      new AttentionShape(1, 1, 1, length),
-                                      t.row(host, 0, row, length, 4),
-                                      t.row(host, 1, row, length, 4),
-                                      null,
-                                      null,
-                                      want,
-                                      null));
-                          return want.toFloatArray();
-                        }
-                      }));
+                      ofReference(
+                          length,
+                          (host, row, want) ->
+                              t.reference()
+                                  .operation(AttentionKl.OP, one)
+                                  .run(
+                                      new AttentionKl.Arguments(
+                                          new AttentionShape(1, 1, 1, length),
+                                          t.row(host, 0, row, length, 4),
+                                          t.row(host, 1, row, length, 4),
+                                          null,
+                                          null,
+                                          want,
+                                          null)))));
         });
   }
 
@@ -352,22 +359,22 @@ final class GpuCases {
               () -> op.run(a),
               () -> {
                 if (byRow) {
-                  checkRows(t, y, 1e-5, row -> quantizedRow(t, spec, row, cols));
+                  checkRows(
+                      t,
+                      y,
+                      1e-5,
+                      ofReference(
+                          cols,
+                          (host, row, want) ->
+                              t.reference()
+                                  .operation(FakeQuant.FORWARD, spec)
+                                  .run(
+                                      FakeQuant.Forward.of(t.row(host, 0, row, cols, 2.5), want))));
                 } else {
                   checkLevels(t, y, cols);
                 }
               });
         });
-  }
-
-  private static float[] quantizedRow(GpuTensors t, FakeQuant.Spec spec, long row, long cols) {
-    try (HostMemory host = new HostMemory()) {
-      Matrix want = host.matrix(DType.F32, 1, cols);
-      t.reference()
-          .operation(FakeQuant.FORWARD, spec)
-          .run(FakeQuant.Forward.of(t.row(host, 0, row, cols, 2.5), want));
-      return want.toFloatArray();
-    }
   }
 
   /** Checks what needs no statistics of the whole tensor: the sign, and that not all is 0. */
@@ -445,22 +452,19 @@ final class GpuCases {
                       t,
                       y,
                       1e-5,
-                      row -> {
-                        try (HostMemory host = new HostMemory()) {
-                          Matrix want = host.matrix(DType.F32, 1, cols);
-                          t.reference()
-                              .operation(LayerNorm.FORWARD, spec)
-                              .run(
-                                  new LayerNorm.Forward(
-                                      t.row(host, 0, row, cols, 2),
-                                      t.row(host, 2, 0, cols, 1),
-                                      t.row(host, 3, 0, cols, 1),
-                                      want,
-                                      host.matrix(DType.F32, 1, 1),
-                                      host.matrix(DType.F32, 1, 1)));
-                          return want.toFloatArray();
-                        }
-                      }));
+                      ofReference(
+                          cols,
+                          (host, row, want) ->
+                              t.reference()
+                                  .operation(LayerNorm.FORWARD, spec)
+                                  .run(
+                                      new LayerNorm.Forward(
+                                          t.row(host, 0, row, cols, 2),
+                                          t.row(host, 2, 0, cols, 1),
+                                          t.row(host, 3, 0, cols, 1),
+                                          want,
+                                          host.matrix(DType.F32, 1, 1),
+                                          host.matrix(DType.F32, 1, 1))))));
         });
   }
 
