@@ -21,7 +21,7 @@ import org.limbeck.bench.peer.PeerUnavailableException;
 /** OpenBLAS, by its own detection of the processor and held to its AVX-512 core. */
 public final class OpenBlasPeer implements Peer {
   private static final String NAME = "openblas";
-  private static final String LIBRARY = "libopenblas.so.0";
+  private static final String LIBRARY = "libopenblas_nolapack.so.0";
 
   /**
    * Its threads wait for the next call in a loop, for up to 2^28 ticks of the clock: ours had to
