@@ -80,7 +80,8 @@ static void shapes(int32_t tier) {
       {1, 1, 1},    {1, 40, 17},  {4, 33, 70},  {5, 33, 70},   {8, 50, 19},  {9, 50, 19},     {40, 1, 33},   {40, 4, 31},
       {40, 5, 31},  {33, 8, 50},  {13, 31, 3},  {12, 32, 256}, {13, 33, 257}, {25, 65, 300},  {24, 64, 0},   {3, 1100, 9},
       {1100, 3, 9}, {7, 1030, 6}, {193, 18, 40}, {11, 390, 21}, {2, 2, 515},  {14, 100, 2},
-      {64, 75, 530}, {100, 40, 30}, {47, 200, 20}, {3, 20, 2100},  {20, 33, 1100}, {50, 11, 40},   {1040, 10, 530}};
+      {64, 75, 530}, {100, 40, 30}, {47, 200, 20}, {3, 20, 2100},  {20, 33, 1100}, {50, 11, 40},   {1040, 10, 530},
+      {61, 70, 1024}, {27, 70, 1022}};
   static const int32_t EPILOGUES[] = {0, LB_GEMM_BIAS, LB_GEMM_BIAS_GELU, LB_GEMM_BIAS_RELU};
   for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
     for (int trans = 0; trans < 4; trans++) {
@@ -93,28 +94,33 @@ static void shapes(int32_t tier) {
   }
 }
 
-/* A split must not change a bit, whatever kind of product the shape asks for. */
+/* Neither a split nor the distance of the rows of A may change a bit, whatever kind of product the shape asks for. */
 static void split(int32_t tier, int32_t options, int64_t m, int64_t n) {
-  enum { LARGEST = 70, K = 1100 };
-  static float all_a[5 + LARGEST * K], all_b[7 + K * LARGEST], one[LARGEST * LARGEST], all_many[3 + LARGEST * LARGEST];
-  float *a = all_a + 5;
+  /* Rows so far apart share cache sets. */
+  enum { LARGEST = 70, K = 1100, FAR = 2048 };
+  static float a[LARGEST * K], all_a[5 + LARGEST * FAR], all_b[7 + K * LARGEST], one[LARGEST * LARGEST], all_many[3 + LARGEST * LARGEST];
   float *b = all_b + 7;
   float *many = all_many + 3;
   void *scratch = aligned_alloc(64, (size_t)(lb_gemm_f32_scratch(tier, K) + 63) / 64 * 64);
-  int64_t lda = options & LB_GEMM_TRANS_A ? m : K;
+  int trans_a = (options & LB_GEMM_TRANS_A) != 0;
+  int64_t lda = trans_a ? m : K;
+  int64_t far = trans_a ? m : FAR;
   int64_t ldb = options & LB_GEMM_TRANS_B ? K : n;
   check_fill(a, m * K, -1, 1, 7);
   check_fill(b, K * n, -1, 1, 8);
+  for (int64_t r = 0; r < (trans_a ? K : m); r++) {
+    memcpy(all_a + 5 + r * far, a + r * lda, (size_t)lda * sizeof(float));
+  }
   lb_gemm_f32(tier, options, m, n, K, 1, a, 0, lda, b, 0, ldb, 0, one, 0, n, NULL, 0, m, 0, n, scratch);
   for (int64_t i = 0; i < m; i += 17) {
     for (int64_t j = 0; j < n; j += 19) {
       int64_t i1 = i + 17 < m ? i + 17 : m;
       int64_t j1 = j + 19 < n ? j + 19 : n;
-      lb_gemm_f32(tier, options, m, n, K, 1, all_a, 5, lda, all_b, 7, ldb, 0, all_many, 3, n, NULL, i, i1, j, j1, scratch);
+      lb_gemm_f32(tier, options, m, n, K, 1, all_a, 5, far, all_b, 7, ldb, 0, all_many, 3, n, NULL, i, i1, j, j1, scratch);
     }
   }
   CHECK(memcmp(one, many, (size_t)(m * n) * sizeof(float)) == 0,
-        "%ld x %ld, options %d: blocks of 17 x 19 differ from the whole", (long)m, (long)n, options);
+        "%ld x %ld, options %d: blocks of 17 x 19 with other distances differ from the whole", (long)m, (long)n, options);
   free(scratch);
 }
 

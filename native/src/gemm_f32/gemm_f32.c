@@ -5,7 +5,7 @@ int64_t lb_gemm_f32_scratch(int32_t tier, int64_t k) {
   (void)tier;
   /* Strips of the result; then panels of op(B) and a tile of op(A), or lines of the small operand. */
   int64_t strips = GEMM_DOT_LINES * GEMM_STRIP + GEMM_STRIP;
-  int64_t tiles = GEMM_PANELS + GEMM_HIGHEST * GEMM_SHORT_DEPTH;
+  int64_t tiles = GEMM_PANELS + GEMM_HIGHEST * GEMM_COPY_LINE(GEMM_DEPTH);
   return (strips + lb_max(tiles, GEMM_DOT_COPIED * GEMM_LINE(k))) * (int64_t)sizeof(float);
 }
 

@@ -4,11 +4,11 @@
 
 #include "../arch.h"
 
-/* The longest partial sums; and where a transposed A is copied tile by tile, or few rows read B where it lies. */
+/* The longest partial sums; and where A is copied tile by tile, or few rows read B where it lies. */
 #define GEMM_DEPTH 768
 #define GEMM_SHORT_DEPTH 512
-/* Elements of packed panels, 256 KiB: a quarter of a second cache level of 1 MiB, as others take from it too. */
-#define GEMM_PANELS 65536
+/* Elements of packed panels, 384 KiB: less than half of a second cache level of 1 MiB, as others take from it too. */
+#define GEMM_PANELS 98304
 /* Rows of a transposed A that are fetched at a time: whole tiles in every tier, and whole cache lines. */
 #define GEMM_FETCHED 48
 /* Rows up to which B is read where it lies each time. */
@@ -17,6 +17,14 @@
 #define GEMM_HIGHEST 12
 /* Elements of a cache line. */
 #define GEMM_CACHE_LINE 16
+/*
+ * Rows a multiple of so many elements apart, or up to so many more or less, begin in the same one or two sets of the first
+ * cache level, 8 or 12 lines each.
+ */
+#define GEMM_ALIAS 1024
+#define GEMM_ALIAS_SLACK 2
+/* The distance of copied rows of a tile: whole cache lines, an odd number of them, so that no two rows share sets. */
+#define GEMM_COPY_LINE(depth) ((((depth) + GEMM_CACHE_LINE - 1) / GEMM_CACHE_LINE | 1) * GEMM_CACHE_LINE)
 
 /* Products of at most these many rows, where op(B) is transposed, are dot products; fewer, where A has to be copied. */
 #define GEMM_DOT_LINES 32

@@ -13,10 +13,10 @@
  * Blocks after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008): packed panels of op(B)
  * fill most of the second cache level while rows of op(A) pass through the first. The processor computes a tile from the
  * second level as fast as from the first, so what matters is what is done beside the tiles. A is read where it lies; while
- * some rows of it are multiplied, the next ones are fetched; the first tile that reads a transposed A copies it for those
- * beside it. B is packed by the first row of tiles while it multiplies, at the cost of its stores only; a transposed B
- * beforehand; for few rows B is not packed at all. Tails: panels are filled up with zeros, tiles have as many rows as there
- * are, stores are masked.
+ * some rows of it are multiplied, the next ones are fetched; the first tile that reads a transposed A, or rows that share
+ * cache sets, copies it for those beside it. B is packed by the first row of tiles while it multiplies, at the cost of its
+ * stores only; a transposed B beforehand; for few rows B is not packed at all. Tails: panels are filled up with zeros, tiles
+ * have as many rows as there are, stores are masked.
  */
 #include <string.h>
 
@@ -112,11 +112,16 @@ static void gemm_pack(const GemmF32 *g, const GemmBlock *k, int packing) {
   }
 }
 
+/* Whether most rows of A that a tile reads lie in the same sets of the first cache level. */
+LB_INLINE int gemm_rows_share_sets(const GemmF32 *g) {
+  return (g->lda + GEMM_ALIAS_SLACK) % GEMM_ALIAS <= 2 * GEMM_ALIAS_SLACK;
+}
+
 /* A row of tiles. packing: this one packs the full panels of B. */
 static void gemm_row(const GemmF32 *g, const GemmBlock *k, const GemmHeight *h, int64_t i, int packing, GemmAhead *ahead) {
   int by_k = (g->options & LB_GEMM_TRANS_A) != 0;
-  /* The first tile copies a transposed A for the others: rows of it may share cache sets. */
-  int copying = by_k && !packing && k->cols > LB_NR;
+  /* The first tile copies for the others what would not stay in the first cache level together. */
+  int copying = (by_k || gemm_rows_share_sets(g)) && !packing && k->cols > LB_NR;
   GemmTile t = {k->depth, gemm_a(g, k, i), g->lda, NULL, g->ldb, LB_NR, NULL, g->scratch + GEMM_PANELS, g->alpha,
                 k->p == 0 ? g->beta : 1.0f, g->c + i * g->ldc + k->j, g->ldc, ahead, LB_NR};
   for (int64_t q = 0; q < k->cols; q += LB_NR, t.c += LB_NR) {
@@ -127,9 +132,9 @@ static void gemm_row(const GemmF32 *g, const GemmBlock *k, const GemmHeight *h, 
       t.b = g->b + k->p * g->ldb + k->j + q;
       (by_k ? gemm_cols_packing : gemm_rows_packing)(&t);
     } else if (copying && q == 0) {
-      h->copying(&t);
+      h->copying[by_k](&t);
       t.a = t.copy;
-      t.distance = h->rows;
+      t.distance = by_k ? h->rows : GEMM_COPY_LINE(k->depth);
     } else {
       (gemm_panel_width(k, q) < LB_NR ? h->narrow : h->packed)[by_k](&t);
     }
@@ -199,7 +204,8 @@ static void gemm_block_direct(const GemmF32 *g, const GemmBlock *k, int64_t from
 /* The product as tiles. */
 static void gemm_tiles(const GemmF32 *g, int64_t row_from, int64_t row_to, int64_t col_from, int64_t col_to) {
   int direct = !(g->options & LB_GEMM_TRANS_B) && row_to - row_from <= GEMM_DIRECT_ROWS;
-  int deep = !(g->options & LB_GEMM_TRANS_A) && g->m > GEMM_DIRECT_ROWS;
+  /* By k and not by the distance of the rows of A, on which no bit of the result may depend. */
+  int deep = !(g->options & LB_GEMM_TRANS_A) && g->m > GEMM_DIRECT_ROWS && g->k % GEMM_ALIAS != 0;
   int64_t depth = gemm_equal(g->k, deep ? GEMM_DEPTH : GEMM_SHORT_DEPTH, 8);
   int64_t width = col_to - col_from;
   /* B where it lies need only stay in the cache where several heights of tiles read it. */

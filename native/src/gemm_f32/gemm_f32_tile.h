@@ -69,7 +69,7 @@ typedef struct {
   int64_t next;
   /* Where the rows of B are packed. */
   float *panel;
-  /* Where adjacent rows of op(A) are copied. */
+  /* Where a copying tile leaves op(A): adjacent rows again adjacent, others GEMM_COPY_LINE(depth) apart. */
   float *copy;
   float alpha, beta;
   float *c;
@@ -106,9 +106,22 @@ LB_INLINE void gemm_tile_end(const int R, const int V, const GemmTile *t, vf32 a
   }
 }
 
+/* Copies the elements of R rows of A that the next GEMM_PACE products take, `left` of which there are. */
+LB_INLINE void gemm_copy_rows(const int R, const GemmTile *t, int64_t left, float *to, int64_t line) {
+  const float *from = t->a + (t->depth - left);
+  LB_UNROLL
+  for (int r = 0; r < R; r++, from += t->distance, to += line) {
+    LB_UNROLL
+    for (int64_t v = 0; v < GEMM_PACE; v += LB_W) {
+      vf32 x = left >= v + LB_W ? vf32_load(from + v) : vf32_load_n(from + v, lb_max(0, left - v), vf32_zero());
+      vf32_store(to + v, x);
+    }
+  }
+}
+
 /*
- * A tile. R, V, by_k, where and copying are constants after inlining; by_k: the rows of op(A) are adjacent; copying: they
- * are copied for the tiles that follow.
+ * A tile. R, V, by_k, where and copying are constants after inlining; by_k: the rows of op(A) are adjacent; copying: op(A)
+ * is copied for the tiles that follow, rows that are not adjacent for this one too.
  */
 LB_INLINE void gemm_tile(const int R, const int V, const int by_k, const int where, const int copying, const GemmTile *t) {
   vf32 acc[LB_MR][LB_NV_4];
@@ -128,9 +141,9 @@ LB_INLINE void gemm_tile(const int R, const int V, const int by_k, const int whe
   const int64_t pitch = where == GEMM_PACKED ? V * LB_W : t->pitch;
   const int64_t next = t->next;
   /* Four rows of A to a pointer: their addresses are the pointer and one, two or three times the distance. */
-  const int64_t row = by_k ? 1 : t->distance;
+  const int64_t row = by_k ? 1 : copying ? GEMM_COPY_LINE(t->depth) : t->distance;
   const int64_t step = by_k ? t->distance : 1;
-  const float *a0 = t->a;
+  const float *a0 = copying && !by_k ? copy : t->a;
   const float *a4 = a0 + 4 * row;
   const float *a8 = a0 + 8 * row;
   const int64_t row3 = 3 * row;
@@ -142,6 +155,10 @@ LB_INLINE void gemm_tile(const int R, const int V, const int by_k, const int whe
       olds--;
     }
     gemm_fetch(ahead);
+    if (copying && !by_k) {
+      gemm_copy_rows(R, t, left, copy, row);
+      copy += GEMM_PACE;
+    }
     /* The row of B that is fetched: of this tile or, towards the end, of the next. */
     int64_t rows_ahead = left > GEMM_ROWS_AHEAD(R) ? GEMM_ROWS_AHEAD(R) : GEMM_ROWS_AHEAD(R) - t->depth;
     const float *row_ahead = b + rows_ahead * pitch + (rows_ahead == GEMM_ROWS_AHEAD(R) ? 0 : next);
@@ -158,7 +175,7 @@ LB_INLINE void gemm_tile(const int R, const int V, const int by_k, const int whe
           LB_PREFETCH_FAR(row_ahead + v * LB_W + LB_W - 1);
         }
       }
-      if (copying) {
+      if (copying && by_k) {
         LB_PREFETCH(a0 + GEMM_PACE * step);
         LB_PREFETCH(a0 + GEMM_PACE * step + R - 1);
         vf32_store_n(copy, vf32_load_n(a0, R, vf32_zero()), R);
@@ -193,27 +210,27 @@ typedef void GemmKernel(const GemmTile *t);
 typedef struct {
   int64_t rows;
   GemmKernel *packed[2];
-  /* Of adjacent rows that are copied. */
-  GemmKernel *copying;
+  GemmKernel *copying[2];
   /* Of one vector. */
   GemmKernel *narrow[2];
   GemmKernel *direct[2];
   int64_t direct_cols;
 } GemmHeight;
 
-#define GEMM_KERNELS_OF(R, WIDE)                                                                      \
-  LB_NOINLINE void gemm_rows_##R(const GemmTile *t) { gemm_tile(R, LB_NV, 0, GEMM_PACKED, 0, t); }       \
-  LB_NOINLINE void gemm_cols_##R(const GemmTile *t) { gemm_tile(R, LB_NV, 1, GEMM_PACKED, 0, t); }       \
-  LB_NOINLINE void gemm_copying_##R(const GemmTile *t) { gemm_tile(R, LB_NV, 1, GEMM_PACKED, 1, t); }    \
-  LB_NOINLINE void gemm_rows_narrow_##R(const GemmTile *t) { gemm_tile(R, 1, 0, GEMM_PACKED, 0, t); }    \
-  LB_NOINLINE void gemm_cols_narrow_##R(const GemmTile *t) { gemm_tile(R, 1, 1, GEMM_PACKED, 0, t); }    \
-  LB_NOINLINE void gemm_rows_direct_##R(const GemmTile *t) { gemm_tile(R, WIDE, 0, GEMM_DIRECT, 0, t); } \
+#define GEMM_KERNELS_OF(R, WIDE)                                                                           \
+  LB_NOINLINE void gemm_rows_##R(const GemmTile *t) { gemm_tile(R, LB_NV, 0, GEMM_PACKED, 0, t); }         \
+  LB_NOINLINE void gemm_cols_##R(const GemmTile *t) { gemm_tile(R, LB_NV, 1, GEMM_PACKED, 0, t); }         \
+  LB_NOINLINE void gemm_rows_copying_##R(const GemmTile *t) { gemm_tile(R, LB_NV, 0, GEMM_PACKED, 1, t); } \
+  LB_NOINLINE void gemm_cols_copying_##R(const GemmTile *t) { gemm_tile(R, LB_NV, 1, GEMM_PACKED, 1, t); } \
+  LB_NOINLINE void gemm_rows_narrow_##R(const GemmTile *t) { gemm_tile(R, 1, 0, GEMM_PACKED, 0, t); }      \
+  LB_NOINLINE void gemm_cols_narrow_##R(const GemmTile *t) { gemm_tile(R, 1, 1, GEMM_PACKED, 0, t); }      \
+  LB_NOINLINE void gemm_rows_direct_##R(const GemmTile *t) { gemm_tile(R, WIDE, 0, GEMM_DIRECT, 0, t); }   \
   LB_NOINLINE void gemm_cols_direct_##R(const GemmTile *t) { gemm_tile(R, WIDE, 1, GEMM_DIRECT, 0, t); }
 
-#define GEMM_HEIGHT_OF(R, WIDE)                                                                               \
-  {                                                                                                           \
-    R, {gemm_rows_##R, gemm_cols_##R}, gemm_copying_##R, {gemm_rows_narrow_##R, gemm_cols_narrow_##R},        \
-        {gemm_rows_direct_##R, gemm_cols_direct_##R}, WIDE * LB_W                                             \
+#define GEMM_HEIGHT_OF(R, WIDE)                                                                                 \
+  {                                                                                                             \
+    R, {gemm_rows_##R, gemm_cols_##R}, {gemm_rows_copying_##R, gemm_cols_copying_##R},                          \
+        {gemm_rows_narrow_##R, gemm_cols_narrow_##R}, {gemm_rows_direct_##R, gemm_cols_direct_##R}, WIDE * LB_W \
   }
 
 GEMM_KERNELS_OF(1, LB_NV_4)
