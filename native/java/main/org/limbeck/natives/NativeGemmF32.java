@@ -33,7 +33,7 @@ final class NativeGemmF32 implements Kernel<GemmF32.Arguments> {
   private static final double CHUNK_FLOPS = 1 << 21;
 
   /** Blocks begin at multiples of this many rows or columns, of the heights and widths of tiles. */
-  private static final long ROW_STEP = 48;
+  private static final long ROW_STEP = 12;
 
   private static final long COL_STEP = 32;
 
