@@ -31,6 +31,8 @@
 #define GEMM_DOT_COPIED 8
 /* Products of at most these many rows, or columns where op(A) is transposed, are sums of multiples of rows. */
 #define GEMM_SUM_LINES 4
+/* Elements of a large operand that may come from the caches, 12 MiB. */
+#define GEMM_SUM_CACHED 3145728
 /* Products of a transposed A of at most these many columns are done transposed. */
 #define GEMM_TILE_LINES 12
 /* The longest partial sums of dot products with a line. */

@@ -58,7 +58,8 @@ LB_INLINE void gemm_dots(const int S, const int L, const GemmDots *d, int64_t ro
       r[s] = vf32_load(rows + s * stride + p);
       /* Whole cache lines only, as these take the place of loads. */
       if (L > 1 && LB_W == GEMM_CACHE_LINE) {
-        LB_PREFETCH(next + s * stride + p);
+        /* Not into the first level, which pieces of the lines and of these rows fill. */
+        LB_PREFETCH_FAR(next + s * stride + p);
       }
     }
     LB_UNROLL
@@ -130,13 +131,13 @@ LB_NOINLINE void gemm_dot_lines(int64_t lines, const GemmDots *d, int64_t row, i
 }
 
 /* Adds multiples of R rows of the large operand to L lines, in one vector of elements or what is left of it. */
-LB_INLINE void gemm_add_vector(const int R, const int L, const int whole, int64_t n, vf32 xs[][4], const float *rows,
-                               int64_t stride, float *sums) {
+LB_INLINE void gemm_add_vector(const int R, const int L, const int fetch, const int whole, int64_t n, vf32 xs[][4],
+                               const float *rows, int64_t stride, float *sums) {
   vf32 row[4];
   LB_UNROLL
   for (int r = 0; r < R; r++) {
     row[r] = whole ? vf32_load(rows + r * stride) : vf32_load_n(rows + r * stride, n, vf32_zero());
-    if (L > 1) {
+    if (fetch) {
       LB_PREFETCH_FAR(rows + (r + R) * stride);
     }
   }
@@ -152,9 +153,9 @@ LB_INLINE void gemm_add_vector(const int R, const int L, const int whole, int64_
   }
 }
 
-/* Adds multiples of R rows to L lines, every element in the order of the rows. */
-LB_INLINE void gemm_add_rows(const int R, const int L, const float *x, int64_t along, int64_t across, const float *rows,
-                             int64_t stride, int64_t count, float *sums) {
+/* Adds multiples of R rows to L lines, every element in the order of the rows. fetch: the rows after these, too. */
+LB_INLINE void gemm_add_rows(const int R, const int L, const int fetch, const float *x, int64_t along, int64_t across,
+                             const float *rows, int64_t stride, int64_t count, float *sums) {
   vf32 xs[4][4];
   LB_UNROLL
   for (int l = 0; l < L; l++) {
@@ -165,23 +166,23 @@ LB_INLINE void gemm_add_rows(const int R, const int L, const float *x, int64_t a
   }
   int64_t i = 0;
   for (; i + LB_W <= count; i += LB_W) {
-    gemm_add_vector(R, L, 1, LB_W, xs, rows + i, stride, sums + i);
+    gemm_add_vector(R, L, fetch, 1, LB_W, xs, rows + i, stride, sums + i);
   }
   if (i < count) {
-    gemm_add_vector(R, L, 0, count - i, xs, rows + i, stride, sums + i);
+    gemm_add_vector(R, L, fetch, 0, count - i, xs, rows + i, stride, sums + i);
   }
 }
 
 /* Sums of multiples of k rows for L lines. */
-LB_INLINE void gemm_sum_lines(const int L, int64_t k, const float *x, int64_t along, int64_t across, const float *rows,
-                              int64_t stride, int64_t count, float *sums) {
+LB_INLINE void gemm_sum_lines(const int L, const int fetch, int64_t k, const float *x, int64_t along, int64_t across,
+                              const float *rows, int64_t stride, int64_t count, float *sums) {
   memset(sums, 0, (size_t)(L * GEMM_STRIP) * sizeof(float));
   int64_t p = 0;
   for (; p + 4 <= k; p += 4) {
-    gemm_add_rows(4, L, x + p * along, along, across, rows + p * stride, stride, count, sums);
+    gemm_add_rows(4, L, fetch, x + p * along, along, across, rows + p * stride, stride, count, sums);
   }
   for (; p < k; p++) {
-    gemm_add_rows(1, L, x + p * along, along, across, rows + p * stride, stride, count, sums);
+    gemm_add_rows(1, L, fetch, x + p * along, along, across, rows + p * stride, stride, count, sums);
   }
 }
 
@@ -189,16 +190,21 @@ LB_NOINLINE void gemm_sum_strip(int64_t lines, int64_t k, const float *x, int64_
                                 int64_t stride, int64_t count, float *sums) {
   switch (lines) {
     case 1:
-      gemm_sum_lines(1, k, x, along, across, rows, stride, count, sums);
+      /* A single line has little to do beside, and pays only where the rows come from memory. */
+      if (k * stride > GEMM_SUM_CACHED) {
+        gemm_sum_lines(1, 1, k, x, along, across, rows, stride, count, sums);
+      } else {
+        gemm_sum_lines(1, 0, k, x, along, across, rows, stride, count, sums);
+      }
       break;
     case 2:
-      gemm_sum_lines(2, k, x, along, across, rows, stride, count, sums);
+      gemm_sum_lines(2, 1, k, x, along, across, rows, stride, count, sums);
       break;
     case 3:
-      gemm_sum_lines(3, k, x, along, across, rows, stride, count, sums);
+      gemm_sum_lines(3, 1, k, x, along, across, rows, stride, count, sums);
       break;
     default:
-      gemm_sum_lines(4, k, x, along, across, rows, stride, count, sums);
+      gemm_sum_lines(4, 1, k, x, along, across, rows, stride, count, sums);
       break;
   }
 }
