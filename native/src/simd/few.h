@@ -132,7 +132,7 @@ LB_INLINE void few_dots(const int L, const FewLines *f, const FEW_TYPE *const ro
       int64_t further = p + few_further(&ahead, p);
       LB_UNROLL
       for (int s = 0; s < 4; s++) {
-        LB_PREFETCH(row[s] + further);
+        LB_PREFETCH_FAR(row[s] + further);
       }
     }
     LB_UNROLL
@@ -256,7 +256,7 @@ LB_INLINE void few_add(const int D, const int whole, const FewLines *f, const Fe
     if (r->further != 0) {
       LB_UNROLL
       for (int e = 0; e < FEW_PER_WORD; e++) {
-        LB_PREFETCH(from + e * r->stride + r->further);
+        LB_PREFETCH_FAR(from + e * r->stride + r->further);
       }
     }
   }
