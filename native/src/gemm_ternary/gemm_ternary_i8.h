@@ -356,7 +356,7 @@ LB_INLINE void ternary_single(const uint8_t *const w[], int64_t blocks, const ch
     }
     LB_UNROLL
     for (int r = 0; r < I8_SINGLE; r++) {
-      LB_PREFETCH(ahead + I8_SINGLE * b + r * TERNARY_BYTES);
+      LB_PREFETCH_FAR(ahead + I8_SINGLE * b + r * TERNARY_BYTES);
     }
   }
   LB_UNROLL
