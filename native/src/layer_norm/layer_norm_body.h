@@ -82,7 +82,7 @@ LB_INLINE void norm_sums(const int R, const int squares, NormLine *line, int64_t
         for (int k = 0; k < 4; k++) {
           const float *at = x[r] + i + k * LB_W;
           if (squares && R > 1) {
-            LB_PREFETCH(at + ahead);
+            LB_PREFETCH_FAR(at + ahead);
           }
           s[r][k] = norm_add(squares, 1, LB_W, vf32_load(at), shift[r], center[r], s[r][k]);
         }
