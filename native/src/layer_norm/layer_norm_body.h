@@ -264,8 +264,8 @@ LB_INLINE void norm_backward(NormRow *row, int rows, const int fetch, const floa
     int64_t i = 0;
     for (; i + LB_W <= cols; i += LB_W) {
       if (fetch) {
-        LB_PREFETCH(row[k].x + i + x_ahead);
-        LB_PREFETCH(row[k].gy + i + gy_ahead);
+        LB_PREFETCH_FAR(row[k].x + i + x_ahead);
+        LB_PREFETCH_FAR(row[k].gy + i + gy_ahead);
       }
       vf32_store(row[k].gx + i,
                  norm_chain(&row[k], vf32_load(row[k].x + i), vf32_load(row[k].gy + i), vf32_load(gamma + i)));
