@@ -171,7 +171,10 @@ struct Maps {
   float s_max, t_max, s_sum, t_sum;
 };
 
-/** Without a clamp: the loss of the lane's keys; writes their gradient. */
+/**
+ * Without a clamp: the loss of the lane's keys; writes their gradient. Here and below p and q are rounded before they are
+ * subtracted, so that equal maps have no gradient: a compiler that fused one of the products would leave its rounding.
+ */
 template <class Kept>
 LB_DEVICE double plain(const Rows& g, const Kept& kept, const Maps& m, float* grad, float slope) {
   const bool near = fabsf(m.s_max - m.t_max) <= NEAR;
@@ -185,8 +188,8 @@ LB_DEVICE double plain(const Rows& g, const Kept& kept, const Maps& m, float* gr
   const float t_scale = 1.0f / m.t_sum;
   float loss = 0.0f;
   kept.each([&](int key, float s, float t, float e_s, float e_t) {
-    const float p = e_s * s_scale;
-    const float q = e_t * t_scale;
+    const float p = __fmul_rn(e_s, s_scale);
+    const float q = __fmul_rn(e_t, t_scale);
     const float x = (((s - s_base) - (t - t_base)) - distance) * inverse - shift;
     // Where q is 0, x may be NaN or infinite, and the term is p.
     loss += q == 0.0f ? p : term(p, q, x);
@@ -210,15 +213,15 @@ LB_DEVICE double clamped(const Rows& g, const Kept& kept, const Maps& m, float* 
     // M as 1 plus the sum of Q u - q: exactly 1 where the clamp changes nothing.
     float excess = 0.0f;
     kept.each([&](int, float, float, float e_s, float e_t) {
-      const float q = e_t * t_scale;
-      excess += (e_s * s_scale <= g.clamp ? 0.0f : fmaxf(q, g.clamp)) - q;
+      const float q = __fmul_rn(e_t, t_scale);
+      excess += (__fmul_rn(e_s, s_scale) <= g.clamp ? 0.0f : fmaxf(q, g.clamp)) - q;
     });
     mass = (float)(1.0 + lb::Warp::sum((double)excess));
   }
   float loss = 0.0f;
   kept.each([&](int key, float s, float t, float e_s, float e_t) {
-    const float p = e_s * s_scale;
-    const float q = e_t * t_scale;
+    const float p = __fmul_rn(e_s, s_scale);
+    const float q = __fmul_rn(e_t, t_scale);
     const float log_p = (s - m.s_max) * inverse - s_log;
     const float log_q = (t - m.t_max) * inverse - t_log;
     const float x = fmaxf(log_p, g.log_clamp) - fmaxf(log_q, g.log_clamp);

@@ -15,7 +15,7 @@ namespace lb {
 
 #ifdef LB_EMULATED
 
-struct alignas(64) TensorMap {
+struct alignas(128) TensorMap {
   int64_t address;
   int64_t sizes[4];
   /** In bytes, of all dimensions but the first. */
@@ -102,7 +102,7 @@ inline int swizzle_padding() { return 0; }
 
 #else
 
-struct alignas(64) TensorMap {
+struct alignas(128) TensorMap {
   char opaque[128];
 };
 

@@ -147,13 +147,8 @@ LB_DEVICE void multiply(const Product& g) {
     for (int j = 0; j < TN; j++) {
       const int c = place<BN, TN>(tx, j);
       if (r < rows_left && c < cols_left) {
-        float v = out.alpha * sums[i][j];
-        if (out.beta != 0.0f) {
-          v += out.beta * tile[r * out.stride + c];
-        }
-        if (out.bias != nullptr) {
-          v += out.bias[col + c];
-        }
+        const float previous = out.beta != 0.0f ? tile[r * out.stride + c] : 0.0f;
+        const float v = out.scaled(sums[i][j], previous, out.bias == nullptr ? nullptr : out.bias + col + c);
         tile[r * out.stride + c] = out.activation == lb::RELU ? lb::relu(v) : v;
       }
     }

@@ -37,13 +37,6 @@ import jcuda.driver.JCudaDriver;
  * the context is made current at every call, since any thread may call.
  */
 final class GpuDriver implements Driver {
-  /** What a launch has beside its arguments: five pointers, that of the size among them, and it. */
-  private static final int EXTRA_BYTES = 6 * Long.BYTES;
-
-  // The markers of CU_LAUNCH_PARAM_BUFFER_POINTER and CU_LAUNCH_PARAM_BUFFER_SIZE; 0 ends the list.
-  private static final long BUFFER_POINTER = 1;
-  private static final long BUFFER_SIZE = 2;
-
   private static final String LIBRARY = "libcuda.so.1";
   private static final double NANOS_PER_MILLI = 1e6;
 
@@ -92,6 +85,9 @@ final class GpuDriver implements Driver {
     }
   }
 
+  /** A kernel, and where its arguments lie in the structure that holds all. */
+  private record Function(CUfunction handle, int[] offsets) {}
+
   private final CUcontext context = new CUcontext();
   private final CUstream stream = new CUstream();
   private final boolean exact = Boolean.getBoolean(CudaProvider.EXACT_PROPERTY);
@@ -101,10 +97,13 @@ final class GpuDriver implements Driver {
   private final boolean clusters;
   private final MemorySegment encode;
   private final Map<String, CUmodule> modules = new HashMap<>();
-  private final List<CUfunction> functions = new ArrayList<>();
+  private final List<Function> functions = new ArrayList<>();
   private final List<CUevent> marks = new ArrayList<>();
-  private final MemorySegment extra = Arena.global().allocate(EXTRA_BYTES, Long.BYTES);
-  private final Pointer extraPointer = new HostAddress(extra.address());
+
+  /** A pointer to each argument of a launch: as many as the kernel with the most takes. */
+  private MemorySegment arguments = MemorySegment.NULL;
+
+  private Pointer argumentsPointer;
 
   private GpuDriver(String version) {
     CUdevice device = new CUdevice();
@@ -401,7 +400,16 @@ final class GpuDriver implements Driver {
     check(
         "cuModuleGetFunction for " + signature.name(),
         JCudaDriver.cuModuleGetFunction(function, module, signature.name()));
-    functions.add(function);
+    int[] offsets = new int[signature.count()];
+    for (int i = 0; i < offsets.length; i++) {
+      offsets[i] = signature.offset(i);
+    }
+    long bytes = (long) offsets.length * Long.BYTES;
+    if (arguments.byteSize() < bytes) {
+      arguments = Arena.global().allocate(bytes, Long.BYTES);
+      argumentsPointer = new HostAddress(arguments.address());
+    }
+    functions.add(new Function(function, offsets));
     return functions.size() - 1;
   }
 
@@ -411,7 +419,7 @@ final class GpuDriver implements Driver {
     check(
         "cuFuncSetAttribute",
         JCudaDriver.cuFuncSetAttribute(
-            functions.get((int) function),
+            functions.get((int) function).handle(),
             CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
             bytes));
   }
@@ -427,15 +435,16 @@ final class GpuDriver implements Driver {
       MemorySegment packed,
       long packedBytes) {
     makeCurrent();
-    extra.setAtIndex(JAVA_LONG, 0, BUFFER_POINTER);
-    extra.setAtIndex(JAVA_LONG, 1, packed.address());
-    extra.setAtIndex(JAVA_LONG, 2, BUFFER_SIZE);
-    extra.setAtIndex(JAVA_LONG, 3, extra.address() + 5 * Long.BYTES);
-    extra.setAtIndex(JAVA_LONG, 4, 0);
-    extra.setAtIndex(JAVA_LONG, 5, packedBytes);
+    Function called = functions.get((int) function);
+    int[] offsets = called.offsets();
+    // One by one: a tensor map lies elsewhere on the device than in the structure, since parameters
+    // there do not begin at a multiple of its alignment.
+    for (int i = 0; i < offsets.length; i++) {
+      arguments.setAtIndex(JAVA_LONG, i, packed.address() + offsets[i]);
+    }
     int status =
         JCudaDriver.cuLaunchKernel(
-            functions.get((int) function),
+            called.handle(),
             gridX,
             gridY,
             gridZ,
@@ -444,8 +453,8 @@ final class GpuDriver implements Driver {
             1,
             sharedBytes,
             stream,
-            null,
-            extraPointer);
+            argumentsPointer,
+            null);
     check("cuLaunchKernel", status);
   }
 

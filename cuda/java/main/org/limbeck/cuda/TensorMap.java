@@ -14,10 +14,10 @@ import org.limbeck.kernels.op.GemmF32;
  * made once; filling it allocates nothing.
  */
 final class TensorMap {
-  /** The size of a map and its alignment as a parameter of kernels. */
+  /** The size of a map and its alignment as a parameter of kernels: what cuda.h says. */
   static final int BYTES = 128;
 
-  static final int ALIGNMENT = 64;
+  static final int ALIGNMENT = 128;
 
   /** The bytes of columns of a box. */
   static final int LINE_BYTES = 128;

@@ -2,6 +2,7 @@
 package org.limbeck.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -118,10 +119,24 @@ class ImagesTest {
     return count;
   }
 
+  /** What ptxas says of a stem. */
+  private static List<String> report(Stem stem) throws IOException {
+    return Files.readAllLines(BUILD.resolve("report").resolve(stem.name() + ".txt"));
+  }
+
+  /** ptxas tells of products that it makes wait for each other, and of registers that stay. */
+  @ParameterizedTest
+  @MethodSource("stems")
+  void warpGroupsWorkAsTheyAreWritten(Stem stem) throws IOException {
+    for (String line : report(stem)) {
+      assertFalse(line.contains("wgmma") || line.contains("setmaxnreg"), line);
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("stems")
   void noKernelUsesLocalMemoryWithoutAReason(Stem stem) throws IOException {
-    List<String> report = Files.readAllLines(BUILD.resolve("report").resolve(stem.name() + ".txt"));
+    List<String> report = report(stem);
     boolean excused =
         Files.readString(KERNELS.resolve(stem.name()).resolve(stem.name() + ".cu"))
             .contains(EXCUSE);
