@@ -123,7 +123,7 @@ static void kl_remove(const float *x, const uint8_t *restrict mask, float *to, i
     int64_t end = lb_min(cols, at + KL_BLOCK);
     /* Apart from the loop that the compiler makes vectors of. */
     for (int64_t i = at; i < end; i += KL_PAD) {
-      LB_PREFETCH(x + i + KL_AHEAD);
+      LB_PREFETCH_FAR(x + i + KL_AHEAD);
     }
     for (int64_t i = at; i < end; i++) {
       to[i] = mask[i] ? x[i] : KL_FLOOR;

@@ -190,7 +190,7 @@ static int kl_scan(kl_side *s, int64_t cols) {
     int64_t n = lb_min(KL_BLOCK, cols - b * KL_BLOCK);
     kl_lanes l = kl_lanes_of(s, b);
     for (int64_t i = 0; i < n; i += LB_W) {
-      LB_PREFETCH(l.x + i + KL_AHEAD);
+      LB_PREFETCH_FAR(l.x + i + KL_AHEAD);
       kl_step(&l, i, lb_min(LB_W, n - i));
     }
     if (!kl_scan_close(s, b, n, vf32_sum(l.sum), kl_highest(&l), vf32_sum(l.all))) {
@@ -213,8 +213,8 @@ static int kl_scan_both(kl_side *s, kl_side *t, int64_t cols) {
     kl_lanes lt = kl_lanes_of(t, b);
     int64_t i = 0;
     for (; i + LB_W <= n; i += LB_W) {
-      LB_PREFETCH(ls.x + i + KL_AHEAD);
-      LB_PREFETCH(lt.x + i + KL_AHEAD);
+      LB_PREFETCH_FAR(ls.x + i + KL_AHEAD);
+      LB_PREFETCH_FAR(lt.x + i + KL_AHEAD);
       kl_step(&ls, i, LB_W);
       kl_step(&lt, i, LB_W);
     }
@@ -514,7 +514,7 @@ static void kl_cap(const float *x, float *to, float *slope, int64_t cols, float 
   vf32 binary = vf32_set1(-2 * LB_LOG2E_HIGH);
   for (int64_t i = 0; i < cols; i += LB_W) {
     int64_t n = lb_min(LB_W, cols - i);
-    LB_PREFETCH(x + i + KL_AHEAD);
+    LB_PREFETCH_FAR(x + i + KL_AHEAD);
     vf32 v = n == LB_W ? vf32_load(x + i) : vf32_load_n(x + i, n, vf32_zero());
     /* From here on tanh is 1. min gives its second argument for NaN: the slope is always finite. */
     vf32 t = vf32_min(vf32_mul(vf32_abs(v), inverse), vf32_set1(40));
@@ -551,8 +551,8 @@ static double kl_squares(const float *z, const float *u, int64_t cols, float *g,
     vf32 s = vf32_zero();
     for (int64_t i = at; i < end; i += LB_W) {
       int64_t n = lb_min(LB_W, end - i);
-      LB_PREFETCH(z + i + KL_AHEAD);
-      LB_PREFETCH(u + i + KL_AHEAD);
+      LB_PREFETCH_FAR(z + i + KL_AHEAD);
+      LB_PREFETCH_FAR(u + i + KL_AHEAD);
       vf32 d = vf32_sub(kl_load(z + i, n), kl_load(u + i, n));
       s = vf32_fma(d, d, s);
       if (g) {
