@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
@@ -54,6 +55,7 @@ final class ReportPlots {
   private static XYChart roofline(List<Row> ceilings, List<Row> rows) {
     XYChart chart = chart("flops a byte", "Gflop/s, 1 thread");
     chart.getStyler().setXAxisLogarithmic(true);
+    chart.getStyler().setYAxisLogarithmic(true);
     double bandwidth = best(ceilings, Ceilings.COPY, true);
     for (Work.Arithmetic arithmetic : Work.Arithmetic.values()) {
       double peak = best(ceilings, arithmetic.label(), false);
@@ -92,8 +94,10 @@ final class ReportPlots {
 
   private static XYChart ratios(String stem, List<Row> rows) {
     XYChart chart = chart("number of the case in the table of " + stem, "peer's time / ours");
+    // Powers of ten, which alone a logarithmic axis would name, lie too far apart here.
+    chart.getStyler().setyAxisTickLabelsFormattingFunction(ReportPlots::ratioOf);
     Map<String, Integer> numbers = Report.numbers(rows);
-    line(chart, "equal", List.of(0.5, numbers.size() + 0.5), List.of(1.0, 1.0));
+    line(chart, "equal", List.of(0.5, numbers.size() + 0.5), List.of(octaves(1), octaves(1)));
     Map<String, List<Row>> groups = new LinkedHashMap<>();
     for (Row row : rows) {
       if (row.hasRatio()) {
@@ -107,8 +111,18 @@ final class ReportPlots {
                 chart,
                 name,
                 group.stream().map(row -> (double) numbers.get(Report.caseOf(row))).toList(),
-                group.stream().map(Row::ratio).toList()));
+                group.stream().map(row -> octaves(row.ratio())).toList()));
     return chart;
+  }
+
+  private static double octaves(double ratio) {
+    return Math.log(ratio) / Math.log(2);
+  }
+
+  /** Returns the label of a tick: the ratio that lies so many octaves above 1. */
+  private static String ratioOf(double octaves) {
+    double ratio = Math.pow(2, octaves);
+    return String.format(Locale.ROOT, ratio == Math.rint(ratio) ? "%.0f" : "%.3g", ratio);
   }
 
   private static XYChart chart(String x, String y) {
@@ -120,7 +134,6 @@ final class ReportPlots {
             .yAxisTitle(y)
             .theme(Styler.ChartTheme.Matlab)
             .build();
-    chart.getStyler().setYAxisLogarithmic(true);
     chart.getStyler().setChartTitleVisible(false);
     chart.getStyler().setLegendPosition(Styler.LegendPosition.OutsideE);
     chart.getStyler().setMarkerSize(7);
