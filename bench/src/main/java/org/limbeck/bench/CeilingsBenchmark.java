@@ -34,7 +34,7 @@ import org.openjdk.jmh.annotations.TearDown;
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class CeilingsBenchmark {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-  private static final long FMA_ROUNDS = 1_000_000;
+  private static final long FMA_ROUNDS = 500_000;
   private static final int ACCUMULATORS = 12;
 
   /** What the loops take at once with vectors of at most 512 bits. */

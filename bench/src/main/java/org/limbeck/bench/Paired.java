@@ -32,7 +32,7 @@ record Paired(
   private static final int USUAL_PAIRS = 5;
 
   /** Where a pair takes longer, the fewest do. */
-  private static final double LONG_PAIR_NANOS = 2.5e8;
+  private static final double LONG_PAIR_NANOS = 1e8;
 
   /** So many are taken, and no more, to find enough that count. */
   private static final int PATIENCE = 15;
