@@ -163,17 +163,15 @@ class Peers:
             calls["torch-compile-closed"] = lambda: closed(plain, teacher, temperature, divisor)
         return calls
 
-    def gemm(self, n, transposed, dtype, tf32):
+    def gemm(self, m, n, k, trans, dtype, tf32):
         torch.backends.cuda.matmul.allow_tf32 = tf32
-        a = self.t.random(0, n, n, 1, dtype)
-        b = self.t.random(1, n, n, 1, dtype)
-        b = b.t() if transposed else b
+        a = self.t.random(0, k, m, 1, dtype).t() if trans[0] == "t" else self.t.random(0, m, k, 1, dtype)
+        b = self.t.random(1, n, k, 1, dtype).t() if trans[1] == "t" else self.t.random(1, k, n, 1, dtype)
+        c = torch.empty(m, n, dtype=dtype, device=self.device)
         calls = {}
         if dtype == torch.float32:
-            c = torch.empty(n, n, dtype=dtype, device=self.device)
             calls["cublas-tf32" if tf32 else "cublas-f32"] = lambda: torch.mm(a, b, out=c)
         else:
-            c = torch.empty(n, n, dtype=dtype, device=self.device)
             calls["cublas-bf16-out"] = lambda: torch.mm(a, b, out=c)
             if self.device == "cuda":
                 calls["cublas-f32-out"] = lambda: torch.mm(a, b, out_dtype=torch.float32)
@@ -223,16 +221,16 @@ class Peers:
         cols = 100 if tiny else 32000
         make = lambda: self.both(lambda x: torch.softmax(x, -1), self.t.random(0, rows, 100 if tiny else 32000, 4))
         yield "softmax", f"{rows}x{cols}", "forward", 0, 8 * rows * cols, make
-        for n in (33,) if tiny else (4096, 8192):
+        products = [(n, n, n, trans) for n in ((33,) if tiny else (4096, 8192)) for trans in ("nn", "nt")]
+        products.append((33, 20, 2100, "tn") if tiny else (768, 768, 4096, "tn"))
+        for m, n, k, trans in products:
             for stem, dtype, width, kind in (
                 ("gemm_f32", torch.float32, 4, ""),
                 ("gemm_f32", torch.float32, 4, ".tf32"),
                 ("gemm_bf16", torch.bfloat16, 2, ""),
             ):
-                for transposed in (False, True):
-                    make = lambda n=n, transposed=transposed, dtype=dtype, kind=kind: self.gemm(n, transposed, dtype, kind == ".tf32")
-                    mode = ("nt" if transposed else "nn") + kind
-                    yield stem, f"{n}x{n}x{n}", mode, 2 * n**3, (2 * width + 4) * n * n, make
+                make = lambda p=(m, n, k, trans, dtype), kind=kind: self.gemm(*p, kind == ".tf32")
+                yield stem, f"{m}x{n}x{k}", trans + kind, 2 * m * n * k, width * (m + n) * k + 4 * m * n, make
         for mode in ("f32", "i8_row"):
             for n, k in ((20, 300), (9, 256)) if tiny else ((9216, 9216), (28672, 8192)):
                 packed = n * ((k + 255) // 256) * 64

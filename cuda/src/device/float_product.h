@@ -75,7 +75,7 @@ class FloatEpilogue {
   }
 };
 
-/** One matrix of a batch. */
+/** One matrix of a batch, or a slice of its sums. */
 template <class T>
 struct FloatProduct {
   const T* a;
@@ -103,28 +103,34 @@ LB_DEVICE void multiply_tile(const FloatProduct<typename F::Element>& g) {
 
 }  // namespace lb
 
-/** A kernel over a batch; grid: tiles in x, matrices in y, from `first` on. What follows is called with the FloatProduct. */
-#define LB_FLOAT_PRODUCT(name, Element, THREADS, BLOCKS, ...)                                                                    \
+/**
+ * A kernel over a batch; grid: tiles in x, matrices in y, from `first` on, slices of so many terms in z. Of several slices each
+ * leaves its sums in scratch, c [matrix, slice, m, c_stride]. What follows is called with the FloatProduct.
+ */
+#define LB_FLOAT_PRODUCT(name, Element, TA, TB, THREADS, BLOCKS, ...)                                                            \
   extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) name(                                                            \
       const Element* a, int64_t a_stride, int64_t a_outer, int64_t a_inner, const Element* b, int64_t b_stride, int64_t b_outer, \
       int64_t b_inner, float* c, int64_t c_stride, int64_t c_outer, int64_t c_inner, const float* bias, int64_t m, int64_t n,    \
-      int64_t k, int64_t inner_count, float alpha, float beta, int activation, int64_t first) {                                  \
+      int64_t k, int64_t inner_count, float alpha, float beta, int activation, int64_t first, int64_t slice_terms) {             \
     const int64_t i = first + blockIdx.y;                                                                                        \
+    const lb::Slice slice(blockIdx.z, slice_terms, k);                                                                           \
+    const int64_t c_offset = gridDim.z == 1 ? lb::batch_offset(i, inner_count, c_outer, c_inner)                                 \
+                                            : ((int64_t)blockIdx.y * gridDim.z + blockIdx.z) * m * c_stride;                     \
     const lb::FloatProduct<Element> g = {                                                                                        \
-        a + lb::batch_offset(i, inner_count, a_outer, a_inner),                                                                  \
+        a + lb::batch_offset(i, inner_count, a_outer, a_inner) + slice.from * (TA ? a_stride : 1),                               \
         a_stride,                                                                                                                \
-        b + lb::batch_offset(i, inner_count, b_outer, b_inner),                                                                  \
+        b + lb::batch_offset(i, inner_count, b_outer, b_inner) + slice.from * (TB ? 1 : b_stride),                               \
         b_stride,                                                                                                                \
-        {c + lb::batch_offset(i, inner_count, c_outer, c_inner), c_stride, bias, alpha, beta, activation},                       \
+        {c + c_offset, c_stride, bias, alpha, beta, activation},                                                                 \
         m,                                                                                                                       \
         n,                                                                                                                       \
-        k};                                                                                                                      \
+        slice.count};                                                                                                            \
     __VA_ARGS__(g);                                                                                                              \
   }                                                                                                                              \
   LB_KERNEL(name)
 
 /** The three kernels of factors F in a transposition: tiles of 128 x 128, of 64 x 64, and those for lines of any alignment. */
-#define LB_TILED_PRODUCTS(prefix, F, TA, TB)                                                                    \
-  LB_FLOAT_PRODUCT(prefix##_large_kernel, F::Element, 128, 2, lb::multiply_tile<F, 128, 64, 64, TA, TB, true>); \
-  LB_FLOAT_PRODUCT(prefix##_small_kernel, F::Element, 128, 2, lb::multiply_tile<F, 64, 32, 128, TA, TB, true>); \
-  LB_FLOAT_PRODUCT(prefix##_gathered_kernel, F::Element, 128, 2, lb::multiply_tile<F, 64, 32, 128, TA, TB, false>)
+#define LB_TILED_PRODUCTS(prefix, F, TA, TB)                                                                            \
+  LB_FLOAT_PRODUCT(prefix##_large_kernel, F::Element, TA, TB, 128, 2, lb::multiply_tile<F, 128, 64, 64, TA, TB, true>); \
+  LB_FLOAT_PRODUCT(prefix##_small_kernel, F::Element, TA, TB, 128, 2, lb::multiply_tile<F, 64, 32, 128, TA, TB, true>); \
+  LB_FLOAT_PRODUCT(prefix##_gathered_kernel, F::Element, TA, TB, 128, 2, lb::multiply_tile<F, 64, 32, 128, TA, TB, false>)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What products of matrices share: epilogues, batches, the order of tiles.
+// What products of matrices share: epilogues, batches, slices, the order of tiles.
 
 #pragma once
 
@@ -15,6 +15,14 @@ enum Activation { NONE = 0, GELU = 1, RELU = 2 };
 LB_DEVICE int64_t batch_offset(int64_t matrix, int64_t inner_count, int64_t outer, int64_t inner) {
   return matrix / inner_count * outer + matrix % inner_count * inner;
 }
+
+/** The terms of a slice of sums over k: from one on, so many. Sums that are not cut are one slice of k terms (see slices.h). */
+struct Slice {
+  int64_t from, count;
+
+  LB_DEVICE Slice(int64_t index, int64_t terms, int64_t k)
+      : from(index * terms), count(k - index * terms < terms ? k - index * terms : terms) {}
+};
 
 /** max(0, v); not fmaxf, which would make 0 of NaN. */
 LB_DEVICE float relu(float v) { return v < 0.0f ? 0.0f : v; }

@@ -17,7 +17,7 @@ namespace lb {
 
 struct WideProduct {
   FloatOutput out;
-  int64_t c_outer, c_inner, m, n, k, inner_count, count;
+  int64_t c_outer, c_inner, m, n, k, inner_count, count, slices, slice_terms;
   /** Whether A (B) has another matrix for each inner (bit 0) and outer (bit 1) step. */
   int a_steps, b_steps;
 };
@@ -41,11 +41,11 @@ static_assert(Wide::BARRIERS_AT + 2 * Wide::STAGES * 8 + 1024 == 218176, "what W
 
 #if defined(LB_EMULATED) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
 
-/** Where a tile lies: its matrix, its first row and column. */
+/** Where a tile lies: its slice among those of all matrices, its first row and column. */
 struct WideTile {
-  int64_t matrix, row, col;
+  int64_t slice, row, col;
 
-  LB_DEVICE WideTile(int64_t tile, int64_t down, int64_t across) : matrix(tile / (down * across)) {
+  LB_DEVICE WideTile(int64_t tile, int64_t down, int64_t across) : slice(tile / (down * across)) {
     const TileOrder order(tile % (down * across), down, across);
     row = order.down * Wide::ROWS;
     col = order.across * Wide::COLS;
@@ -90,7 +90,7 @@ LB_DEVICE void multiply_wide(const TensorMap& map_a, const TensorMap& map_b, con
 
   const int64_t down = (g.m + Wide::ROWS - 1) / Wide::ROWS;
   const int64_t across = (g.n + Wide::COLS - 1) / Wide::COLS;
-  const int64_t tiles = down * across * g.count;
+  const int64_t tiles = down * across * g.count * g.slices;
   int stage = 0;
   int parity = 0;
   const int group = (int)threadIdx.x / 128;
@@ -99,9 +99,12 @@ LB_DEVICE void multiply_wide(const TensorMap& map_a, const TensorMap& map_b, con
     if (threadIdx.x == Wide::CONSUMERS * 128) {
       for (int64_t t = blockIdx.x; t < tiles; t += gridDim.x) {
         const WideTile tile(t, down, across);
-        const int inner = (int)(tile.matrix % g.inner_count);
-        const int outer = (int)(tile.matrix / g.inner_count);
-        for (int term = 0; term < (int)g.k; term += Wide::K_BYTES / F::BYTES) {
+        const int64_t matrix = tile.slice / g.slices;
+        const int inner = (int)(matrix % g.inner_count);
+        const int outer = (int)(matrix / g.inner_count);
+        const Slice slice(tile.slice % g.slices, g.slice_terms, g.k);
+        const int end = (int)(slice.from + slice.count);
+        for (int term = (int)slice.from; term < end; term += Wide::K_BYTES / F::BYTES) {
           barriers.wait(Wide::STAGES + stage, parity ^ 1);
           barriers.expect(stage, Wide::STAGE_BYTES);
           const Shared<uint4> to = ring.from(stage * (Wide::STAGE_BYTES / 16));
@@ -127,7 +130,8 @@ LB_DEVICE void multiply_wide(const TensorMap& map_a, const TensorMap& map_b, con
         sums[i] = 0.0f;
       }
       int before = 0;
-      for (int term = 0; term < (int)g.k; term += Wide::K_BYTES / F::BYTES) {
+      const int terms = (int)Slice(t / (down * across) % g.slices, g.slice_terms, g.k).count;
+      for (int term = 0; term < terms; term += Wide::K_BYTES / F::BYTES) {
         barriers.wait(stage, parity);
         products.begin();
         const int from = stage * Wide::STAGE_BYTES;
@@ -152,7 +156,7 @@ LB_DEVICE void multiply_wide(const TensorMap& map_a, const TensorMap& map_b, con
 
       const WideTile tile(t, down, across);
       FloatOutput out = g.out;
-      out.c += batch_offset(tile.matrix, g.inner_count, g.c_outer, g.c_inner);
+      out.c += g.slices == 1 ? batch_offset(tile.slice, g.inner_count, g.c_outer, g.c_inner) : tile.slice * g.m * out.stride;
       const int rows_left = (int)(g.m - tile.row);
       const int cols_left = (int)(g.n - tile.col < Wide::COLS ? g.n - tile.col : Wide::COLS);
       const FloatEpilogue write(out, tile.row, tile.col, cols_left);
@@ -189,14 +193,17 @@ LB_DEVICE void multiply_wide(const TensorMap&, const TensorMap&, const WideProdu
 
 }  // namespace lb
 
-/** A kernel over a batch of so many matrices; grid: as many blocks as there are multiprocessors, or tiles if these are fewer. */
+/**
+ * A kernel over a batch of so many matrices, in so many slices of so many terms; grid: as many blocks as there are multiprocessors,
+ * or tiles if these are fewer. Of several slices each leaves its sums in scratch, c [matrix, slice, m, c_stride].
+ */
 #define LB_WIDE_PRODUCT(name, F, TA, TB)                                                                                        \
   extern "C" __global__ void __launch_bounds__(384, 1) name(                                                                    \
       const __grid_constant__ lb::TensorMap a, const __grid_constant__ lb::TensorMap b, float* c, int64_t c_stride,             \
       int64_t c_outer, int64_t c_inner, const float* bias, int64_t m, int64_t n, int64_t k, int64_t inner_count, int64_t count, \
-      float alpha, float beta, int activation, int a_steps, int b_steps) {                                                      \
+      float alpha, float beta, int activation, int a_steps, int b_steps, int64_t slices, int64_t slice_terms) {                 \
     const lb::WideProduct g = {{c, c_stride, bias, alpha, beta, activation}, c_outer, c_inner, m, n, k, inner_count, count,     \
-                               a_steps, b_steps};                                                                               \
+                               slices, slice_terms, a_steps, b_steps};                                                          \
     lb::multiply_wide<F, TA, TB>(a, b, g);                                                                                      \
   }                                                                                                                             \
   LB_KERNEL(name)

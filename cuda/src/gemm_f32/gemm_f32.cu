@@ -7,19 +7,20 @@
 // alignment; C separate memory. Batch: matrix (i, j) begins i * outer + j * inner elements behind the first.
 //
 // beta = 0 does not read C; k = 0 makes the product 0. NaN and infinities spread by the rules of arithmetic. Sums in f32, each in
-// the order of k whatever the tile and the batch, so that a choice of tile changes no bit.
+// the order of k whatever the tile and the batch, so that a choice of tile changes no bit. Long sums for few tiles are cut along k
+// and the slices added in their order (`add_slices`, see slices.h): 8 bytes a slice and element of C more.
 // A block a tile of BM x BN elements of C, TM x TN a thread (in groups of four, so that shared memory is read in 16 bytes without
 // conflicts); steps of BK through two buffers in shared memory, the next one loaded into registers meanwhile. Grid: tiles in x,
-// matrices in y, from `first` on. 2 m n k flops; reads m k ceil(n / BN) + k n ceil(m / BM) floats.
+// matrices in y, slices in z. 2 m n k flops; reads m k ceil(n / BN) + k n ceil(m / BM) floats.
 //
 // `tf32`: factors rounded to tf32 as they leave shared memory, on the tensor cores. Products are exact, sums f32 in groups of 8
-// terms, in the order of k whatever the tile and the batch. Tiles of 128 x 128 or 64 x 64, by four warps (see tile_product.h); the
-// small ones also for lines that do not begin at multiples of 16 bytes (`gathered`). The same flops and floats. Large products of
-// whole lines that both lie along k (nt) on sm_90: tiles of 128 x 256 by wgmma (`wide`, see wide_product.h), rounded by the copy
-// engine, ties to even; the choice looks at one matrix alone.
+// terms. Tiles of 128 x 128 or 64 x 64, by four warps (see tile_product.h); the small ones also for lines that do not begin at
+// multiples of 16 bytes (`gathered`). Large products of whole lines that both lie along k (nt) on sm_90: tiles of 128 x 256 by
+// wgmma (`wide`, see wide_product.h), rounded by the copy engine, ties to even; the choice looks at one matrix alone.
 
 #include "../device/device.h"
 #include "../device/float_product.h"
+#include "../device/slices.h"
 #include "../device/wide_product.h"
 
 namespace {
@@ -169,7 +170,7 @@ LB_DEVICE void multiply(const Product& g) {
 }  // namespace
 
 #define LB_GEMM(variant, BM, BN, BK, TM, TN, TA, TB)                                              \
-  LB_FLOAT_PRODUCT(lb_gemm_f32_##variant##_kernel, float, (BM / TM) * (BN / TN), TM == 8 ? 2 : 4, \
+  LB_FLOAT_PRODUCT(lb_gemm_f32_##variant##_kernel, float, TA, TB, (BM / TM) * (BN / TN), TM == 8 ? 2 : 4, \
                    multiply<BM, BN, BK, TM, TN, TA, TB>)
 
 LB_GEMM(nn_large, 128, 128, 8, 8, 8, false, false);
@@ -187,3 +188,5 @@ LB_TILED_PRODUCTS(lb_gemm_f32_tn_tf32, lb::Tf32Factors, true, false);
 LB_TILED_PRODUCTS(lb_gemm_f32_tt_tf32, lb::Tf32Factors, true, true);
 
 LB_WIDE_PRODUCT(lb_gemm_f32_nt_tf32_wide_kernel, lb::Tf32Factors, false, true);
+
+LB_ADD_SLICES(gemm_f32);

@@ -16,7 +16,13 @@ final class CudaGemmBf16 {
   /** By transposition of A, then of B. */
   private static final KernelSignature[] WIDE = {wide("nn"), wide("nt"), wide("tn"), wide("tt")};
 
-  static final Stem STEM = new Stem(NAME, CudaGemmBf16::register, Stem.joined(TILED, WIDE));
+  private static final KernelSignature ADD_SLICES = Slices.signature(NAME);
+
+  static final Stem STEM =
+      new Stem(
+          NAME,
+          CudaGemmBf16::register,
+          Stem.joined(TILED, Stem.joined(WIDE, new KernelSignature[] {ADD_SLICES})));
 
   private CudaGemmBf16() {}
 
@@ -31,6 +37,7 @@ final class CudaGemmBf16 {
 
   private static Kernel<GemmF32.Arguments> of(Context context, GemmF32.Spec spec) {
     KernelSignature wide = WIDE[Products.transposed(spec)];
-    return TiledProducts.kernel(context, TILED, wide, spec, DType.BF16);
+    Slices.Product product = TiledProducts.product(context, TILED, wide, spec, DType.BF16);
+    return Slices.kernel(context, ADD_SLICES, spec, product);
   }
 }

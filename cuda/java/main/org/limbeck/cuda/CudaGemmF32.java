@@ -33,11 +33,13 @@ final class CudaGemmF32 {
   private static final KernelSignature WIDE =
       new KernelSignature(NAME, "lb_gemm_f32_nt_tf32_wide_kernel", WideProducts.PARAMETERS);
 
+  private static final KernelSignature ADD_SLICES = Slices.signature(NAME);
+
   static final Stem STEM =
       new Stem(
           NAME,
           CudaGemmF32::register,
-          Stem.joined(PLAIN, Stem.joined(TF32, new KernelSignature[] {WIDE})));
+          Stem.joined(PLAIN, Stem.joined(TF32, new KernelSignature[] {WIDE, ADD_SLICES})));
 
   private CudaGemmF32() {}
 
@@ -50,26 +52,29 @@ final class CudaGemmF32 {
   }
 
   private static Kernel<GemmF32.Arguments> of(Context context, GemmF32.Spec spec) {
-    return switch (spec.precision()) {
-      case F32 -> plain(context, spec);
-      case TF32 -> {
-        KernelSignature wide = !spec.transA() && spec.transB() ? WIDE : null;
-        yield TiledProducts.kernel(context, TF32, wide, spec, DType.F32);
-      }
-    };
+    Slices.Product product =
+        switch (spec.precision()) {
+          case F32 -> plain(context, spec);
+          case TF32 -> {
+            KernelSignature wide = !spec.transA() && spec.transB() ? WIDE : null;
+            yield TiledProducts.product(context, TF32, wide, spec, DType.F32);
+          }
+        };
+    return Slices.kernel(context, ADD_SLICES, spec, product);
   }
 
-  private static Kernel<GemmF32.Arguments> plain(Context context, GemmF32.Spec spec) {
-    KernelFunction small = context.function(PLAIN[Products.transposed(spec)]);
-    KernelFunction large = context.function(PLAIN[4 + Products.transposed(spec)]);
+  private static Slices.Product plain(Context context, GemmF32.Spec spec) {
+    int transposed = Products.transposed(spec);
+    Products.Tiled small =
+        new Products.Tiled(context.function(PLAIN[transposed]), SMALL, SMALL_BLOCK, 0);
+    Products.Tiled large =
+        new Products.Tiled(context.function(PLAIN[4 + transposed]), LARGE, LARGE_BLOCK, 0);
     // Fewer large tiles than would keep the device busy: small ones. The bits are the same.
     long enough = context.driver().multiprocessors();
-    return (args, pool) -> {
-      if (Products.tiles(args.c(), LARGE) * args.batch().count() >= enough) {
-        Products.launch(large, LARGE, LARGE_BLOCK, 0, spec, args);
-      } else {
-        Products.launch(small, SMALL, SMALL_BLOCK, 0, spec, args);
-      }
+    return (args, from, to, terms, sums) -> {
+      long tiles = Products.tiles(args.c(), LARGE) * Slices.count(args.k(spec), terms);
+      Products.Tiled kernel = tiles * (to - from) >= enough ? large : small;
+      kernel.launch(spec, args, from, to, terms, sums);
     };
   }
 }

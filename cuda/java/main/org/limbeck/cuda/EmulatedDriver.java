@@ -111,8 +111,9 @@ final class EmulatedDriver implements Driver {
 
   @Override
   public int multiprocessors() {
-    // Few, so that tests of moderate sizes reach the tiles of large ones.
-    return 4;
+    // Few, so that tests of moderate sizes reach the tiles of large ones; more than the slices of
+    // the shortest sums that are cut, so that these reach small tiles.
+    return 5;
   }
 
   @Override

@@ -11,7 +11,7 @@ import org.limbeck.kernels.memory.Matrix;
  * launch. Belongs to one operation object; a launch allocates nothing.
  */
 final class KernelFunction {
-  private static final int MAX_GRID_Y = 65_535;
+  private static final int MAX_GRID_YZ = 65_535;
 
   private final Driver driver;
   private final KernelSignature signature;
@@ -107,16 +107,26 @@ final class KernelFunction {
    * @param sharedBytes dynamic shared memory
    */
   void launch(long gridX, long gridY, int block, int sharedBytes) {
+    launch(gridX, gridY, 1, block, sharedBytes);
+  }
+
+  /** Queues the kernel as the other does, over a grid with so many blocks in z, 1 to 65535. */
+  void launch(long gridX, long gridY, long gridZ, int block, int sharedBytes) {
     int given = next;
     next = 0;
     if (given != offsets.length) {
       throw new IllegalStateException(
           signature.name() + ": " + given + " arguments, expected " + offsets.length);
     }
-    if (gridX < 1 || gridX > Integer.MAX_VALUE || gridY < 1 || gridY > MAX_GRID_Y) {
-      throw new CudaException(
-          signature.name() + ": a grid of " + gridX + " x " + gridY + " blocks is too large");
+    if (gridX < 1 || gridX > Integer.MAX_VALUE || !fitsYz(gridY) || !fitsYz(gridZ)) {
+      String grid = gridX + " x " + gridY + " x " + gridZ;
+      throw new CudaException(signature.name() + ": a grid of " + grid + " blocks is too large");
     }
-    driver.launch(function, (int) gridX, (int) gridY, 1, block, sharedBytes, packed, bytes);
+    driver.launch(
+        function, (int) gridX, (int) gridY, (int) gridZ, block, sharedBytes, packed, bytes);
+  }
+
+  private static boolean fitsYz(long count) {
+    return count >= 1 && count <= MAX_GRID_YZ;
   }
 }

@@ -4,10 +4,10 @@ package org.limbeck.cuda;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.GemmF32;
 
-/** What the products of matrices share: tiles, copies of 16 bytes, launches over a batch. */
+/** What products of matrices share: tiles, copies of 16 bytes, outputs, launches over a batch. */
 final class Products {
   /** What kernels of products of floats take, single or in batches. */
-  static final String BATCHED = "plll plll plll p llll ff i l";
+  static final String BATCHED = "plll plll plll p llll ff i ll";
 
   private static final long MAX_GRID_Y = 65_535;
   private static final long CHUNK = 16;
@@ -32,7 +32,12 @@ final class Products {
 
   /** Returns how many square tiles cover a matrix. */
   static long tiles(Matrix c, int size) {
-    return Math.ceilDiv(c.rows(), size) * Math.ceilDiv(c.cols(), size);
+    return tiles(c.rows(), c.cols(), size);
+  }
+
+  /** Returns how many square tiles cover a matrix of such sizes. */
+  static long tiles(long rows, long cols, int size) {
+    return Math.ceilDiv(rows, size) * Math.ceilDiv(cols, size);
   }
 
   /**
@@ -53,50 +58,68 @@ final class Products {
     return outer && inner && chunked(args.a(), 0) && chunked(args.b(), 0);
   }
 
-  /** Queues a kernel of {@link #BATCHED} parameters, a block for each square tile. */
-  static void launch(
-      KernelFunction kernel,
-      int tile,
-      int block,
-      int sharedBytes,
-      GemmF32.Spec spec,
-      GemmF32.Arguments args) {
-    launch(kernel, tile, block, sharedBytes, spec, args, 0, args.batch().count());
+  /**
+   * Gives where a kernel writes, its strides and the bias: parameters {@code plll p}.
+   *
+   * @param behind where C begins, in elements behind the first of the batch
+   * @param sums where the sums of slices go instead, without strides and bias; 0 for C
+   */
+  static void output(KernelFunction kernel, GemmF32.Arguments args, long behind, long sums) {
+    if (sums != 0) {
+      kernel.address(sums).int64(Slices.pitch(args.n())).int64(0).int64(0).address(0);
+      return;
+    }
+    Matrix c = args.c();
+    kernel
+        .address(c.buffer().address() + c.offsetBytes() + behind * Float.BYTES)
+        .int64(c.rowStride())
+        .int64(args.batch().outerC())
+        .int64(args.batch().innerC())
+        .pointer(args.bias());
   }
 
-  /** Queues a kernel as the other does, for the matrices from one on to another. */
-  static void launch(
-      KernelFunction kernel,
-      int tile,
-      int block,
-      int sharedBytes,
-      GemmF32.Spec spec,
-      GemmF32.Arguments args,
-      long from,
-      long to) {
-    GemmF32.Batch batch = args.batch();
-    long tiles = tiles(args.c(), tile);
-    for (long first = from; first < to; first += MAX_GRID_Y) {
-      kernel
-          .matrix(args.a())
-          .int64(batch.outerA())
-          .int64(batch.innerA())
-          .matrix(args.b())
-          .int64(batch.outerB())
-          .int64(batch.innerB())
-          .matrix(args.c())
-          .int64(batch.outerC())
-          .int64(batch.innerC())
-          .pointer(args.bias())
-          .int64(args.m())
-          .int64(args.n())
-          .int64(args.k(spec))
-          .int64(batch.inner())
-          .float32(spec.alpha())
-          .float32(spec.beta())
-          .int32(activation(spec.epilogue()))
-          .int64(first)
-          .launch(tiles, Math.min(MAX_GRID_Y, to - first), block, sharedBytes);
+  /**
+   * Gives what is done to a sum: parameters {@code ff i}; nothing where sums of slices are wanted.
+   */
+  static void epilogue(KernelFunction kernel, GemmF32.Spec spec, long sums) {
+    if (sums != 0) {
+      kernel.float32(1).float32(0).int32(activation(GemmF32.Epilogue.NONE));
+    } else {
+      kernel.float32(spec.alpha()).float32(spec.beta()).int32(activation(spec.epilogue()));
+    }
+  }
+
+  /**
+   * A kernel of {@link #BATCHED} parameters.
+   *
+   * @param function the kernel, a block for each square tile
+   * @param tile the rows and columns of a tile
+   * @param block the threads of a block
+   * @param sharedBytes dynamic shared memory
+   */
+  record Tiled(KernelFunction function, int tile, int block, int sharedBytes) {
+    /** Queues it for some matrices of a batch, with the parameters of {@link Slices.Product}. */
+    void launch(
+        GemmF32.Spec spec, GemmF32.Arguments args, long from, long to, long terms, long sums) {
+      GemmF32.Batch batch = args.batch();
+      long k = args.k(spec);
+      for (long first = from; first < to; first += MAX_GRID_Y) {
+        function
+            .matrix(args.a())
+            .int64(batch.outerA())
+            .int64(batch.innerA())
+            .matrix(args.b())
+            .int64(batch.outerB())
+            .int64(batch.innerB());
+        output(function, args, 0, sums);
+        function.int64(args.m()).int64(args.n()).int64(k).int64(batch.inner());
+        epilogue(function, spec, sums);
+        long matrices = Math.min(MAX_GRID_Y, to - first);
+        function
+            .int64(first)
+            .int64(terms)
+            .launch(tiles(args.c(), tile), matrices, Slices.count(k, terms), block, sharedBytes);
+      }
     }
   }
 }

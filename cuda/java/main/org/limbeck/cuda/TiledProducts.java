@@ -3,7 +3,6 @@ package org.limbeck.cuda;
 
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.op.GemmF32;
-import org.limbeck.kernels.op.Kernel;
 
 /**
  * The kernels of {@code LB_TILED_PRODUCTS} in {@code float_product.h}, for one kind of factors:
@@ -22,18 +21,24 @@ final class TiledProducts {
   private static final int LARGE_SHARED = 73_728;
 
   private final GemmF32.Spec spec;
-  private final KernelFunction small;
-  private final KernelFunction gathered;
-  private final KernelFunction large;
+  private final Products.Tiled small;
+  private final Products.Tiled gathered;
+  private final Products.Tiled large;
   private final long enough;
 
   private TiledProducts(Context context, KernelSignature[] kernels, GemmF32.Spec spec) {
     this.spec = spec;
     int first = Products.transposed(spec) * TILES.length;
-    small = context.function(kernels[first]).allowShared(SMALL_SHARED);
-    gathered = context.function(kernels[first + 1]).allowShared(SMALL_SHARED);
-    large = context.function(kernels[first + 2]).allowShared(LARGE_SHARED);
+    small = tiles(context, kernels[first], SMALL, SMALL_SHARED);
+    gathered = tiles(context, kernels[first + 1], SMALL, SMALL_SHARED);
+    large = tiles(context, kernels[first + 2], LARGE, LARGE_SHARED);
     enough = context.driver().multiprocessors();
+  }
+
+  private static Products.Tiled tiles(
+      Context context, KernelSignature signature, int size, int shared) {
+    KernelFunction function = context.function(signature).allowShared(shared);
+    return new Products.Tiled(function, size, BLOCK, shared);
   }
 
   /**
@@ -55,7 +60,7 @@ final class TiledProducts {
   }
 
   /**
-   * Returns a kernel of the tiles, or of the wide ones where these suit.
+   * Returns products by the tiles, or by the wide ones where these suit.
    *
    * @param context the device
    * @param kernels what {@link #signatures} returned
@@ -63,7 +68,7 @@ final class TiledProducts {
    * @param spec the specification
    * @param factors the type of the factors
    */
-  static Kernel<GemmF32.Arguments> kernel(
+  static Slices.Product product(
       Context context,
       KernelSignature[] kernels,
       KernelSignature wide,
@@ -71,41 +76,35 @@ final class TiledProducts {
       DType factors) {
     TiledProducts tiled = new TiledProducts(context, kernels, spec);
     if (wide == null || !context.driver().warpGroups()) {
-      return (args, pool) -> tiled.launch(args);
+      return tiled::launch;
     }
     WideProducts large = new WideProducts(context, wide, spec, factors);
-    return (args, pool) -> {
-      if (!large.suits(args)) {
-        tiled.launch(args);
-      } else if (Products.chunked(args)) {
+    return (args, from, to, terms, sums) -> {
+      if (!large.suits(args, terms)) {
+        tiled.launch(args, from, to, terms, sums);
+      } else if (sums == 0 && Products.chunked(args)) {
         large.launch(args);
       } else {
-        // As each matrix alone, for the same bits.
-        for (long i = 0; i < args.batch().count(); i++) {
+        // As each matrix alone, for the same bits; one in slices is work enough for the device.
+        for (long i = from; i < to; i++) {
+          long own = sums == 0 ? 0 : sums + (i - from) * Slices.bytes(spec, args, terms);
           if (WideProducts.chunked(args, i)) {
-            large.launch(args, i);
+            large.launch(args, i, terms, own);
           } else {
-            tiled.launchGathered(args, i);
+            tiled.gathered.launch(spec, args, i, i + 1, terms, own);
           }
         }
       }
     };
   }
 
-  /** Queues the products of all matrices of a batch. */
-  private void launch(GemmF32.Arguments args) {
-    if (!Products.chunked(args)) {
-      Products.launch(gathered, SMALL, BLOCK, SMALL_SHARED, spec, args);
-    } else if (Products.tiles(args.c(), LARGE) * args.batch().count() >= enough) {
-      Products.launch(large, LARGE, BLOCK, LARGE_SHARED, spec, args);
-    } else {
-      // Fewer large tiles than would keep the device busy.
-      Products.launch(small, SMALL, BLOCK, SMALL_SHARED, spec, args);
+  private void launch(GemmF32.Arguments args, long from, long to, long terms, long sums) {
+    long tiles = Products.tiles(args.c(), LARGE) * Slices.count(args.k(spec), terms);
+    Products.Tiled kernel = gathered;
+    if (Products.chunked(args)) {
+      // Fewer large tiles than would keep the device busy: small ones.
+      kernel = tiles * (to - from) >= enough ? large : small;
     }
-  }
-
-  /** Queues the product of one matrix of a batch, whatever the alignment of its rows. */
-  private void launchGathered(GemmF32.Arguments args, long index) {
-    Products.launch(gathered, SMALL, BLOCK, SMALL_SHARED, spec, args, index, index + 1);
+    kernel.launch(spec, args, from, to, terms, sums);
   }
 }

@@ -2,7 +2,6 @@
 package org.limbeck.cuda;
 
 import org.limbeck.kernels.memory.DType;
-import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.GemmF32;
 
 /**
@@ -10,7 +9,7 @@ import org.limbeck.kernels.op.GemmF32;
  * question of one matrix, since their sums may be rounded otherwise than those of other kernels.
  */
 final class WideProducts {
-  static final String PARAMETERS = "tt plll p lll ll ff i ii";
+  static final String PARAMETERS = "tt plll p lll ll ff i ii ll";
 
   private static final int ROWS = 128;
   private static final int COLS = 256;
@@ -48,24 +47,25 @@ final class WideProducts {
   }
 
   /**
-   * Returns whether each matrix alone keeps most of the device busy, and most of a tile is used.
+   * Returns whether each matrix alone, in slices of so many terms, keeps most of the device busy,
+   * and most of a tile is used.
    */
-  boolean suits(GemmF32.Arguments args) {
+  boolean suits(GemmF32.Arguments args, long slice) {
     GemmF32.Batch batch = args.batch();
     return args.m() > ROWS / 2
         && args.n() > COLS / 2
         && args.k(spec) >= terms
-        && tiles(args) >= driver.multiprocessors() * 3L / 4
+        && tiles(args) * Slices.count(args.k(spec), slice) >= driver.multiprocessors() * 3L / 4
         && TensorMap.reaches(args.a(), batch.outerA(), batch.innerA())
         && TensorMap.reaches(args.b(), batch.outerB(), batch.innerB());
   }
 
-  /** Queues the products of all matrices, whose rows all begin at multiples of 16 bytes. */
+  /** Queues the whole products of all matrices, whose rows all begin at multiples of 16 bytes. */
   void launch(GemmF32.Arguments args) {
     GemmF32.Batch batch = args.batch();
     int stepsA = mapA.fill(driver, args.a(), batch, batch.outerA(), batch.innerA());
     int stepsB = mapB.fill(driver, args.b(), batch, batch.outerB(), batch.innerB());
-    launch(args, 0, batch.count(), stepsA, stepsB);
+    launch(args, 0, batch.count(), stepsA, stepsB, args.k(spec), 0);
   }
 
   /** Returns whether the rows of one matrix of each factor begin at multiples of 16 bytes. */
@@ -75,34 +75,39 @@ final class WideProducts {
         && Products.chunked(args.b(), batch.offsetB(index));
   }
 
-  /** Queues the product of one matrix of a batch, {@link #chunked} there. */
-  void launch(GemmF32.Arguments args, long index) {
+  /**
+   * Queues the product of one matrix of a batch, {@link #chunked} there; in slices of so many terms
+   * if there is a place for their sums.
+   */
+  void launch(GemmF32.Arguments args, long index, long slice, long sums) {
     mapA.fill(driver, args.a(), args.batch().offsetA(index));
     mapB.fill(driver, args.b(), args.batch().offsetB(index));
-    launch(args, args.batch().offsetC(index), 1, 0, 0);
+    launch(args, args.batch().offsetC(index), 1, 0, 0, slice, sums);
   }
 
-  private void launch(GemmF32.Arguments args, long behind, long count, int stepsA, int stepsB) {
-    Matrix c = args.c();
-    GemmF32.Batch batch = args.batch();
+  private void launch(
+      GemmF32.Arguments args,
+      long behind,
+      long count,
+      int stepsA,
+      int stepsB,
+      long slice,
+      long sums) {
+    long slices = Slices.count(args.k(spec), slice);
+    kernel.tensorMap(mapA).tensorMap(mapB);
+    Products.output(kernel, args, behind, sums);
     kernel
-        .tensorMap(mapA)
-        .tensorMap(mapB)
-        .address(c.buffer().address() + c.offsetBytes() + behind * Float.BYTES)
-        .int64(c.rowStride())
-        .int64(batch.outerC())
-        .int64(batch.innerC())
-        .pointer(args.bias())
         .int64(args.m())
         .int64(args.n())
         .int64(args.k(spec))
-        .int64(batch.inner())
-        .int64(count)
-        .float32(spec.alpha())
-        .float32(spec.beta())
-        .int32(Products.activation(spec.epilogue()))
+        .int64(args.batch().inner())
+        .int64(count);
+    Products.epilogue(kernel, spec, sums);
+    kernel
         .int32(stepsA)
         .int32(stepsB)
-        .launch(Math.min(driver.multiprocessors(), tiles(args) * count), 1, BLOCK, SHARED);
+        .int64(slices)
+        .int64(slice)
+        .launch(Math.min(driver.multiprocessors(), tiles(args) * slices * count), 1, BLOCK, SHARED);
   }
 }

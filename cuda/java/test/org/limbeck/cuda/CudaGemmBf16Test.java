@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.cuda;
 
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.limbeck.kernels.memory.DType;
@@ -30,5 +31,10 @@ class CudaGemmBf16Test extends GemmBf16Contract {
   @CsvSource({"8, 16", "4, 8", "0, 3"})
   void largeMatrixOfABatchHasTheBitsOfThatMatrixAlone(long stepA, long stepB) {
     large.batchHasTheBitsOfEachAlone(stepA, stepB, SEED);
+  }
+
+  @Test
+  void slicedMatrixOfABatchHasTheBitsOfThatMatrixAlone() {
+    large.slicedBatchHasTheBitsOfEachAlone(4, 8, SEED);
   }
 }

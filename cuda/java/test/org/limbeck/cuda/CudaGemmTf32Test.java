@@ -3,6 +3,7 @@ package org.limbeck.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.limbeck.kernels.memory.DType;
@@ -37,6 +38,11 @@ class CudaGemmTf32Test extends GemmTf32Contract {
   @CsvSource({"4, 8", "2, 4", "0, 3"})
   void largeMatrixOfABatchHasTheBitsOfThatMatrixAlone(long stepA, long stepB) {
     large.batchHasTheBitsOfEachAlone(stepA, stepB, SEED);
+  }
+
+  @Test
+  void slicedMatrixOfABatchHasTheBitsOfThatMatrixAlone() {
+    large.slicedBatchHasTheBitsOfEachAlone(2, 4, SEED);
   }
 
   /** A number between those of tf32, nearer to the one below or above. */

@@ -71,13 +71,11 @@ final class GpuCases {
     }
     cases.add(softmax(tiny ? 3 : 8192, tiny ? 100 : 32_000));
     for (long n : tiny ? new long[] {33} : new long[] {4096, 8192}) {
-      for (Precision precision : Precision.values()) {
-        cases.add(gemm("gemm_f32", GemmF32.OP, DType.F32, precision, n, false));
-        cases.add(gemm("gemm_f32", GemmF32.OP, DType.F32, precision, n, true));
-      }
-      cases.add(gemm("gemm_bf16", GemmBf16.OP, DType.BF16, Precision.F32, n, false));
-      cases.add(gemm("gemm_bf16", GemmBf16.OP, DType.BF16, Precision.F32, n, true));
+      gemms(cases, n, n, n, false, false);
+      gemms(cases, n, n, n, false, true);
     }
+    // The gradient of weights of BERT-base by 4,096 rows: few tiles, long sums.
+    gemms(cases, tiny ? 33 : 768, tiny ? 20 : 768, tiny ? 2100 : 4096, true, false);
     for (Activations activations : Activations.values()) {
       cases.add(gemmTernary(activations, tiny ? 20 : 9216, tiny ? 300 : 9216));
       cases.add(gemmTernary(activations, tiny ? 9 : 28_672, tiny ? 256 : 8192));
@@ -210,39 +208,51 @@ final class GpuCases {
         });
   }
 
+  /** Adds a product in each precision. */
+  private static void gemms(
+      List<Case> cases, long m, long n, long k, boolean transA, boolean transB) {
+    GemmF32.Spec spec = GemmF32.Spec.of(transA, transB);
+    for (Precision precision : Precision.values()) {
+      GemmF32.Spec precise = spec.withPrecision(precision);
+      cases.add(gemm("gemm_f32", GemmF32.OP, DType.F32, precise, m, n, k));
+    }
+    cases.add(gemm("gemm_bf16", GemmBf16.OP, DType.BF16, spec, m, n, k));
+  }
+
   private static Case gemm(
       String stem,
       Op<GemmF32.Spec, GemmF32.Arguments> op,
       DType type,
-      Precision precision,
+      GemmF32.Spec spec,
+      long m,
       long n,
-      boolean transposed) {
-    double bytes = (2.0 * type.bytes() + FLOATS) * n * n;
-    boolean tf32 = precision == Precision.TF32;
+      long k) {
+    boolean transA = spec.transA();
+    boolean transB = spec.transB();
+    boolean tf32 = spec.precision() == Precision.TF32;
     return new Case(
         stem,
-        shape(n, n, n),
-        (transposed ? "nt" : "nn") + (tf32 ? ".tf32" : ""),
-        2.0 * n * n * n,
-        bytes,
+        shape(m, n, k),
+        (transA ? "t" : "n") + (transB ? "t" : "n") + (tf32 ? ".tf32" : ""),
+        2.0 * m * n * k,
+        type.bytes() * (double) (m + n) * k + (double) FLOATS * m * n,
         t -> {
-          Matrix a = t.random(0, type, n, n, 1);
-          Matrix b = t.random(1, type, n, n, 1);
-          Matrix c = t.empty(DType.F32, n, n);
-          GemmF32.Spec spec = GemmF32.Spec.of(false, transposed).withPrecision(precision);
+          Matrix a = t.random(0, type, transA ? k : m, transA ? m : k, 1);
+          Matrix b = t.random(1, type, transB ? n : k, transB ? k : n, 1);
+          Matrix c = t.empty(DType.F32, m, n);
           Operation<?, GemmF32.Arguments> product = t.device().operation(op, spec);
           GemmF32.Arguments arguments = GemmF32.Arguments.of(a, b, c);
           return new Call(
               () -> product.run(arguments),
               () -> {
                 for (int i = 0; i < SAMPLES; i++) {
-                  long row = i * (n - 1) / (SAMPLES - 1);
+                  long row = i * (m - 1) / (SAMPLES - 1);
                   long col = (i * 7L + 3) % n;
                   double want = 0;
                   double magnitude = 0;
-                  for (long k = 0; k < n; k++) {
-                    double x = t.value(0, type, row * n + k);
-                    double y = t.value(1, type, transposed ? col * n + k : k * n + col);
+                  for (long p = 0; p < k; p++) {
+                    double x = t.value(0, type, transA ? p * m + row : row * k + p);
+                    double y = t.value(1, type, transB ? col * k + p : p * n + col);
                     want += x * y;
                     magnitude += Math.abs(x * y);
                   }

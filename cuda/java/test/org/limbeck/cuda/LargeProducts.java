@@ -95,32 +95,40 @@ record LargeProducts(DType factors, Precision precision, Product product) {
 
   /** Matrices that lie so many elements behind one another, of A and of the transposed B. */
   void batchHasTheBitsOfEachAlone(long stepA, long stepB, long seed) {
-    int k = 96;
+    batchHasTheBitsOfEachAlone(M, N, 96, stepA, stepB, seed);
+  }
+
+  /** The same with long sums for few rows and columns, which are cut. */
+  void slicedBatchHasTheBitsOfEachAlone(long stepA, long stepB, long seed) {
+    batchHasTheBitsOfEachAlone(72, 136, 2056, stepA, stepB, seed);
+  }
+
+  private void batchHasTheBitsOfEachAlone(int m, int n, int k, long stepA, long stepB, long seed) {
     try (Tensors t = Tensors.aligned(seed)) {
-      Matrix a = factor(t, t.normal(M, k + 4 * stepA, 1)).columns(0, k);
-      Matrix b = factor(t, t.normal(N, k + 4 * stepB, 1)).columns(0, k);
-      Matrix bias = t.normal(1, N, 1);
-      Matrix c = t.zeros(DType.F32, 4L * M, N);
-      Matrix want = t.zeros(DType.F32, 4L * M, N);
+      Matrix a = factor(t, t.normal(m, k + 4 * stepA, 1)).columns(0, k);
+      Matrix b = factor(t, t.normal(n, k + 4 * stepB, 1)).columns(0, k);
+      Matrix bias = t.normal(1, n, 1);
+      Matrix c = t.zeros(DType.F32, 4L * m, n);
+      Matrix want = t.zeros(DType.F32, 4L * m, n);
       Spec spec = spec(false, true).withEpilogue(Epilogue.BIAS_GELU);
-      long size = (long) M * N;
+      long size = (long) m * n;
       Batch batch = new Batch(2, 2, 2 * stepA, stepA, 2 * stepB, stepB, 2 * size, size);
-      product.run(spec, new Arguments(a, b, c.rows(0, M), bias, batch));
+      product.run(spec, new Arguments(a, b, c.rows(0, m), bias, batch));
       for (int i = 0; i < 4; i++) {
         Matrix ai = shifted(a, i * stepA);
         Matrix bi = shifted(b, i * stepB);
-        Matrix ci = want.rows((long) i * M, (i + 1L) * M);
+        Matrix ci = want.rows((long) i * m, (i + 1L) * m);
         product.run(spec, new Arguments(ai, bi, ci, bias, Batch.SINGLE));
       }
-      for (long i = 0; i < 4L * M; i++) {
-        for (long j = 0; j < N; j++) {
+      for (long i = 0; i < 4L * m; i++) {
+        for (long j = 0; j < n; j++) {
           assertEquals(
               Float.floatToIntBits(want.getFloat(i, j)),
               Float.floatToIntBits(c.getFloat(i, j)),
               () -> "steps of " + stepA + " and " + stepB);
         }
       }
-      assertFalse(want.getFloat(0, 0) == want.getFloat(M, 0), "the matrices are the same");
+      assertFalse(want.getFloat(0, 0) == want.getFloat(m, 0), "the matrices are the same");
     }
   }
 

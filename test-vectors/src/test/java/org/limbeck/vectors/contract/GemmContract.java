@@ -104,6 +104,25 @@ abstract class GemmContract extends KernelContract {
     }
   }
 
+  /** Each transposition of each shape, the epilogues and the previous C in turns. */
+  @ParameterizedTest
+  @EnumSource(Placement.class)
+  void agreesWithTheFormulaInLongSums(Placement placement) {
+    Epilogue[] epilogues = Epilogue.values();
+    int next = 0;
+    for (long[] s : ProductShapes.LONG) {
+      for (boolean transA : BOTH) {
+        for (boolean transB : BOTH) {
+          Spec spec = spec(transA, transB).withEpilogue(epilogues[next % epilogues.length]);
+          spec = next % 3 == 0 ? spec : spec.withAlpha(-0.5f).withBeta(0.75f);
+          compare(placement, spec, s[0], s[1], s[2]);
+          next++;
+        }
+      }
+      next++;
+    }
+  }
+
   @ParameterizedTest
   @EnumSource(Epilogue.class)
   void agreesWithTheFormulaInEveryEpilogue(Epilogue epilogue) {
@@ -256,7 +275,7 @@ abstract class GemmContract extends KernelContract {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3})
   void matrixOfABatchHasTheBitsOfThatMatrixAlone(int threads) {
-    long[][] shapes = {{13, 19, 6}, {2, 33, 5}, {6, 40, 5}, {34, 3, 260}};
+    long[][] shapes = {{13, 19, 6}, {2, 33, 5}, {6, 40, 5}, {34, 3, 260}, {5, 7, 2200}};
     for (boolean transB : BOTH) {
       for (long[] s : shapes) {
         try (Tensors t = Tensors.aligned(SEED)) {

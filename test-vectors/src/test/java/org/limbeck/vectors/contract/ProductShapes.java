@@ -24,6 +24,18 @@ final class ProductShapes {
           new long[] {16, 67, 133},
           new long[] {131, 16, 130});
 
+  /** Long sums for few rows and columns, which backends cut; rows of whole vectors and others. */
+  static final List<long[]> LONG =
+      List.of(
+          new long[] {1, 1, 2048},
+          new long[] {3, 70, 2500},
+          new long[] {33, 5, 2111},
+          new long[] {8, 64, 2560},
+          new long[] {16, 24, 2072},
+          new long[] {72, 136, 2120},
+          new long[] {65, 131, 2177},
+          new long[] {130, 9, 3333});
+
   private static final List<long[]> SPLIT =
       List.of(
           new long[] {263, 801, 300},
