@@ -169,7 +169,7 @@ LB_DEVICE void multiply(const Product& g) {
 
 }  // namespace
 
-#define LB_GEMM(variant, BM, BN, BK, TM, TN, TA, TB)                                              \
+#define LB_GEMM(variant, BM, BN, BK, TM, TN, TA, TB)                                                      \
   LB_FLOAT_PRODUCT(lb_gemm_f32_##variant##_kernel, float, TA, TB, (BM / TM) * (BN / TN), TM == 8 ? 2 : 4, \
                    multiply<BM, BN, BK, TM, TN, TA, TB>)
 
