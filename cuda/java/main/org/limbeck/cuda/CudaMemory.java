@@ -4,16 +4,16 @@ package org.limbeck.cuda;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import org.limbeck.kernels.memory.CheckedMemory;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.Matrix;
-import org.limbeck.kernels.memory.Memory;
 
 /**
  * Memory of a device. Copies to and from the host wait for what is queued; zeros and copies on the
  * device are queued themselves.
  */
-final class CudaMemory implements Memory {
+final class CudaMemory extends CheckedMemory {
   private final Context context;
   private final List<CudaBuffer> buffers = new ArrayList<>();
   private boolean closed;
@@ -28,20 +28,10 @@ final class CudaMemory implements Memory {
   }
 
   @Override
-  public synchronized Matrix matrix(DType type, long rows, long cols) {
+  protected synchronized Matrix allocate(DType type, long rows, long cols, long bytes) {
     if (closed) {
       throw new IllegalStateException(
           "CudaMemory.matrix: given a closed memory, expected an open one");
-    }
-    if (rows < 0 || cols < 0) {
-      throw bad("matrix", "shape", "[" + rows + ", " + cols + "]", "sizes of 0 or more");
-    }
-    long bytes;
-    try {
-      bytes = Math.multiplyExact(Math.multiplyExact(rows, cols), type.bytes());
-    } catch (ArithmeticException e) {
-      throw bad(
-          "matrix", "shape", "[" + rows + ", " + cols + "] of " + type, "at most 2^63 - 1 bytes");
     }
     long address =
         context.allocator().require(bytes, type + " [" + rows + ", " + cols + "] on " + device());
@@ -53,66 +43,40 @@ final class CudaMemory implements Memory {
   }
 
   @Override
-  public void upload(Matrix host, Matrix target) {
-    checkHost("upload", "host", host);
-    checkUsable("upload", "target", target);
-    checkSame("upload", "target", target, "host", host);
-    if (target.elements() > 0) {
-      context
-          .driver()
-          .upload(
-              bytesOf(host),
-              pitch(host),
-              address(target),
-              pitch(target),
-              width(host, target),
-              height(host, target));
-    }
+  protected void uploadElements(Matrix host, Matrix target) {
+    context
+        .driver()
+        .upload(
+            bytesOf(host),
+            pitch(host),
+            address(target),
+            pitch(target),
+            width(host, target),
+            height(host, target));
   }
 
   @Override
-  public void download(Matrix source, Matrix host) {
-    checkUsable("download", "source", source);
-    checkHost("download", "host", host);
-    checkSame("download", "host", host, "source", source);
-    if (source.elements() > 0) {
-      context
-          .driver()
-          .download(
-              address(source),
-              pitch(source),
-              bytesOf(host),
-              pitch(host),
-              width(source, host),
-              height(source, host));
-    }
+  protected void downloadElements(Matrix source, Matrix host) {
+    context
+        .driver()
+        .download(
+            address(source),
+            pitch(source),
+            bytesOf(host),
+            pitch(host),
+            width(source, host),
+            height(source, host));
   }
 
   @Override
-  public void zero(Matrix target) {
-    checkUsable("zero", "target", target);
-    if (target.elements() > 0) {
-      context
-          .driver()
-          .zero(address(target), pitch(target), width(target, target), height(target, target));
-    }
+  protected void zeroElements(Matrix target) {
+    context
+        .driver()
+        .zero(address(target), pitch(target), width(target, target), height(target, target));
   }
 
   @Override
-  public void copy(Matrix source, Matrix target) {
-    checkUsable("copy", "source", source);
-    checkUsable("copy", "target", target);
-    checkSame("copy", "target", target, "source", source);
-    if (target.sameView(source) || target.elements() == 0) {
-      return;
-    }
-    if (target.overlaps(source)) {
-      throw bad(
-          "copy",
-          "target",
-          "memory that overlaps source in part",
-          "exactly the same view or separate memory");
-    }
+  protected void copyElements(Matrix source, Matrix target) {
     context
         .driver()
         .copy(
@@ -144,54 +108,6 @@ final class CudaMemory implements Memory {
 
   private static long height(Matrix a, Matrix b) {
     return a.isContiguous() && b.isContiguous() ? 1 : a.rows();
-  }
-
-  private static void checkHost(String operation, String argument, Matrix matrix) {
-    if (!matrix.buffer().device().isHost()) {
-      throw bad(operation, argument, matrix, "a matrix on " + Device.HOST);
-    }
-    checkAlive(operation, argument, matrix);
-  }
-
-  private void checkUsable(String operation, String argument, Matrix matrix) {
-    if (!matrix.buffer().device().equals(device())) {
-      throw bad(operation, argument, matrix, "a matrix on " + device());
-    }
-    checkAlive(operation, argument, matrix);
-  }
-
-  private static void checkAlive(String operation, String argument, Matrix matrix) {
-    if (!matrix.buffer().isAlive()) {
-      throw new IllegalStateException(
-          "CudaMemory."
-              + operation
-              + ": "
-              + argument
-              + ": given a closed buffer, expected an open one");
-    }
-  }
-
-  private static void checkSame(
-      String operation, String argument, Matrix matrix, String otherArgument, Matrix other) {
-    if (matrix.type() != other.type()
-        || matrix.rows() != other.rows()
-        || matrix.cols() != other.cols()) {
-      throw bad(
-          operation, argument, matrix, "the type and shape of " + otherArgument + ", " + other);
-    }
-  }
-
-  private static IllegalArgumentException bad(
-      String operation, String argument, Object given, String expected) {
-    return new IllegalArgumentException(
-        "CudaMemory."
-            + operation
-            + ": "
-            + argument
-            + ": given "
-            + given
-            + ", expected "
-            + expected);
   }
 
   @Override

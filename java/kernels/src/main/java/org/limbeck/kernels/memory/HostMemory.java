@@ -11,7 +11,7 @@ import java.lang.foreign.ValueLayout;
  * <p>Close it once, when a model or a run ends, not once a call: closing a shared arena makes every
  * thread of the process pass a handshake.
  */
-public final class HostMemory implements Memory {
+public final class HostMemory extends CheckedMemory {
   /** The alignment in bytes of everything allocated: a cache line, and the widest vector. */
   public static final long ALIGNMENT = 64;
 
@@ -26,29 +26,7 @@ public final class HostMemory implements Memory {
   }
 
   @Override
-  public Matrix matrix(DType type, long rows, long cols) {
-    if (rows < 0 || cols < 0) {
-      throw new IllegalArgumentException(
-          "HostMemory.matrix: given shape ["
-              + rows
-              + ", "
-              + cols
-              + "], expected sizes of 0 or more");
-    }
-    long bytes;
-    try {
-      bytes = Math.multiplyExact(Math.multiplyExact(rows, cols), type.bytes());
-    } catch (ArithmeticException e) {
-      throw new IllegalArgumentException(
-          "HostMemory.matrix: given shape ["
-              + rows
-              + ", "
-              + cols
-              + "] of "
-              + type
-              + ", expected at most 2^63 - 1 bytes",
-          e);
-    }
+  protected Matrix allocate(DType type, long rows, long cols, long bytes) {
     MemorySegment segment = arena.allocate(bytes, ALIGNMENT);
     return Matrix.of(HostBuffer.of(segment), type, rows, cols);
   }
@@ -120,77 +98,32 @@ public final class HostMemory implements Memory {
   }
 
   @Override
-  public void upload(Matrix host, Matrix target) {
-    target.copyFrom(host);
+  protected void uploadElements(Matrix host, Matrix target) {
+    copyElements(host, target);
   }
 
   @Override
-  public void download(Matrix source, Matrix host) {
-    host.copyFrom(source);
+  protected void downloadElements(Matrix source, Matrix host) {
+    copyElements(source, host);
   }
 
   @Override
-  public void zero(Matrix target) {
-    checkUsable("zero", "target", target);
-    long rows = target.isContiguous() ? Math.min(1, target.rows()) : target.rows();
-    long bytes = target.isContiguous() ? target.elements() : target.cols();
-    bytes *= target.type().bytes();
-    for (long r = 0; r < rows && bytes > 0; r++) {
+  protected void zeroElements(Matrix target) {
+    long rows = target.isContiguous() ? 1 : target.rows();
+    long elements = target.isContiguous() ? target.elements() : target.cols();
+    long bytes = elements * target.type().bytes();
+    for (long r = 0; r < rows; r++) {
       target.segment().asSlice(target.rowOffsetBytes(r), bytes).fill((byte) 0);
     }
   }
 
   @Override
-  public void copy(Matrix source, Matrix target) {
-    checkUsable("copy", "source", source);
-    checkUsable("copy", "target", target);
-    if (target.type() != source.type()
-        || target.rows() != source.rows()
-        || target.cols() != source.cols()) {
-      throw bad("copy", "target", target, "the type and shape of source, " + source);
-    }
-    if (target.sameView(source)) {
-      return;
-    }
-    if (target.overlaps(source)) {
-      throw bad(
-          "copy",
-          "target",
-          "memory that overlaps source in part",
-          "exactly the same view or separate memory");
-    }
+  protected void copyElements(Matrix source, Matrix target) {
     if (source.isContiguous() && target.isContiguous()) {
       target.reshape(1, target.elements()).copyFrom(source.reshape(1, source.elements()));
     } else {
       target.copyFrom(source);
     }
-  }
-
-  private static void checkUsable(String operation, String argument, Matrix matrix) {
-    if (!matrix.buffer().device().isHost()) {
-      throw bad(operation, argument, matrix, "a matrix on " + Device.HOST);
-    }
-    if (!matrix.buffer().isAlive()) {
-      throw new IllegalStateException(
-          "HostMemory."
-              + operation
-              + ": "
-              + argument
-              + ": given a closed buffer, expected an open one");
-    }
-  }
-
-  private static IllegalArgumentException bad(
-      String operation, String argument, Object given, String expected) {
-    return new IllegalArgumentException(
-        "HostMemory."
-            + operation
-            + ": "
-            + argument
-            + ": given "
-            + given
-            + ", expected "
-            + expected);
   }
 
   @Override

@@ -9,6 +9,7 @@ import org.limbeck.kernels.backend.BackendProvider;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.Buffer;
+import org.limbeck.kernels.memory.CheckedMemory;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.DeviceBuffer;
@@ -165,7 +166,7 @@ final class SeparateDevice implements Backend {
     }
   }
 
-  private final class SeparateMemory implements Memory {
+  private final class SeparateMemory extends CheckedMemory {
     private final HostMemory memory = new HostMemory();
 
     @Override
@@ -174,31 +175,31 @@ final class SeparateDevice implements Backend {
     }
 
     @Override
-    public Matrix matrix(DType type, long rows, long cols) {
+    protected Matrix allocate(DType type, long rows, long cols, long bytes) {
       Matrix host = memory.matrix(type, rows, cols);
       return Matrix.of(new SeparateBuffer(host.buffer()), type, rows, cols);
     }
 
     @Override
-    public void upload(Matrix host, Matrix target) {
+    protected void uploadElements(Matrix host, Matrix target) {
       waitForKernels();
       memory.copy(host, here(target));
     }
 
     @Override
-    public void download(Matrix source, Matrix host) {
+    protected void downloadElements(Matrix source, Matrix host) {
       waitForKernels();
       memory.copy(here(source), host);
     }
 
     @Override
-    public void zero(Matrix target) {
+    protected void zeroElements(Matrix target) {
       queued = true;
       memory.zero(here(target));
     }
 
     @Override
-    public void copy(Matrix source, Matrix target) {
+    protected void copyElements(Matrix source, Matrix target) {
       queued = true;
       memory.copy(here(source), here(target));
     }
