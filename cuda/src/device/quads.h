@@ -26,10 +26,10 @@ template <class T>
 class Quads {
   T* row;
   int64_t cols;
-  bool aligned;
+  int64_t whole; /* groups that move as 16 bytes */
 
  public:
-  LB_DEVICE Quads(T* first, int64_t n) : row(first), cols(n), aligned(aligned16(first)) {}
+  LB_DEVICE Quads(T* first, int64_t n) : row(first), cols(n), whole(aligned16(first) ? n >> 2 : 0) {}
 
   /** The number of groups, the last of which may be short. */
   LB_DEVICE int64_t count() const { return (cols + 3) / 4; }
@@ -37,13 +37,16 @@ class Quads {
   /** Whether element i of group q is in the row. */
   LB_DEVICE bool has(int64_t q, int i) const { return 4 * q + i < cols; }
 
-  /** Groups first, first + STEP, ...; `rest` stands for what is not in the row. All long loads begin before any is waited for. */
+  /**
+   * Groups first, first + STEP, ...; `rest` stands for what is not in the row. All long loads begin before any is waited for; where
+   * all are long, which is all of a row but its end, one comparison finds that out.
+   */
   template <int N, int STEP>
   LB_DEVICE void load(float4 (&v)[N], int64_t first, float rest) const {
-    if (!aligned) {
+    if (first + (N - 1) * STEP < whole) {
 #pragma unroll
       for (int i = 0; i < N; i++) {
-        v[i] = single(first + i * STEP, rest);
+        v[i] = *reinterpret_cast<const float4*>(row + 4 * (first + i * STEP));
       }
       return;
     }
@@ -51,14 +54,14 @@ class Quads {
     for (int i = 0; i < N; i++) {
       const int64_t q = first + i * STEP;
       v[i] = make_float4(rest, rest, rest, rest);
-      if (has(q, 3)) {
+      if (q < whole) {
         v[i] = *reinterpret_cast<const float4*>(row + 4 * q);
       }
     }
 #pragma unroll
     for (int i = 0; i < N; i++) {
       const int64_t q = first + i * STEP;
-      if (has(q, 0) && !has(q, 3)) {
+      if (q >= whole && has(q, 0)) {
         v[i] = single(q, rest);
       }
     }
@@ -70,11 +73,20 @@ class Quads {
     return v[0];
   }
 
+  /** A group with something else in the place of what is not in the row. */
+  LB_DEVICE float4 filled(int64_t q, float4 v, float rest) const {
+    if (!has(q, 3)) {
+      v = make_float4(has(q, 0) ? v.x : rest, has(q, 1) ? v.y : rest, has(q, 2) ? v.z : rest, rest);
+    }
+    return v;
+  }
+
   /** Stores those of four that are in the row. */
   LB_DEVICE void store(int64_t q, float4 v) const {
     T* at = row + 4 * q;
-    if (aligned && has(q, 3)) {
-      *reinterpret_cast<float4*>(at) = v;
+    if (q < whole) {
+      // An assignment may become four: the compiler sees the stores below.
+      __stcg(reinterpret_cast<float4*>(at), v);
       return;
     }
     if (has(q, 0)) at[0] = v.x;
