@@ -114,6 +114,27 @@ struct Team {
     reduce<ROUND>(v, -INFINITY, [](float a, float b) { return fmaxf(a, b); });
   }
 
+  /** Has one warp of each block work out what all threads of it get; once in a kernel for each K. */
+  template <int K, class F>
+  LB_DEVICE static void once(float (&v)[K], F work) {
+    LB_SHARED(float, numbers, K);
+    if (threadIdx.x < WARP) {
+      work(v);
+    }
+    if (threadIdx.x == 0) {
+#pragma unroll
+      for (int k = 0; k < K; k++) {
+        numbers[k] = v[k];
+      }
+    }
+    __syncthreads();
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+      const float number = numbers[k];
+      v[k] = number;
+    }
+  }
+
  private:
   template <int ROUND, class T, int K, class F>
   LB_DEVICE static void reduce(T (&v)[K], T nothing, F f) {
@@ -130,17 +151,20 @@ struct Team {
       }
     }
     __syncthreads();
+    // In a cluster one warp does: what it puts goes to all.
+    if (BLOCKS == 1 || threadIdx.x < WARP) {
 #pragma unroll
-    for (int k = 0; k < K; k++) {
-      T t = nothing;
-      if (lane < WARPS) {
-        t = partial[k * WARPS + lane];
-      }
+      for (int k = 0; k < K; k++) {
+        T t = nothing;
+        if (lane < WARPS) {
+          t = partial[k * WARPS + lane];
+        }
 #pragma unroll
-      for (int distance = WARP / 2; distance > 0; distance /= 2) {
-        t = f(t, __shfl_xor_sync(FULL_WARP, t, distance));
+        for (int distance = WARP / 2; distance > 0; distance /= 2) {
+          t = f(t, __shfl_xor_sync(FULL_WARP, t, distance));
+        }
+        v[k] = t;
       }
-      v[k] = t;
     }
     if constexpr (BLOCKS > 1) {
       LB_CLUSTER_SLOTS(T, slots, K * BLOCKS);

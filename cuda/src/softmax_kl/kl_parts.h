@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "../device/exponential.h"
 #include "kl_call.h"
 
 namespace lb {
@@ -15,18 +16,6 @@ constexpr float KL_LOG2E = 1.44269504088896341f;
 
 /** Tops further apart than this are brought together before logits are subtracted. */
 constexpr float KL_APART = 16.0f;
-
-/** 2^t, 0 where that is below the normal numbers; to 2 ulp. */
-LB_DEVICE float exp2_flushed(float t) {
-#ifdef LB_EMULATED
-  const float e = exp2f(t);
-  return e < 1.17549435e-38f ? 0.0f : e;
-#else
-  float e;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(e) : "f"(t));
-  return e;
-#endif
-}
 
 /** exp(x) - 1 - x over x^2, good to the last place for |x| < KL_NEAR. */
 LB_DEVICE float kl_series(float x) {
@@ -75,12 +64,16 @@ struct KlNumbers {
   float shift;
   float offset;
 
+  LB_DEVICE KlNumbers(double inverse_z, double inverse_u)
+      : binary_z((float)(1.44269504088896341 * inverse_z)),
+        binary_u((float)(1.44269504088896341 * inverse_u)),
+        inverse((float)inverse_z),
+        change((float)inverse_z - (float)inverse_u) {}
+
   /** log_z, log_u: of the sums of exponentials relative to the tops. */
-  LB_DEVICE void compare(const KlCall& c, double log_z, double log_u) {
+  LB_DEVICE void compare(double log_z, double log_u) {
     const float apart = top_z - top_u;
     shift = fabsf(apart) <= KL_APART ? 0.0f : apart;
-    inverse = (float)(1.0 / c.temperature);
-    change = inverse - (float)(1.0 / c.teacher_temperature);
     const double rest = (double)top_z - (double)top_u - (double)shift;
     offset = -(float)(rest * (double)inverse + (log_z - log_u));
   }

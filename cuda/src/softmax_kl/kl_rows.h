@@ -35,6 +35,10 @@ struct KlWarp {
       v[k] = Warp::max(v[k]);
     }
   }
+  template <int K, class F>
+  LB_DEVICE static void once(float (&v)[K], F work) {
+    work(v);
+  }
 };
 
 /** The team of a row on BLOCKS multiprocessors. */
@@ -68,20 +72,19 @@ struct KlSlice {
         compares(r.soft && r.u != nullptr),
         caps(c.soft_cap != 0.0),
         cap((float)c.soft_cap),
-        inverse_cap((float)(1.0 / c.soft_cap)) {}
+        inverse_cap(c.soft_cap == 0.0 ? 0.0f : (float)(1.0 / c.soft_cap)) {}
 
+  /** Under the soft cap and the mask, one of which is there. */
   LB_DEVICE float4 staged(int64_t q, float4 v) const {
     if (caps) {
       const float a = cap;
       const float b = inverse_cap;
       v = map4(v, [a, b](float x) { return kl_capped(x, a, b); });
     }
-    if (mask != nullptr || caps) {
-      v.x = keeps(q, 0) ? v.x : KL_FLOOR;
-      v.y = keeps(q, 1) ? v.y : KL_FLOOR;
-      v.z = keeps(q, 2) ? v.z : KL_FLOOR;
-      v.w = keeps(q, 3) ? v.w : KL_FLOOR;
-    }
+    v.x = keeps(q, 0) ? v.x : KL_FLOOR;
+    v.y = keeps(q, 1) ? v.y : KL_FLOOR;
+    v.z = keeps(q, 2) ? v.z : KL_FLOOR;
+    v.w = keeps(q, 3) ? v.w : KL_FLOOR;
     return v;
   }
 
@@ -90,11 +93,18 @@ struct KlSlice {
     z.template load<N, STEP>(zs, q, KL_FLOOR);
     if (compares) {
       u.template load<N, STEP>(us, q, KL_FLOOR);
-    }
+    } else {
 #pragma unroll
-    for (int i = 0; i < N; i++) {
-      zs[i] = staged(q + i * STEP, zs[i]);
-      us[i] = compares ? staged(q + i * STEP, us[i]) : make_float4(KL_FLOOR, KL_FLOOR, KL_FLOOR, KL_FLOOR);
+      for (int i = 0; i < N; i++) {
+        us[i] = make_float4(KL_FLOOR, KL_FLOOR, KL_FLOOR, KL_FLOOR);
+      }
+    }
+    if (mask != nullptr || caps) {
+#pragma unroll
+      for (int i = 0; i < N; i++) {
+        zs[i] = staged(q + i * STEP, zs[i]);
+        us[i] = compares ? staged(q + i * STEP, us[i]) : us[i];
+      }
     }
   }
 
@@ -170,9 +180,10 @@ LB_DEVICE bool kl_ordinary(const KlCall& c, const KlRow& r, KlFamily family) {
     return true;
   }
   const double largest = family == KL_FAMILY_FORWARD ? 1e12 : 1e30;
-  const double size = fabs(r.by / (c.mode == KL_LOGIT_MSE ? 1.0 : c.temperature));
+  const double size = fabs(r.by);
+  const double unit = c.mode == KL_LOGIT_MSE ? 1.0 : c.temperature;
   return c.temperature >= 1e-3 && c.temperature <= 1e6 && c.teacher_temperature >= 1e-3 && c.teacher_temperature <= 1e6 &&
-         (r.by == 0.0 || (size >= 1.0 / largest && size <= largest));
+         (r.by == 0.0 || (size >= unit * (1.0 / largest) && size <= unit * largest));
 }
 
 /** The cross-entropy of the student at temperature 1 and the label, and its gradient. */
@@ -186,13 +197,17 @@ struct KlHard {
 
   /** one: the sum of exponentials at temperature 1. */
   LB_DEVICE KlHard(const KlCall& c, const KlRow& r, const KlSlice& s, float highest, float one) {
-    const double by = c.hard_weight * r.factor;
     counts = r.hard;
     label = r.label - s.from;
     top = highest;
-    scale = (float)(by / (double)one);
-    gold = by * (1.0 - c.smoothing);
-    uniform = (float)(by * c.smoothing / (double)r.kept);
+    scale = uniform = 0.0f;
+    gold = 0.0;
+    if (counts) {
+      const double by = c.hard_weight * r.factor;
+      scale = (float)(by / (double)one);
+      gold = by * (1.0 - c.smoothing);
+      uniform = (float)(by * c.smoothing / (double)r.kept);
+    }
   }
 
   LB_DEVICE float add(float g, float z, int64_t col) const {
@@ -266,9 +281,7 @@ LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
   }
 
   // The statistics.
-  KlNumbers n;
-  n.binary_z = (float)(1.44269504088896341 / c.temperature);
-  n.binary_u = (float)(1.44269504088896341 / c.teacher_temperature);
+  KlNumbers n(1.0 / c.temperature, 1.0 / c.teacher_temperature);
   KlSide z, u;
   float lowest = 0.0f;
   float farthest = 0.0f;
@@ -292,28 +305,30 @@ LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
       }
     }
   }
+  if (lowest < KL_FLOOR || (squares && r.soft && !(farthest <= 1e15f))) {
+    // Squares of what is farther apart are no floats. The sums pass it on, the maxima do not.
+    z.sum = NAN;
+  }
   Team::begin();
-  float largest[4] = {z.top, u.top, -lowest, farthest};
+  float largest[2] = {z.top, u.top};
   Team::template max<0>(largest);
   n.top_z = largest[0];
   n.top_u = r.soft ? largest[1] : 0.0f;
   z.reach(n.top_z, n.binary_z);
   u.reach(largest[1], n.binary_u);
-  float sums[3] = {z.sum, u.sum, z.one};
+  float sums[2] = {z.sum, u.sum};
   Team::template sum<1>(sums);
-  if (!own_one) {
-    sums[2] = sums[0];
+  float one[1] = {z.one};
+  if (own_one) {
+    Team::template sum<2>(one);
+  } else {
+    one[0] = sums[0];
   }
-  // Squares of what is farther apart are no floats.
-  const bool ranged = -largest[2] >= KL_FLOOR && n.top_z > KL_FLOOR && n.top_z <= -KL_FLOOR && n.top_u > KL_FLOOR &&
-                      n.top_u <= -KL_FLOOR && !(squares && r.soft && !(largest[3] <= 1e15f));
-  if (!ranged || !(fabsf(sums[0] + sums[1] + sums[2]) < INFINITY)) {
+  const bool ranged = n.top_z > KL_FLOOR && n.top_z <= -KL_FLOOR && n.top_u > KL_FLOOR && n.top_u <= -KL_FLOOR;
+  if (!ranged || !(fabsf(sums[0] + sums[1] + one[0]) < INFINITY)) {
     return false;
   }
-  if (r.soft) {
-    n.compare(c, log((double)sums[0]), log((double)sums[1]));
-  }
-  const KlHard hard(c, r, s, n.top_z, sums[2]);
+  const KlHard hard(c, r, s, n.top_z, one[0]);
   const bool graded = r.soft && r.by != 0.0;
   const bool write_z = r.gz != nullptr;
   const bool write_u = r.gu != nullptr;
@@ -321,8 +336,21 @@ LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
   // The loss, with the gradient where that needs no sum over the row.
   const double by = r.by / c.temperature;
   const double fold = FAMILY == KL_FAMILY_FORWARD && graded && write_z && !squares ? by : 1.0;
-  n.scale_q = r.soft ? (float)(fold / (double)sums[0]) : 0.0f;
-  n.scale_p = r.soft ? (float)(fold / (double)sums[1]) : 0.0f;
+  float shares[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  if (r.soft) {
+    // In double, which would take each warp as long as a third of its columns.
+    Team::once(shares, [&](float (&s)[4]) {
+      n.compare(log((double)sums[0]), log((double)sums[1]));
+      s[0] = (float)(fold / (double)sums[0]);
+      s[1] = (float)(fold / (double)sums[1]);
+      s[2] = n.shift;
+      s[3] = n.offset;
+    });
+  }
+  n.scale_q = shares[0];
+  n.scale_p = shares[1];
+  n.shift = shares[2];
+  n.offset = shares[3];
   const float by_squares = (float)(2.0 * r.by);
   const bool smooth = r.hard && c.smoothing != 0.0;
   const bool entropy_too = FAMILY == KL_FAMILY_FORWARD && c.mode == KL_SOFT_CE;
@@ -378,22 +406,31 @@ LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
       });
     }
   }
-  double totals[5] = {parts.loss, parts.k, above, sum_h, sum_q};
-  Team::template sum<2>(totals);
+  double totals[4] = {parts.loss, parts.k, sum_h, sum_q};
+  if constexpr (FAMILY == KL_FAMILY_FORWARD) {
+    double loss[1] = {totals[0]};
+    Team::template sum<3>(loss);
+    totals[0] = loss[0];
+  } else {
+    Team::template sum<3>(totals);
+  }
+  double rare[2] = {above, parts.k};
+  if (smooth || entropy_too) {
+    Team::template sum<4>(rare);
+  }
   if (Team::rank() == 0 && Team::block() == 0) {
     double loss = totals[0] / fold;
     if (entropy_too && r.soft) {
-      loss += log((double)sums[1]) - totals[1] / fold / c.teacher_temperature;
+      loss += log((double)sums[1]) - rare[1] / fold / c.teacher_temperature;
     }
-    r.finish(c, r.soft ? loss : 0.0,
-             r.hard ? KlHard::entropy(c, r, gold_logit, n.top_z, sums[2], totals[2]) : 0.0);
+    r.finish(c, r.soft ? loss : 0.0, r.hard ? KlHard::entropy(c, r, gold_logit, n.top_z, one[0], rare[0]) : 0.0);
   }
   if (FAMILY == KL_FAMILY_FORWARD || !(write_z || write_u)) {
     return true;
   }
 
   // Gradients that need the sums of h and k.
-  const double mean_h = totals[3] / totals[4];
+  const double mean_h = totals[2] / totals[3];
   const float high_h = (float)mean_h;
   const float low_h = (float)(mean_h - (double)high_h);
   const float sum_k = (float)totals[1];

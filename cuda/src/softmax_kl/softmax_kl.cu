@@ -28,7 +28,8 @@ namespace {
 using namespace lb;
 
 constexpr int THREADS = 512;
-// Of blocks that hold rows in shared memory, so that two of them have the registers of a multiprocessor without spills.
+// Of blocks that hold rows in shared memory, so that two of them have the registers of a multiprocessor without spills; twice as
+// many where shared memory leaves room for one (..._wide_), whose reads alone would not keep memory busy.
 constexpr int FORWARD_THREADS = 448;
 constexpr int DIRECT_THREADS = 320;
 constexpr int MIXED_THREADS = 320;
@@ -116,7 +117,13 @@ LB_DEVICE void top_k(const KlCall& c) {
     const KlCall c = KL_CALL;                                                                                                \
     resident<family, 8, threads>(c);                                                                                                  \
   }                                                                                                                          \
-  LB_CLUSTER_KERNEL(lb_softmax_kl_##name##_resident_8_kernel, 8)
+  LB_CLUSTER_KERNEL(lb_softmax_kl_##name##_resident_8_kernel, 8);                                                             \
+  extern "C" __global__ void LB_CLUSTER(8) __launch_bounds__(2 * threads, 1)                                                 \
+      lb_softmax_kl_##name##_resident_wide_kernel(KL_PARAMETERS) {                                                           \
+    const KlCall c = KL_CALL;                                                                                                \
+    resident<family, 8, 2 * threads>(c);                                                                                     \
+  }                                                                                                                          \
+  LB_CLUSTER_KERNEL(lb_softmax_kl_##name##_resident_wide_kernel, 8)
 
 KL_KERNELS(forward, KL_FAMILY_FORWARD, FORWARD_THREADS);
 KL_KERNELS(direct, KL_FAMILY_DIRECT, DIRECT_THREADS);

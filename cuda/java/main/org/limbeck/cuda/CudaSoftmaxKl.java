@@ -34,6 +34,11 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
     private final KernelSignature four;
     private final KernelSignature eight;
 
+    /**
+     * Eight with twice the threads, where each fills a multiprocessor; null with a top-k teacher.
+     */
+    private final KernelSignature wide;
+
     /** The threads of such a block: FORWARD_THREADS and so on in the kernels. */
     private final int threads;
 
@@ -42,6 +47,7 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
       one = signature(variant + "_1", PARAMETERS);
       four = signature(variant + "_4", PARAMETERS);
       eight = signature(variant + "_8", PARAMETERS);
+      wide = variant.endsWith("_resident") ? signature(variant + "_wide", PARAMETERS) : null;
     }
 
     private KernelSignature kernel(String variant) {
@@ -76,16 +82,19 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
           Family.FORWARD.one,
           Family.FORWARD.four,
           Family.FORWARD.eight,
+          Family.FORWARD.wide,
           Family.DIRECT.kernel("warp"),
           Family.DIRECT.kernel("block"),
           Family.DIRECT.one,
           Family.DIRECT.four,
           Family.DIRECT.eight,
+          Family.DIRECT.wide,
           Family.MIXED.kernel("warp"),
           Family.MIXED.kernel("block"),
           Family.MIXED.one,
           Family.MIXED.four,
           Family.MIXED.eight,
+          Family.MIXED.wide,
           Family.TOP_K.one,
           Family.TOP_K.four,
           Family.TOP_K.eight);
@@ -114,6 +123,9 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
   /** By the number of blocks: 1, 4, 8; null where there are no clusters. */
   private final KernelFunction[] residents = new KernelFunction[MAX_CLUSTER + 1];
 
+  /** For rows of which no two blocks fit on a multiprocessor; null where there is none. */
+  private final KernelFunction wide;
+
   private final long sharedBytes;
 
   private CudaSoftmaxKl(Context context, Spec spec) {
@@ -133,6 +145,10 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
       residents[4] = context.function(family.four).allowShared(bytes);
       residents[8] = context.function(family.eight).allowShared(bytes);
     }
+    wide =
+        dense && context.driver().clusters()
+            ? context.function(family.wide).allowShared(bytes)
+            : null;
   }
 
   private static KernelSignature signature(String variant, String parameters) {
@@ -187,9 +203,12 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
     long rows = a.student().rows();
     long cols = a.student().cols();
     if (blocks > 0) {
-      KernelFunction kernel = residents[blocks];
+      boolean alone =
+          wide != null && blocks == MAX_CLUSTER && sliceBytes(a, blocks) > sharedBytes / 2;
+      KernelFunction kernel = alone ? wide : residents[blocks];
+      int threads = alone ? 2 * family.threads : family.threads;
       arguments(kernel, a, losses, todo, factor, columns, known);
-      kernel.launch(rows * blocks, 1, family.threads, (int) sliceBytes(a, blocks));
+      kernel.launch(rows * blocks, 1, threads, (int) sliceBytes(a, blocks));
     } else if (Rows.warp(cols)) {
       arguments(warp, a, losses, todo, factor, columns, known);
       Rows.launch(warp, rows, cols);
