@@ -36,6 +36,31 @@ struct Warp {
   LB_DEVICE static int max(int v) { return __reduce_max_sync(FULL_WARP, v); }
 };
 
+/** R sums over the warp, or over each LANES neighbours of it, together, so that their shuffles overlap; over a warp each has the bits
+    of Warp::sum. */
+template <int LANES = WARP, class T, int R>
+LB_DEVICE void warp_sums(T (&v)[R]) {
+#pragma unroll
+  for (int distance = LANES / 2; distance > 0; distance /= 2) {
+#pragma unroll
+    for (int r = 0; r < R; r++) {
+      v[r] += __shfl_xor_sync(FULL_WARP, v[r], distance);
+    }
+  }
+}
+
+/** As many maxima; NaN counts as nothing. */
+template <int LANES = WARP, int R>
+LB_DEVICE void warp_maxima(float (&v)[R]) {
+#pragma unroll
+  for (int distance = LANES / 2; distance > 0; distance /= 2) {
+#pragma unroll
+    for (int r = 0; r < R; r++) {
+      v[r] = fmaxf(v[r], __shfl_xor_sync(FULL_WARP, v[r], distance));
+    }
+  }
+}
+
 template <int THREADS>
 struct Block {
   static constexpr int SIZE = THREADS;

@@ -9,30 +9,6 @@
 
 namespace lb {
 
-/** The sums of R rows over a warp, together, so that their shuffles overlap; each has the bits of Warp::sum. */
-template <int R>
-LB_DEVICE void warp_sums(float (&v)[R]) {
-#pragma unroll
-  for (int distance = WARP / 2; distance > 0; distance /= 2) {
-#pragma unroll
-    for (int r = 0; r < R; r++) {
-      v[r] += __shfl_xor_sync(FULL_WARP, v[r], distance);
-    }
-  }
-}
-
-/** The maxima of R rows over a warp; NaN counts as nothing. */
-template <int R>
-LB_DEVICE void warp_maxima(float (&v)[R]) {
-#pragma unroll
-  for (int distance = WARP / 2; distance > 0; distance /= 2) {
-#pragma unroll
-    for (int r = 0; r < R; r++) {
-      v[r] = fmaxf(v[r], __shfl_xor_sync(FULL_WARP, v[r], distance));
-    }
-  }
-}
-
 /** What is subtracted: 0 for a row of -infinity, whose exponentials are then 0 and not NaN. */
 LB_DEVICE float softmax_base(float maximum) { return maximum == -INFINITY ? 0.0f : maximum; }
 

@@ -15,7 +15,8 @@ import org.limbeck.kernels.parallel.WorkerPool;
 final class CudaAttentionKl implements Kernel<Arguments> {
   private static final String NAME = "attention_kl";
   private static final KernelSignature SHORT = rows("short");
-  private static final KernelSignature HELD = rows("held");
+  private static final KernelSignature MIDDLE = rows("middle");
+  private static final KernelSignature LONG = rows("long");
   private static final KernelSignature STREAMED = rows("streamed");
   private static final KernelSignature MEANS =
       new KernelSignature(NAME, "lb_attention_kl_means_kernel", "ppp iiii");
@@ -23,7 +24,7 @@ final class CudaAttentionKl implements Kernel<Arguments> {
       new KernelSignature(NAME, "lb_attention_kl_total_kernel", "p i d p");
 
   static final Stem STEM =
-      new Stem(NAME, CudaAttentionKl::register, SHORT, HELD, STREAMED, MEANS, TOTAL);
+      new Stem(NAME, CudaAttentionKl::register, SHORT, MIDDLE, LONG, STREAMED, MEANS, TOTAL);
 
   // Between these, float holds a temperature and its reciprocal with room for scores to be scaled.
   private static final double SMALLEST_TEMPERATURE = 1e-30;
@@ -31,10 +32,11 @@ final class CudaAttentionKl implements Kernel<Arguments> {
   // Below this a float probability may be 0 where the clamp is not.
   private static final double SMALLEST_CLAMP = 1e-36;
 
-  /** The keys of a row that a warp of these kernels holds. */
-  private static final long SHORT_KEYS = 128;
+  /** The keys that a lane of a warp holds, and the lanes of a row in the kernels that do. */
+  private static final long HELD_KEYS = 16;
 
-  private static final long HELD_KEYS = 384;
+  private static final int SHORT_LANES = 8;
+  private static final int MIDDLE_LANES = 16;
 
   private static final int WARP = 32;
   private static final int BLOCK = 256;
@@ -42,7 +44,8 @@ final class CudaAttentionKl implements Kernel<Arguments> {
   private final Context context;
   private final Spec spec;
   private final KernelFunction shortRows;
-  private final KernelFunction heldRows;
+  private final KernelFunction middleRows;
+  private final KernelFunction longRows;
   private final KernelFunction streamedRows;
   private final KernelFunction means;
   private final KernelFunction total;
@@ -51,7 +54,8 @@ final class CudaAttentionKl implements Kernel<Arguments> {
     this.context = context;
     this.spec = spec;
     shortRows = context.function(SHORT);
-    heldRows = context.function(HELD);
+    middleRows = context.function(MIDDLE);
+    longRows = context.function(LONG);
     streamedRows = context.function(STREAMED);
     means = context.function(MEANS);
     total = context.function(TOTAL);
@@ -119,8 +123,17 @@ final class CudaAttentionKl implements Kernel<Arguments> {
   /** Queues what is done for each row. */
   private void rows(Arguments a, double factor, long losses) {
     AttentionShape s = a.shape();
-    KernelFunction kernel =
-        s.keys() <= SHORT_KEYS ? shortRows : s.keys() <= HELD_KEYS ? heldRows : streamedRows;
+    KernelFunction kernel = streamedRows;
+    int lanes = WARP;
+    if (s.keys() <= HELD_KEYS * SHORT_LANES) {
+      kernel = shortRows;
+      lanes = SHORT_LANES;
+    } else if (s.keys() <= HELD_KEYS * MIDDLE_LANES) {
+      kernel = middleRows;
+      lanes = MIDDLE_LANES;
+    } else if (s.keys() <= HELD_KEYS * WARP) {
+      kernel = longRows;
+    }
     kernel
         .matrix(a.studentScores())
         .matrix(a.teacherScores())
@@ -137,6 +150,6 @@ final class CudaAttentionKl implements Kernel<Arguments> {
         .float32((float) spec.clamp())
         .float32((float) Math.log(spec.clamp()))
         .int32(spec.causal() ? 1 : 0)
-        .launch(Math.ceilDiv(s.rows(), BLOCK / WARP), BLOCK);
+        .launch(Math.ceilDiv(s.rows(), BLOCK / lanes), BLOCK);
   }
 }
