@@ -16,8 +16,8 @@ final class CudaLayerNorm {
       new KernelSignature(NAME, "lb_layer_norm_forward_warp_kernel", FORWARD);
   private static final KernelSignature FORWARD_BLOCK =
       new KernelSignature(NAME, "lb_layer_norm_forward_block_kernel", FORWARD);
-  private static final KernelSignature BACKWARD_WARP =
-      new KernelSignature(NAME, "lb_layer_norm_backward_warp_kernel", BACKWARD);
+  private static final KernelSignature BACKWARD_ROWS =
+      new KernelSignature(NAME, "lb_layer_norm_backward_rows_kernel", "pl p pp pl pl p lll");
   private static final KernelSignature BACKWARD_BLOCK =
       new KernelSignature(NAME, "lb_layer_norm_backward_block_kernel", BACKWARD);
   private static final KernelSignature PARTIAL =
@@ -27,9 +27,23 @@ final class CudaLayerNorm {
 
   private static final int TILE_COLS = 32;
   private static final int PARTIAL_BLOCK = 256;
-  private static final int PARAMETERS_BLOCK = 128;
-  private static final long FEWEST_ROWS = 32;
-  private static final long MAX_CHUNKS = 128;
+  private static final int PARAMETERS_BLOCK = 512;
+
+  /** The most threads of a block with a chunk of rows, WIDEST in the kernels, and their columns. */
+  private static final int WIDEST = 1024;
+
+  private static final int QUAD = 4;
+  private static final int WARP = 32;
+
+  /**
+   * The fewest rows of a chunk, and the most chunks: where a block has them, and where it has
+   * tiles.
+   */
+  private static final long FEWEST_ROWS = 8;
+
+  private static final long MAX_CHUNKS = 512;
+  private static final long FEWEST_TILE_ROWS = 32;
+  private static final long MAX_TILE_CHUNKS = 128;
 
   static final Stem STEM =
       new Stem(
@@ -37,7 +51,7 @@ final class CudaLayerNorm {
           CudaLayerNorm::register,
           FORWARD_WARP,
           FORWARD_BLOCK,
-          BACKWARD_WARP,
+          BACKWARD_ROWS,
           BACKWARD_BLOCK,
           PARTIAL,
           PARAMETERS);
@@ -70,51 +84,60 @@ final class CudaLayerNorm {
   }
 
   private static Kernel<LayerNorm.Backward> backward(Context context) {
-    KernelFunction warp = context.function(BACKWARD_WARP);
+    KernelFunction fused = context.function(BACKWARD_ROWS);
     KernelFunction block = context.function(BACKWARD_BLOCK);
     KernelFunction partial = context.function(PARTIAL);
     KernelFunction parameters = context.function(PARAMETERS);
     return (a, pool) -> {
-      Matrix x = a.x();
-      long rows = x.rows();
-      long cols = x.cols();
+      long rows = a.x().rows();
+      long cols = a.x().cols();
+      long quads = Math.ceilDiv(cols, QUAD);
+      boolean fits = quads <= WIDEST;
       // Chunks depend on the shape alone, and so do the bits of the sums.
-      long chunkRows = Math.max(FEWEST_ROWS, Math.ceilDiv(rows, MAX_CHUNKS));
+      long chunkRows =
+          fits
+              ? Math.max(FEWEST_ROWS, Math.ceilDiv(rows, MAX_CHUNKS))
+              : Math.max(FEWEST_TILE_ROWS, Math.ceilDiv(rows, MAX_TILE_CHUNKS));
       long chunks = Math.ceilDiv(rows, chunkRows);
       long sumsBytes = chunks * 2 * cols * Float.BYTES;
       long sums = context.allocator().require(sumsBytes, "the sums of layer_norm.backward");
       try {
-        partial
-            .matrix(x)
-            .pointer(a.mean())
-            .pointer(a.rstd())
-            .matrix(a.gradY())
-            .address(sums)
-            .int64(rows)
-            .int64(cols)
-            .int64(chunkRows)
-            .launch(Math.ceilDiv(cols, TILE_COLS), chunks, PARTIAL_BLOCK, 0);
+        if (fits) {
+          rows(fused, a).address(sums).int64(rows).int64(cols).int64(chunkRows);
+          fused.launch(chunks, (int) Math.ceilDiv(quads, WARP) * WARP);
+        } else {
+          partial
+              .matrix(a.x())
+              .pointer(a.mean())
+              .pointer(a.rstd())
+              .matrix(a.gradY())
+              .address(sums)
+              .int64(rows)
+              .int64(cols)
+              .int64(chunkRows)
+              .launch(Math.ceilDiv(cols, TILE_COLS), chunks, PARTIAL_BLOCK, 0);
+          rows(block, a).int64(rows).int64(cols).launch(rows, Rows.ROW_BLOCK);
+        }
         parameters
             .address(sums)
             .int64(chunks)
             .pointer(a.gradGamma())
             .pointer(a.gradBeta())
             .int64(cols)
-            .launch(Math.ceilDiv(cols, PARAMETERS_BLOCK), PARAMETERS_BLOCK);
+            .launch(Math.ceilDiv(cols, TILE_COLS), PARAMETERS_BLOCK);
       } finally {
         context.allocator().free(sums, sumsBytes);
       }
-      KernelFunction kernel = Rows.warp(cols) ? warp : block;
-      kernel
-          .matrix(x)
-          .pointer(a.gamma())
-          .pointer(a.mean())
-          .pointer(a.rstd())
-          .matrix(a.gradY())
-          .matrix(a.gradX())
-          .int64(rows)
-          .int64(cols);
-      Rows.launch(kernel, rows, cols);
     };
+  }
+
+  private static KernelFunction rows(KernelFunction kernel, LayerNorm.Backward a) {
+    return kernel
+        .matrix(a.x())
+        .pointer(a.gamma())
+        .pointer(a.mean())
+        .pointer(a.rstd())
+        .matrix(a.gradY())
+        .matrix(a.gradX());
   }
 }
