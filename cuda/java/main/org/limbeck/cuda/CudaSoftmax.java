@@ -16,14 +16,27 @@ final class CudaSoftmax {
       new KernelSignature(NAME, "lb_softmax_forward_warp_kernel", FORWARD);
   private static final KernelSignature FORWARD_BLOCK =
       new KernelSignature(NAME, "lb_softmax_forward_block_kernel", FORWARD);
+  private static final KernelSignature FORWARD_WIDE =
+      new KernelSignature(NAME, "lb_softmax_forward_wide_kernel", FORWARD);
   private static final KernelSignature BACKWARD_WARP =
       new KernelSignature(NAME, "lb_softmax_backward_warp_kernel", BACKWARD);
   private static final KernelSignature BACKWARD_BLOCK =
       new KernelSignature(NAME, "lb_softmax_backward_block_kernel", BACKWARD);
 
+  /** The threads of a wide block, and the columns that blocks hold for each of their threads. */
+  private static final int WIDE_BLOCK = 1024;
+
+  private static final long HELD = 32;
+
   static final Stem STEM =
       new Stem(
-          NAME, CudaSoftmax::register, FORWARD_WARP, FORWARD_BLOCK, BACKWARD_WARP, BACKWARD_BLOCK);
+          NAME,
+          CudaSoftmax::register,
+          FORWARD_WARP,
+          FORWARD_BLOCK,
+          FORWARD_WIDE,
+          BACKWARD_WARP,
+          BACKWARD_BLOCK);
 
   private CudaSoftmax() {}
 
@@ -35,11 +48,18 @@ final class CudaSoftmax {
   private static Kernel<Softmax.Forward> forward(Context context) {
     KernelFunction warp = context.function(FORWARD_WARP);
     KernelFunction block = context.function(FORWARD_BLOCK);
+    KernelFunction wide = context.function(FORWARD_WIDE);
     return (a, pool) -> {
       Matrix x = a.x();
-      KernelFunction kernel = Rows.warp(x.cols()) ? warp : block;
-      kernel.matrix(x).matrix(a.y()).int64(x.rows()).int64(x.cols());
-      Rows.launch(kernel, x.rows(), x.cols());
+      long cols = x.cols();
+      boolean fills = cols > HELD * Rows.ROW_BLOCK && cols <= HELD * WIDE_BLOCK;
+      KernelFunction kernel = Rows.warp(cols) ? warp : fills ? wide : block;
+      kernel.matrix(x).matrix(a.y()).int64(x.rows()).int64(cols);
+      if (fills) {
+        kernel.launch(x.rows(), WIDE_BLOCK);
+      } else {
+        Rows.launch(kernel, x.rows(), cols);
+      }
     };
   }
 
