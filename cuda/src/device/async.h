@@ -60,6 +60,9 @@ inline void wait_copies() {
   lbe::wait_copies(GROUPS_LEFT);
 }
 
+/** Begins to bring what lies around an address of device memory into the second cache level; nothing waits for it. */
+inline void prefetch(const void*) {}
+
 #else
 
 LB_DEVICE void copy_async(const Shared<uint4>& to, int64_t i, const void* from, int bytes) {
@@ -81,6 +84,8 @@ template <int GROUPS_LEFT>
 LB_DEVICE void wait_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(GROUPS_LEFT) : "memory");
 }
+
+LB_DEVICE void prefetch(const void* p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(p))); }
 
 #endif
 

@@ -82,11 +82,15 @@ LB_DEVICE void store_quad(float* p, int count, bool aligned, const float (&v)[4]
   }
 }
 
+/** The low bytes of ints. */
+LB_DEVICE unsigned low_bytes(const int (&v)[4]) {
+  return ((unsigned)v[0] & 255u) | ((unsigned)v[1] & 255u) << 8 | ((unsigned)v[2] & 255u) << 16 | (unsigned)v[3] << 24;
+}
+
 /** Stores the low bytes of ints. */
 LB_DEVICE void store_quad(uint8_t* p, int count, bool aligned, const int (&v)[4]) {
   if (aligned && count == 4) {
-    *reinterpret_cast<unsigned*>(p) =
-        ((unsigned)v[0] & 255u) | ((unsigned)v[1] & 255u) << 8 | ((unsigned)v[2] & 255u) << 16 | (unsigned)v[3] << 24;
+    *reinterpret_cast<unsigned*>(p) = low_bytes(v);
   } else {
 #pragma unroll
     for (int j = 0; j < 4; j++) {

@@ -12,12 +12,14 @@
 // codes of four neighbouring columns, as dp4a and mma take them. sum = sum of codes times q, less the sum of q. k = 0 gives the
 // bias. A row of x with NaN or an infinity has q = 0 and a step top / 127 that makes NaN of 0; f32: it spreads in its row.
 // int8: sums exact, y with four roundings. f32: sums in f32, within (k + 8) u S; the order follows from k and the kernel.
-// ..._few_...: several lanes a row of W, which is read once for up to 4 rows of x; 2 (f32: 4) rows of W each. i8_small: tiles of 32
-// x 32, the warps share k. i8_large: tiles of 128 x 128, q through shared memory, W in registers. f32_tile: as gemm_f32, W
+// ..._one_...: one long row of x, which each block quantizes (f32: cuts into three parts of bf16, for mma.sync) while W comes into the
+// cache. ..._few_...: several lanes a row of W, read once for up to 4 rows of x; 2 (f32: 4) rows of W each. i8_small: tiles of 32 x
+// 32, the warps share k. i8_large: tiles of 128 x 128, q through shared memory, W in registers. f32_tile: as gemm_f32, W
 // unpacked into shared memory. 2 m n k operations; reads n k / 4 bytes for few rows, writes 4 m n; quantizing: 5 m k bytes.
 
 #include "../device/device.h"
 #include "../device/group.h"
+#include "../device/async.h"
 #include "../device/mma.h"
 #include "../device/cut.h"
 #include "f32.h"
@@ -26,6 +28,10 @@
 namespace {
 
 using namespace ternary;
+
+/** Of the kernel for one row of x: threads, loads of a lane at once. */
+constexpr int ONE_THREADS = 512;
+constexpr int ONE_LOADS = 4;
 
 // ---- Quantizing ----
 
@@ -40,17 +46,13 @@ LB_DEVICE int64_t code_place(int64_t i, int64_t c, int64_t blocks, bool tiled) {
   return i / 16 * 16 * blocks * BLOCK_COLS + c / PLANE_COLS * 1024 + i % 16 * PLANE_COLS + c % PLANE_COLS;
 }
 
-/** Rows from m on, which make up the last 16, are 0. */
-template <class Group>
-LB_DEVICE void quantize(const float* x, int64_t x_stride, uint8_t* q, Head* heads, int64_t m, int64_t rows, int64_t k, bool tiled) {
-  const int64_t row = Group::row();
-  if (row >= rows) {
-    return;
-  }
-  x += row * x_stride;
-  const bool aligned = lb::Cut{1, k, 1}.aligned(x, 0);
-  // k is at most 2^19.
-  const int there = row < m ? (int)k : 0;
+/**
+ * Quantizes `there` elements of a row; store(c, codes) gets those of columns c to c + 3, 0 from there on, up to a multiple of 4.
+ * Returns the head to all threads.
+ */
+template <class Group, class Store>
+LB_DEVICE Head quantize_row(const float* x, int there, int cols, Store store) {
+  const bool aligned = lb::Cut{1, there, 1}.aligned(x, 0);
   int top_bits = 0;
 #pragma unroll 4
   for (int c = 4 * Group::rank(); c < there; c += 4 * Group::SIZE) {
@@ -65,10 +67,9 @@ LB_DEVICE void quantize(const float* x, int64_t x_stride, uint8_t* q, Head* head
   const float top = __int_as_float(Group::max(top_bits));
   const float factor = 127.0f / top;
   const bool usable = factor > 0.0f && factor < INFINITY;
-  const int64_t blocks = blocks_of(k);
   int sum = 0;
 #pragma unroll 4
-  for (int c = 4 * Group::rank(); c < (int)blocks * BLOCK_COLS; c += 4 * Group::SIZE) {
+  for (int c = 4 * Group::rank(); c < cols; c += 4 * Group::SIZE) {
     float v[4] = {0.0f, 0.0f, 0.0f, 0.0f};
     int code[4];
     if (usable && c < there) {
@@ -79,11 +80,25 @@ LB_DEVICE void quantize(const float* x, int64_t x_stride, uint8_t* q, Head* head
       code[j] = usable ? __float2int_rn(v[j] * factor) : 0;
       sum += code[j];
     }
-    lb::store_quad(q + code_place(row, c, blocks, tiled), 4, true, code);
+    store(c, code);
   }
-  sum = Group::sum(sum);
+  return {Group::sum(sum), top / 127.0f};
+}
+
+/** Rows from m on, which make up the last 16, are 0. */
+template <class Group>
+LB_DEVICE void quantize(const float* x, int64_t x_stride, uint8_t* q, Head* heads, int64_t m, int64_t rows, int64_t k, bool tiled) {
+  const int64_t row = Group::row();
+  if (row >= rows) {
+    return;
+  }
+  const int64_t blocks = blocks_of(k);
+  // k is at most 2^19.
+  const Head head = quantize_row<Group>(
+      x + row * x_stride, row < m ? (int)k : 0, (int)blocks * BLOCK_COLS,
+      [&](int c, const int (&code)[4]) { lb::store_quad(q + code_place(row, c, blocks, tiled), 4, true, code); });
   if (Group::rank() == 0 && row < m) {
-    heads[row] = {sum, top / 127.0f};
+    heads[row] = head;
   }
 }
 
@@ -164,6 +179,72 @@ LB_DEVICE void few_i8(const uint8_t* q, const Head* heads, const uint8_t* w, con
       if (thread % lanes == 0) {
         results.store(i + s, j + r, results.head(heads, i + s), results.column(j + r), sum);
       }
+    }
+  }
+}
+
+/**
+ * One row of x, which each block quantizes for itself while the first weights come into the cache. A warp `rows` rows of W, one
+ * after the other.
+ */
+LB_DEVICE void one_i8(const float* x, const uint8_t* w, const Results& results, int64_t k, int rows) {
+  LB_DYNAMIC_SHARED(area);
+  const int chunks = (int)blocks_of(k) * (BLOCK_BYTES / 16);
+  const int bytes = 16 * chunks;
+  // Plane after plane, so that the lanes of a warp have neighbours.
+  const lb::Shared<unsigned> words = area.at<unsigned>(0, PLANES * (bytes / 4));
+  const lb::Shared<uint4> codes = area.at<uint4>(0, PLANES * chunks);
+  const int lane = lb::Warp::rank();
+  const int64_t first = lb::Warp::row() * rows;
+  const int64_t last = smaller(first + rows, results.n);
+  const auto ahead = [&](int64_t j) {
+    if (j < last) {
+      for (int at = LINE * lane; at < bytes; at += LINE * lb::WARP) {
+        lb::prefetch(w + j * bytes + at);
+      }
+    }
+  };
+  ahead(first);
+  ahead(first + 1);
+  const Head head =
+      quantize_row<lb::Block<ONE_THREADS>>(x, (int)k, PLANES * bytes, [&](int c, const int (&code)[4]) {
+        const int within = c % BLOCK_COLS;
+        words[(within / PLANE_COLS * bytes + c / BLOCK_COLS * PLANE_COLS + within % PLANE_COLS) / 4] = lb::low_bytes(code);
+      });
+  __syncthreads();
+  for (int64_t j = first; j < last; j++) {
+    ahead(j + 2);
+    const uint8_t* const line = w + j * bytes;
+    // Of planes 0 and 2, and of 1 and 3, which count four times.
+    int sums[2] = {0, 0};
+    for (int chunk = lane; chunk < chunks; chunk += ONE_LOADS * lb::WARP) {
+      uint4 packed[ONE_LOADS];
+#pragma unroll
+      for (int i = 0; i < ONE_LOADS; i++) {
+        const int at = chunk + i * lb::WARP;
+        packed[i] = at < chunks ? load16(line + 16 * at) : uint4{0, 0, 0, 0};
+      }
+#pragma unroll
+      for (int i = 0; i < ONE_LOADS; i++) {
+        const int at = chunk + i * lb::WARP;
+        if (at < chunks) {
+          const unsigned low[4] = {packed[i].x, packed[i].y, packed[i].z, packed[i].w};
+#pragma unroll
+          for (int p = 0; p < PLANES; p++) {
+            const uint4 all = codes[p * chunks + at];
+            const unsigned four[4] = {all.x, all.y, all.z, all.w};
+            const unsigned mask = p % 2 == 0 ? 0x03030303u : 0x0c0c0c0cu;
+#pragma unroll
+            for (int e = 0; e < 4; e++) {
+              sums[p % 2] = __dp4a((int)((p < 2 ? low[e] : low[e] >> 4) & mask), (int)four[e], sums[p % 2]);
+            }
+          }
+        }
+      }
+    }
+    const int sum = __reduce_add_sync(lb::FULL_WARP, sums[0] + sums[1] / 4);
+    if (lane == 0) {
+      results.store(0, j, head, results.column(j), sum);
     }
   }
 }
@@ -253,6 +334,12 @@ LB_TERNARY_QUANTIZE(block, lb::Block<THREADS>);
 LB_TERNARY_FEW_I8(1, (THREADS, 4));
 LB_TERNARY_FEW_I8(4, (THREADS, 2));
 
+extern "C" __global__ void __launch_bounds__(ONE_THREADS, 3)
+    lb_gemm_ternary_i8_one_kernel(const float* x, const uint8_t* w, LB_TERNARY_RESULTS, int rows) {
+  one_i8(x, w, LB_TERNARY_RESULTS_GIVEN, k, rows);
+}
+LB_KERNEL(lb_gemm_ternary_i8_one_kernel);
+
 #define LB_TERNARY_FEW_F32(X_ROWS, bounds)                                                                                      \
   extern "C" __global__ void __launch_bounds__ bounds lb_gemm_ternary_f32_few_##X_ROWS##_kernel(                                \
       const float* x, int64_t x_stride, const uint8_t* w, LB_TERNARY_RESULTS) {                                                 \
@@ -262,6 +349,15 @@ LB_TERNARY_FEW_I8(4, (THREADS, 2));
 
 LB_TERNARY_FEW_F32(1, (THREADS, 4));
 LB_TERNARY_FEW_F32(4, (THREADS, 2));
+
+extern "C" __global__ void __launch_bounds__(OneF32::THREADS, 3)
+    lb_gemm_ternary_f32_one_kernel(const float* x, const uint8_t* w, LB_TERNARY_RESULTS) {
+  LB_DYNAMIC_SHARED(area);
+  LB_SHARED(float, sums, OneF32::SUMS);
+  const Results results = LB_TERNARY_RESULTS_GIVEN;
+  OneF32(w, results, k, area, sums).run(x);
+}
+LB_KERNEL(lb_gemm_ternary_f32_one_kernel);
 
 /** 8 warps share the planes of all blocks, then add up; exact in any order. */
 extern "C" __global__ void __launch_bounds__(THREADS)

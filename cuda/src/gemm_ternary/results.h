@@ -13,6 +13,8 @@ constexpr int BLOCK_COLS = 256;
 constexpr int BLOCK_BYTES = 64;
 constexpr int PLANE_COLS = 64;
 constexpr int PLANES = 4;
+/** What a prefetch brings, at least. */
+constexpr int LINE = 128;
 
 /** What a row of q is completed with. */
 struct Head {

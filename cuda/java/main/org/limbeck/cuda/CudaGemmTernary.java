@@ -17,10 +17,12 @@ final class CudaGemmTernary {
   private static final String RESULTS = "pl p pl pl lll";
   private static final KernelSignature QUANTIZE_WARP = signature("quantize_warp", "pl pp lll i");
   private static final KernelSignature QUANTIZE_BLOCK = signature("quantize_block", "pl pp lll i");
+  private static final KernelSignature I8_ONE = signature("i8_one", "pp" + RESULTS + "i");
   private static final KernelSignature I8_FEW_1 = signature("i8_few_1", "ppp" + RESULTS + "i");
   private static final KernelSignature I8_FEW_4 = signature("i8_few_4", "ppp" + RESULTS + "i");
   private static final KernelSignature I8_SMALL = signature("i8_small", "ppp" + RESULTS);
   private static final KernelSignature I8_LARGE = signature("i8_large", "ppp" + RESULTS);
+  private static final KernelSignature F32_ONE = signature("f32_one", "pp" + RESULTS);
   private static final KernelSignature F32_FEW_1 = signature("f32_few_1", "pl p" + RESULTS);
   private static final KernelSignature F32_FEW_4 = signature("f32_few_4", "pl p" + RESULTS);
   private static final KernelSignature F32_SMALL = signature("f32_small", "pl p" + RESULTS);
@@ -49,16 +51,37 @@ final class CudaGemmTernary {
 
   private static final int HEAD_BYTES = 8;
 
+  /** The threads of a block that has all of a single row of x, by activations. */
+  private static final int ONE_BLOCK_I8 = 512;
+
+  private static final int ONE_BLOCK_F32 = 256;
+
+  /** Codes: its warps on a multiprocessor, the most bytes that it keeps. */
+  private static final long ONE_WARPS = 48;
+
+  private static final long MAX_CODES = 32 << 10;
+
+  /**
+   * Floats: the rows of W at a time, its blocks on a multiprocessor, bytes an element and at most.
+   */
+  private static final long ONE_ROWS = 16;
+
+  private static final long ONE_BLOCKS = 3;
+  private static final long SPLIT_BYTES = 6;
+  private static final int MAX_SPLIT = 96 << 10;
+
   static final Stem STEM =
       new Stem(
           NAME,
           CudaGemmTernary::register,
           QUANTIZE_WARP,
           QUANTIZE_BLOCK,
+          I8_ONE,
           I8_FEW_1,
           I8_FEW_4,
           I8_SMALL,
           I8_LARGE,
+          F32_ONE,
           F32_FEW_1,
           F32_FEW_4,
           F32_SMALL,
@@ -76,6 +99,10 @@ final class CudaGemmTernary {
 
   private final int smallBlock;
   private final KernelFunction align;
+
+  /** For a single row of x. */
+  private final KernelFunction one;
+
   private final KernelFunction few1;
   private final KernelFunction few4;
   private final KernelFunction small;
@@ -89,6 +116,7 @@ final class CudaGemmTernary {
     this.enough = context.driver().multiprocessors() / (integers ? 4 : 2);
     this.smallBlock = integers ? BLOCK : SMALL_F32_BLOCK;
     this.align = context.function(ALIGN);
+    this.one = context.function(integers ? I8_ONE : F32_ONE).allowShared(MAX_SPLIT);
     this.few1 = context.function(integers ? I8_FEW_1 : F32_FEW_1);
     this.few4 = context.function(integers ? I8_FEW_4 : F32_FEW_4);
     this.small = context.function(integers ? I8_SMALL : F32_SMALL);
@@ -119,6 +147,10 @@ final class CudaGemmTernary {
     KernelFunction block = context.function(QUANTIZE_BLOCK);
     return (args, pool) -> {
       long m = args.m();
+      if (gemm.isOne(args)) {
+        gemm.withWeights(args, args.x().buffer().address() + args.x().offsetBytes(), 0);
+        return;
+      }
       boolean tiled = m > FEW;
       long rows = tiled ? up(m, SIXTEEN) : m;
       long heads = up(m * HEAD_BYTES, SIXTEEN);
@@ -197,7 +229,9 @@ final class CudaGemmTernary {
   /** Queues the product of codes and their heads, or of x and its stride, with the weights. */
   private void run(GemmTernary.Arguments args, long first, long second, long weights) {
     long m = args.m();
-    if (m <= FEW) {
+    if (isOne(args)) {
+      runOne(args, first, weights);
+    } else if (m <= FEW) {
       long each = integers ? FEW_W_I8 : FEW_W_F32;
       int lanes = integers ? lanes(args.weights()) : WARP;
       KernelFunction kernel = give(m == 1 ? few1 : few4, args, first, second, weights);
@@ -210,6 +244,32 @@ final class CudaGemmTernary {
       give(large, args, first, second, weights).launch(tiles(args, LARGE), BLOCK);
     } else {
       give(small, args, first, second, weights).launch(tiles(args, SMALL), smallBlock);
+    }
+  }
+
+  /**
+   * Returns whether a single row of x has a kernel of its own: it keeps all lanes of a warp busy,
+   * and blocks hold it in shared memory, quantized or cut into parts by themselves.
+   */
+  private boolean isOne(GemmTernary.Arguments args) {
+    long cols = up(args.k(), PackedTernary.BLOCK_COLS);
+    return args.m() == 1
+        && lanes(args.weights()) == WARP
+        && (integers ? cols <= MAX_CODES : cols * SPLIT_BYTES <= MAX_SPLIT);
+  }
+
+  private void runOne(GemmTernary.Arguments args, long x, long weights) {
+    long multiprocessors = context.driver().multiprocessors();
+    long cols = up(args.k(), PackedTernary.BLOCK_COLS);
+    results(one.address(x).address(weights), args).int64(args.k());
+    if (integers) {
+      int rows = (int) Math.max(1, Math.ceilDiv(args.n(), multiprocessors * ONE_WARPS));
+      long warps = Math.ceilDiv(args.n(), rows);
+      one.int32(rows).launch(Math.ceilDiv(warps, ONE_BLOCK_I8 / WARP), 1, ONE_BLOCK_I8, (int) cols);
+    } else {
+      long tiles = Math.ceilDiv(args.n(), ONE_ROWS);
+      long blocks = Math.min(tiles, multiprocessors * ONE_BLOCKS);
+      one.launch(blocks, 1, ONE_BLOCK_F32, (int) (cols * SPLIT_BYTES));
     }
   }
 
@@ -231,15 +291,18 @@ final class CudaGemmTernary {
     } else {
       kernel.int64(second);
     }
+    return results(kernel.address(weights), args)
+        .int64(integers ? args.k() : up(args.k(), SIXTEEN));
+  }
+
+  private static KernelFunction results(KernelFunction kernel, GemmTernary.Arguments args) {
     return kernel
-        .address(weights)
         .pointer(args.scale())
         .int64(args.scale().cols() == 1 ? 0 : 1)
         .pointer(args.bias())
         .matrix(args.y())
         .matrix(args.acc())
         .int64(args.m())
-        .int64(args.n())
-        .int64(integers ? args.k() : up(args.k(), SIXTEEN));
+        .int64(args.n());
   }
 }
