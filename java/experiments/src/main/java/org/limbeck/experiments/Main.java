@@ -11,6 +11,7 @@ import org.limbeck.experiments.qatkd.ExportCommand;
 import org.limbeck.experiments.qatkd.QatKdCommand;
 import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.backend.BackendUnavailableException;
+import org.limbeck.kernels.backend.DeviceException;
 import org.limbeck.vectors.VectorFormatException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -74,16 +75,22 @@ public final class Main implements Runnable {
   }
 
   /**
-   * Bad input gets one sentence. Anything else is a defect of this program, and keeps its trace.
+   * Bad input gets one sentence, and so does a device that fails. Anything else is a defect of this
+   * program, and keeps its trace.
    */
-  private static int reportFailure(
-      Exception e, CommandLine commandLine, CommandLine.ParseResult result) throws Exception {
+  static int reportFailure(Exception e, CommandLine commandLine, CommandLine.ParseResult result)
+      throws Exception {
     if (e instanceof VectorFormatException
         || e instanceof BackendUnavailableException
         || e instanceof BadInputException) {
       commandLine.getErr().println("limbeck: " + e.getMessage());
       commandLine.getErr().flush();
       return BAD_INPUT;
+    }
+    if (e instanceof DeviceException) {
+      commandLine.getErr().println("limbeck: the device failed: " + e.getMessage());
+      commandLine.getErr().flush();
+      return FAILED;
     }
     throw e;
   }

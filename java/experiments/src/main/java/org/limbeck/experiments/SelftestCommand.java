@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.limbeck.formats.AtomicFiles;
+import org.limbeck.formats.BadInputException;
 import org.limbeck.kernels.backend.Backend;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.vectors.CaseResult;
@@ -83,6 +84,9 @@ final class SelftestCommand implements Callable<Integer> {
             print(out, row);
           }
         }
+      } catch (OutOfMemoryError e) {
+        throw new BadInputException(
+            backend + ": the cases need more memory than there is: " + e.getMessage(), e);
       }
     }
     long passed = count(rows, Outcome.PASSED);

@@ -8,6 +8,8 @@ import static org.limbeck.experiments.Run.limbeck;
 
 import com.google.gson.JsonParser;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +17,9 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.limbeck.kernels.backend.DeviceException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
 
 /** What a person sees: lines, exit codes, one sentence for bad input. */
 class CommandLineTest {
@@ -67,6 +72,42 @@ class CommandLineTest {
     assertEquals(1, run.exit(), run.out());
     assertTrue(run.out().contains("failed  scalar  softmax.json: small: y[0]"), run.out());
     assertTrue(run.out().contains(", 1 failed"), run.out());
+  }
+
+  @Command(name = "fails")
+  private static final class FailingCommand implements Runnable {
+    private final RuntimeException failure;
+
+    private FailingCommand(RuntimeException failure) {
+      this.failure = failure;
+    }
+
+    @Override
+    public void run() {
+      throw failure;
+    }
+  }
+
+  private static Run failing(RuntimeException failure) {
+    StringWriter err = new StringWriter();
+    CommandLine line =
+        new CommandLine(new FailingCommand(failure))
+            .setExecutionExceptionHandler(Main::reportFailure)
+            .setErr(new PrintWriter(err));
+    return new Run(line.execute(), "", err.toString());
+  }
+
+  /** Of a defect the trace is wanted, of a device the sentence that it gives. */
+  @Test
+  void aDeviceThatFailsIsOneSentence() {
+    Run run = failing(new DeviceException("cuStreamSynchronize: CUDA_ERROR_ECC_UNCORRECTABLE"));
+    assertEquals(1, run.exit());
+    assertEquals(
+        "limbeck: the device failed: cuStreamSynchronize: CUDA_ERROR_ECC_UNCORRECTABLE",
+        run.err().strip());
+    Run defect = failing(new IllegalStateException("a defect"));
+    assertEquals(1, defect.exit());
+    assertTrue(defect.err().contains("\tat org.limbeck.experiments."), defect.err());
   }
 
   @Test
