@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.backend.BackendUnavailableException;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
@@ -57,7 +58,7 @@ public final class GpuBench {
     int exit;
     try {
       exit = run(System.out, arguments);
-    } catch (IOException e) {
+    } catch (IOException | BackendUnavailableException e) {
       System.out.println("GpuBench: " + e.getMessage());
       exit = 2;
     }
@@ -111,7 +112,7 @@ public final class GpuBench {
     // Not closed: backends are the caller's.
     Limbeck device = Limbeck.open(backends, backend.device(), 1);
     try (Limbeck reference = Limbeck.open(List.of("scalar"), 1)) {
-      copy();
+      failed += copy();
       for (GpuCases.Case c : GpuCases.all(tiny)) {
         if (!stems.isEmpty() && !stems.contains(c.stem())) {
           continue;
@@ -131,15 +132,28 @@ public final class GpuBench {
           out.println(name + ": failed: " + e.getMessage());
           failed++;
         }
-        // What a case took is of other sizes than what the next one takes.
-        backend.context().allocator().release();
+        release();
       }
+    } catch (CudaException e) {
+      // A kernel that failed may leave the context unusable, and nothing behind it can be measured.
+      out.println("GpuBench: the device cannot be used any more: " + e.getMessage());
+      failed++;
     }
     return failed == 0 ? 0 : 1;
   }
 
-  /** Measures what a copy on the device reaches, bytes read and bytes written. */
-  private void copy() throws IOException {
+  /** What a case took is of other sizes than what the next one takes. */
+  private void release() {
+    backend.context().driver().synchronize();
+    backend.context().allocator().release();
+  }
+
+  /**
+   * Measures what a copy on the device reaches, bytes read and bytes written.
+   *
+   * @return 0, or 1 if there is no memory for it
+   */
+  private int copy() throws IOException {
     try (Memory memory = backend.newMemory()) {
       long bytes = tiny ? 1 << 16 : COPIED_BYTES;
       Matrix source = memory.matrix(DType.U8, 1, bytes);
@@ -147,8 +161,13 @@ public final class GpuBench {
       GpuCases.Case c =
           new GpuCases.Case("ceiling", Long.toString(bytes), "copy", 0, 2.0 * bytes, null);
       row(c, times(() -> memory.copy(source, target)));
+      return 0;
+    } catch (OutOfMemoryError e) {
+      out.println("ceiling: failed: " + e.getMessage());
+      return 1;
+    } finally {
+      release();
     }
-    backend.context().allocator().release();
   }
 
   /** Returns the times of some calls in nanoseconds, the shortest first. */
