@@ -2,9 +2,13 @@
 package org.limbeck.cuda;
 
 import org.limbeck.kernels.backend.BackendProvider;
+import org.limbeck.kernels.backend.BackendUnavailableException;
 import org.limbeck.kernels.memory.Device;
 
-/** Opens the CUDA backend if there are a driver, a device and the images of the kernels. */
+/**
+ * Offers the CUDA backend if there are a driver, a device and the images of the kernels. A context
+ * on the device is made when the first kernel or memory is asked for: work on the host takes none.
+ */
 public final class CudaProvider implements BackendProvider {
   /**
    * The system property with which every buffer is the driver's own and ends where it ends, for
@@ -12,15 +16,18 @@ public final class CudaProvider implements BackendProvider {
    */
   static final String EXACT_PROPERTY = "limbeck.cuda.exact";
 
-  private static Context context;
+  private static final Device DEVICE = new Device("cuda", 0);
+
+  private static GpuDevice device;
   private static UnavailableException failed;
+  private static Context context;
 
   /** For the service loader. */
   public CudaProvider() {}
 
   @Override
   public String name() {
-    return "cuda";
+    return DEVICE.kind();
   }
 
   @Override
@@ -31,26 +38,38 @@ public final class CudaProvider implements BackendProvider {
   @Override
   public Attempt open() {
     try {
-      Context there = context();
       return new Attempt.Opened(
-          new CudaBackend(there.device(), there.driver()::description, () -> there));
+          new CudaBackend(DEVICE, device()::description, CudaProvider::context));
     } catch (UnavailableException e) {
       return new Attempt.Absent(e.getMessage(), e.remedy());
     }
   }
 
-  private static synchronized Context context() throws UnavailableException {
+  private static synchronized GpuDevice device() throws UnavailableException {
     if (failed != null) {
       throw failed;
     }
-    if (context == null) {
+    if (device == null) {
       try {
-        GpuDriver driver = GpuDriver.open(Images.toolkit());
-        boolean keeps = !Boolean.getBoolean(EXACT_PROPERTY);
-        context = new Context(new Device("cuda", 0), driver, new CachingAllocator(driver, keeps));
+        device = GpuDevice.find(Images.toolkit());
       } catch (UnavailableException e) {
         failed = e;
         throw e;
+      }
+    }
+    return device;
+  }
+
+  /** The first time this takes memory on the device, and the better part of a second. */
+  private static synchronized Context context() {
+    if (context == null) {
+      try {
+        GpuDriver driver = new GpuDriver(device);
+        boolean keeps = !Boolean.getBoolean(EXACT_PROPERTY);
+        context = new Context(DEVICE, driver, new CachingAllocator(driver, keeps));
+      } catch (CudaException e) {
+        throw new BackendUnavailableException(
+            DEVICE.kind() + ": the device cannot be used: " + e.getMessage());
       }
     }
     return context;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.cuda;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -8,9 +9,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
-import java.nio.charset.StandardCharsets;
+import java.lang.ref.Reference;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -18,8 +18,6 @@ import java.util.Map;
 import jcuda.Pointer;
 import jcuda.driver.CUDA_MEMCPY2D;
 import jcuda.driver.CUcontext;
-import jcuda.driver.CUdevice;
-import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
@@ -37,8 +35,9 @@ import jcuda.driver.JCudaDriver;
  * the context is made current at every call, since any thread may call.
  */
 final class GpuDriver implements Driver {
-  private static final String LIBRARY = "libcuda.so.1";
   private static final double NANOS_PER_MILLI = 1e6;
+
+  private static final long IMAGE_ALIGNMENT = 64;
 
   private static final long SMALL = 1 << 20;
   private static final long SMALL_STEP = 512;
@@ -46,7 +45,7 @@ final class GpuDriver implements Driver {
 
   /**
    * cuTensorMapEncodeTiled, of which JCuda has no binding. A class of its own, since a JVM that
-   * refuses native calls must find out in {@link #open}.
+   * refuses native calls must find out in {@link GpuDevice#find}.
    */
   private static final class Encoder {
     // The function is the first argument; pointers are numbers, so that nothing is allocated.
@@ -85,17 +84,13 @@ final class GpuDriver implements Driver {
     }
   }
 
-  /** A kernel, and where its arguments lie in the structure that holds all. */
-  private record Function(CUfunction handle, int[] offsets) {}
+  /** A kernel, its name, and where its arguments lie in the structure that holds all. */
+  private record Function(String name, CUfunction handle, int[] offsets) {}
 
   private final CUcontext context = new CUcontext();
   private final CUstream stream = new CUstream();
   private final boolean exact = Boolean.getBoolean(CudaProvider.EXACT_PROPERTY);
-  private final String description;
-  private final int multiprocessors;
-  private final int sharedBytes;
-  private final boolean clusters;
-  private final MemorySegment encode;
+  private final GpuDevice device;
   private final Map<String, CUmodule> modules = new HashMap<>();
   private final List<Function> functions = new ArrayList<>();
   private final List<CUevent> marks = new ArrayList<>();
@@ -105,138 +100,76 @@ final class GpuDriver implements Driver {
 
   private Pointer argumentsPointer;
 
-  private GpuDriver(String version) {
-    CUdevice device = new CUdevice();
-    check("cuDeviceGet", JCudaDriver.cuDeviceGet(device, 0));
-    byte[] name = new byte[256];
-    check("cuDeviceGetName", JCudaDriver.cuDeviceGetName(name, name.length, device));
-    multiprocessors =
-        attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
-    sharedBytes =
-        attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
-    int major = attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
-    int minor = attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
-    // Later devices run the PTX, which is that of an architecture without them.
-    clusters = major == 9;
-    // Code for 9.0a runs there only.
-    encode =
-        major == 9 && minor == 0
-            ? SymbolLookup.libraryLookup(LIBRARY, Arena.global())
-                .find("cuTensorMapEncodeTiled")
-                .orElse(null)
-            : null;
-    description =
-        new String(name, StandardCharsets.UTF_8).replace("\0", "").strip()
-            + ", compute capability "
-            + major
-            + "."
-            + minor
-            + ", "
-            + multiprocessors
-            + " multiprocessors, driver for CUDA "
-            + version;
-    check("cuDevicePrimaryCtxRetain", JCudaDriver.cuDevicePrimaryCtxRetain(context, device));
+  /** The kernel that was queued last: where one fails, a later call says so. */
+  private volatile String newest;
+
+  /**
+   * Makes the device's primary context and a stream in it.
+   *
+   * @param device the device
+   */
+  GpuDriver(GpuDevice device) {
+    this.device = device;
+    check(
+        "cuDevicePrimaryCtxRetain", JCudaDriver.cuDevicePrimaryCtxRetain(context, device.handle()));
     makeCurrent();
     check(
         "cuStreamCreate",
         JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING));
   }
 
-  /**
-   * Opens the first device.
-   *
-   * @param toolkit the version of the toolkit that made the images; the driver must know its images
-   * @throws UnavailableException if there is no driver, one that is too old, or no device
-   */
-  static GpuDriver open(String toolkit) throws UnavailableException {
-    try {
-      SymbolLookup.libraryLookup(LIBRARY, Arena.global());
-    } catch (IllegalArgumentException e) {
-      throw new UnavailableException(
-          "no NVIDIA driver is on this machine: " + LIBRARY + " cannot be loaded", "");
-    } catch (IllegalCallerException e) {
-      throw new UnavailableException(
-          "this JVM does not let the module call native code",
-          "start it with --enable-native-access=ALL-UNNAMED,org.limbeck.cuda");
-    }
-    try {
-      JCudaDriver.setExceptionsEnabled(false);
-      int status = JCudaDriver.cuInit(0);
-      if (status != CUresult.CUDA_SUCCESS) {
-        throw new UnavailableException(
-            "the NVIDIA driver finds no device it can use: cuInit gives "
-                + CUresult.stringFor(status),
-            "");
-      }
-      int[] version = new int[1];
-      check("cuDriverGetVersion", JCudaDriver.cuDriverGetVersion(version));
-      String text = version[0] / 1000 + "." + version[0] % 1000 / 10;
-      int needed = Integer.parseInt(toolkit.substring(0, toolkit.indexOf('.')));
-      if (version[0] / 1000 < needed) {
-        throw new UnavailableException(
-            "the NVIDIA driver is for CUDA " + text + ", and the kernels need " + needed + ".0",
-            "install a newer driver, or build limbeck-cuda with an older nvcc");
-      }
-      int[] count = new int[1];
-      check("cuDeviceGetCount", JCudaDriver.cuDeviceGetCount(count));
-      if (count[0] == 0) {
-        throw new UnavailableException("the NVIDIA driver finds no device", "");
-      }
-      return new GpuDriver(text);
-    } catch (CudaException
-        | jcuda.CudaException
-        | UnsatisfiedLinkError
-        | NoClassDefFoundError
-        | ExceptionInInitializerError e) {
-      throw new UnavailableException(
-          "the NVIDIA driver cannot be used: "
-              + String.valueOf(e.getMessage()).lines().findFirst().orElse(""),
-          "");
-    }
-  }
-
-  private static int attribute(CUdevice device, int attribute) {
-    int[] value = new int[1];
-    check("cuDeviceGetAttribute", JCudaDriver.cuDeviceGetAttribute(value, attribute, device));
-    return value[0];
-  }
-
-  private static void check(String call, int status) {
+  /** Throws what says which call failed and how, unless it succeeded. */
+  static void check(String call, int status) {
     if (status != CUresult.CUDA_SUCCESS) {
-      String[] text = new String[1];
-      JCudaDriver.cuGetErrorString(status, text);
-      throw new CudaException(
-          call + ": " + CUresult.stringFor(status) + (text[0] == null ? "" : ", " + text[0]));
+      throw failure(call, status, null);
     }
+  }
+
+  /** As {@link #check} does, for calls behind launches. */
+  private void checkQueued(String call, int status) {
+    if (status != CUresult.CUDA_SUCCESS) {
+      throw failure(call, status, status >= CUresult.CUDA_ERROR_ILLEGAL_ADDRESS ? newest : null);
+    }
+  }
+
+  private static CudaException failure(String call, int status, String queued) {
+    String[] text = new String[1];
+    JCudaDriver.cuGetErrorString(status, text);
+    return new CudaException(
+        call
+            + ": "
+            + CUresult.stringFor(status)
+            + (text[0] == null ? "" : ", " + text[0])
+            + (queued == null ? "" : "; queued last was " + queued));
   }
 
   private void makeCurrent() {
-    check("cuCtxSetCurrent", JCudaDriver.cuCtxSetCurrent(context));
+    checkQueued("cuCtxSetCurrent", JCudaDriver.cuCtxSetCurrent(context));
   }
 
   @Override
   public String description() {
-    return description;
+    return device.description();
   }
 
   @Override
   public int multiprocessors() {
-    return multiprocessors;
+    return device.multiprocessors();
   }
 
   @Override
   public int sharedBytes() {
-    return sharedBytes;
+    return device.sharedBytes();
   }
 
   @Override
   public boolean clusters() {
-    return clusters;
+    return device.clusters();
   }
 
   @Override
   public boolean warpGroups() {
-    return encode != null;
+    return device.encode() != null;
   }
 
   @Override
@@ -248,7 +181,7 @@ final class GpuDriver implements Driver {
       status =
           (int)
               Encoder.HANDLE.invokeExact(
-                  encode,
+                  device.encode(),
                   map.address(),
                   layout.get(JAVA_INT, TensorMap.TYPE),
                   Encoder.DIMENSIONS,
@@ -263,8 +196,11 @@ final class GpuDriver implements Driver {
                   Encoder.ZEROS_OUTSIDE);
     } catch (Throwable e) {
       throw new CudaException("cuTensorMapEncodeTiled cannot be called: " + e);
+    } finally {
+      Reference.reachabilityFence(map);
+      Reference.reachabilityFence(layout);
     }
-    check("cuTensorMapEncodeTiled", status);
+    checkQueued("cuTensorMapEncodeTiled", status);
   }
 
   /** An eighth of the size at most is lost. */
@@ -286,7 +222,7 @@ final class GpuDriver implements Driver {
     if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
       return 0;
     }
-    check("cuMemAlloc", status);
+    checkQueued("cuMemAlloc", status);
     return address.value();
   }
 
@@ -294,14 +230,14 @@ final class GpuDriver implements Driver {
   public void free(long address) {
     makeCurrent();
     synchronize();
-    check("cuMemFree", JCudaDriver.cuMemFree(new Address(address)));
+    checkQueued("cuMemFree", JCudaDriver.cuMemFree(new Address(address)));
   }
 
   @Override
   public void zero(long target, long pitch, long width, long height) {
     makeCurrent();
     Address address = new Address(target);
-    check(
+    checkQueued(
         "cuMemsetD2D8Async",
         height == 1
             ? JCudaDriver.cuMemsetD8Async(address, (byte) 0, width, stream)
@@ -313,7 +249,7 @@ final class GpuDriver implements Driver {
       long source, long sourcePitch, long target, long targetPitch, long width, long height) {
     makeCurrent();
     if (height == 1) {
-      check(
+      checkQueued(
           "cuMemcpyDtoDAsync",
           JCudaDriver.cuMemcpyDtoDAsync(new Address(target), new Address(source), width, stream));
       return;
@@ -323,7 +259,7 @@ final class GpuDriver implements Driver {
     copy.srcDevice = new Address(source);
     copy.dstMemoryType = CUmemorytype.CU_MEMORYTYPE_DEVICE;
     copy.dstDevice = new Address(target);
-    check("cuMemcpy2DAsync", JCudaDriver.cuMemcpy2DAsync(copy, stream));
+    checkQueued("cuMemcpy2DAsync", JCudaDriver.cuMemcpy2DAsync(copy, stream));
   }
 
   private static CUDA_MEMCPY2D area(long sourcePitch, long targetPitch, long width, long height) {
@@ -346,7 +282,7 @@ final class GpuDriver implements Driver {
     makeCurrent();
     Pointer host = new HostAddress(source.address());
     if (height == 1) {
-      check(
+      checkQueued(
           "cuMemcpyHtoDAsync",
           JCudaDriver.cuMemcpyHtoDAsync(new Address(target), host, width, stream));
     } else {
@@ -355,9 +291,10 @@ final class GpuDriver implements Driver {
       copy.srcHost = host;
       copy.dstMemoryType = CUmemorytype.CU_MEMORYTYPE_DEVICE;
       copy.dstDevice = new Address(target);
-      check("cuMemcpy2DAsync", JCudaDriver.cuMemcpy2DAsync(copy, stream));
+      checkQueued("cuMemcpy2DAsync", JCudaDriver.cuMemcpy2DAsync(copy, stream));
     }
     synchronize();
+    Reference.reachabilityFence(source);
   }
 
   @Override
@@ -371,7 +308,7 @@ final class GpuDriver implements Driver {
     makeCurrent();
     Pointer host = new HostAddress(target.address());
     if (height == 1) {
-      check(
+      checkQueued(
           "cuMemcpyDtoHAsync",
           JCudaDriver.cuMemcpyDtoHAsync(host, new Address(source), width, stream));
     } else {
@@ -380,9 +317,10 @@ final class GpuDriver implements Driver {
       copy.srcDevice = new Address(source);
       copy.dstMemoryType = CUmemorytype.CU_MEMORYTYPE_HOST;
       copy.dstHost = host;
-      check("cuMemcpy2DAsync", JCudaDriver.cuMemcpy2DAsync(copy, stream));
+      checkQueued("cuMemcpy2DAsync", JCudaDriver.cuMemcpy2DAsync(copy, stream));
     }
     synchronize();
+    Reference.reachabilityFence(target);
   }
 
   @Override
@@ -390,14 +328,11 @@ final class GpuDriver implements Driver {
     makeCurrent();
     CUmodule module = modules.get(signature.stem());
     if (module == null) {
-      module = new CUmodule();
-      check(
-          "cuModuleLoadData for " + signature.stem(),
-          JCudaDriver.cuModuleLoadData(module, Images.image(signature.stem())));
+      module = load(signature.stem());
       modules.put(signature.stem(), module);
     }
     CUfunction function = new CUfunction();
-    check(
+    checkQueued(
         "cuModuleGetFunction for " + signature.name(),
         JCudaDriver.cuModuleGetFunction(function, module, signature.name()));
     int[] offsets = new int[signature.count()];
@@ -409,14 +344,30 @@ final class GpuDriver implements Driver {
       arguments = Arena.global().allocate(bytes, Long.BYTES);
       argumentsPointer = new HostAddress(arguments.address());
     }
-    functions.add(new Function(function, offsets));
+    functions.add(new Function(signature.name(), function, offsets));
     return functions.size() - 1;
+  }
+
+  /** Loads an image where the fields of a fat binary are aligned; in an array they may not be. */
+  private CUmodule load(String stem) {
+    CUmodule module = new CUmodule();
+    try (Arena arena = Arena.ofConfined()) {
+      byte[] bytes = Images.image(stem);
+      MemorySegment image = arena.allocate(bytes.length, IMAGE_ALIGNMENT);
+      MemorySegment.copy(bytes, 0, image, JAVA_BYTE, 0, bytes.length);
+      Pointer address = new HostAddress(image.address());
+      // Without options, of whose values JCuda wants an address all the same.
+      checkQueued(
+          "cuModuleLoadDataEx for " + stem,
+          JCudaDriver.cuModuleLoadDataEx(module, address, 0, new int[0], address));
+    }
+    return module;
   }
 
   @Override
   public synchronized void allowShared(long function, int bytes) {
     makeCurrent();
-    check(
+    checkQueued(
         "cuFuncSetAttribute",
         JCudaDriver.cuFuncSetAttribute(
             functions.get((int) function).handle(),
@@ -455,14 +406,18 @@ final class GpuDriver implements Driver {
             stream,
             argumentsPointer,
             null);
-    check("cuLaunchKernel", status);
+    Reference.reachabilityFence(packed);
+    if (status != CUresult.CUDA_SUCCESS) {
+      checkQueued("cuLaunchKernel of " + called.name(), status);
+    }
+    newest = called.name();
   }
 
   @Override
   public synchronized long newMark() {
     makeCurrent();
     CUevent event = new CUevent();
-    check("cuEventCreate", JCudaDriver.cuEventCreate(event, CUevent_flags.CU_EVENT_DEFAULT));
+    checkQueued("cuEventCreate", JCudaDriver.cuEventCreate(event, CUevent_flags.CU_EVENT_DEFAULT));
     marks.add(event);
     return marks.size() - 1;
   }
@@ -470,14 +425,14 @@ final class GpuDriver implements Driver {
   @Override
   public synchronized void mark(long mark) {
     makeCurrent();
-    check("cuEventRecord", JCudaDriver.cuEventRecord(marks.get((int) mark), stream));
+    checkQueued("cuEventRecord", JCudaDriver.cuEventRecord(marks.get((int) mark), stream));
   }
 
   @Override
   public synchronized double nanosBetween(long from, long to) {
     makeCurrent();
     float[] millis = new float[1];
-    check(
+    checkQueued(
         "cuEventElapsedTime",
         JCudaDriver.cuEventElapsedTime(millis, marks.get((int) from), marks.get((int) to)));
     return millis[0] * NANOS_PER_MILLI;
@@ -491,6 +446,6 @@ final class GpuDriver implements Driver {
   @Override
   public void synchronize() {
     makeCurrent();
-    check("cuStreamSynchronize", JCudaDriver.cuStreamSynchronize(stream));
+    checkQueued("cuStreamSynchronize", JCudaDriver.cuStreamSynchronize(stream));
   }
 }

@@ -71,10 +71,16 @@ public final class Limbeck implements AutoCloseable {
    * @param backends the backends; closed with this object
    * @param device the device that all tensors are on
    * @param threads the number of host threads that share the work, at least 1
-   * @throws BackendUnavailableException if no backend works on the device
+   * @throws BackendUnavailableException if no backend works on the device, or the device, which is
+   *     opened here, cannot be worked on
    */
   public static Limbeck open(Backends backends, Device device, int threads) {
-    if (backends.available().stream().noneMatch(b -> b.device().equals(device))) {
+    Backend first =
+        backends.available().stream()
+            .filter(b -> b.device().equals(device))
+            .findFirst()
+            .orElse(null);
+    if (first == null) {
       // Of a device that a backend is named after, that backend's reason is the whole answer.
       String why =
           backends.missing().stream()
@@ -84,6 +90,8 @@ public final class Limbeck implements AutoCloseable {
               .orElseGet(() -> backends.missing().toString());
       throw new BackendUnavailableException("no backend works on " + device + ": " + why);
     }
+    // Backends may open a device when it is first used, so that work on the host leaves it alone.
+    first.newMemory().close();
     return new Limbeck(backends, device, new WorkerPool(threads));
   }
 

@@ -2,6 +2,7 @@
 package org.limbeck.kernels.backend;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -13,8 +14,10 @@ import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.DeviceBuffer;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.memory.Memory;
 import org.limbeck.kernels.op.Elementwise;
 import org.limbeck.kernels.op.InvalidArgumentException;
+import org.limbeck.kernels.op.Op;
 import org.limbeck.kernels.op.Relu;
 import org.limbeck.kernels.op.Softmax;
 
@@ -97,6 +100,60 @@ class BackendsTest {
     }
     assertThrows(
         BackendUnavailableException.class, () -> Limbeck.open(Backends.discover(), GPU, 1));
+  }
+
+  /** Not in the middle of a run, after data were prepared and folders made. */
+  @Test
+  void aDeviceThatCannotBeWorkedOnIsRefusedAtOnce() {
+    BackendUnavailableException busy = new BackendUnavailableException("cuda: the device is busy");
+    BackendProvider provider =
+        new BackendProvider() {
+          @Override
+          public String name() {
+            return "cuda";
+          }
+
+          @Override
+          public int rank() {
+            return 1;
+          }
+
+          @Override
+          public Attempt open() {
+            return new Attempt.Opened(new BusyBackend(busy));
+          }
+        };
+    Backends backends = Backends.of(List.of(provider));
+    assertSame(
+        busy,
+        assertThrows(BackendUnavailableException.class, () -> Limbeck.open(backends, GPU, 1)));
+  }
+
+  private record BusyBackend(BackendUnavailableException why) implements Backend {
+    @Override
+    public String name() {
+      return "cuda";
+    }
+
+    @Override
+    public String description() {
+      return "a device that another process has for itself";
+    }
+
+    @Override
+    public Device device() {
+      return GPU;
+    }
+
+    @Override
+    public Memory newMemory() {
+      throw why;
+    }
+
+    @Override
+    public <S, A> Support<A> support(Op<S, A> op, S spec) {
+      throw why;
+    }
   }
 
   @Test
