@@ -8,8 +8,9 @@
 // Strides in elements, any alignment; no output overlaps an input.
 //
 // Masked entries: A = masked_score, P = 0; a row without a real key has P = 0. NaN or +infinity among the real scores of a row makes
-// its real maps NaN. Lengths beyond the keys count as all. Products in f32, each sum in the order of its terms; P from the stored A,
-// the bits of softmax; sum dP P per lane of a warp, then over the warp. No bit depends on a tile or the grid.
+// its real maps NaN. Lengths beyond the keys count as all. Products in f32, each sum in the order of its terms, or on the tensor cores
+// (..._tf32), factors rounded to tf32; P from the stored A, the bits of softmax; sum dP P per lane of a warp, then over the warp. No
+// bit depends on a tile or the grid.
 // A block a tile of 64 or 128 rows of a product: of queries (..._weights, ..._context, ..._grad_maps, ..._grad_query), or of keys
 // (..._grad_keys: dV and dK), so that nobody adds to what another block adds to. ..._weights does all keys, then
 // comes back to its rows for P, a warp a row; ..._grad_query first makes dA of its rows, then multiplies it: both find their rows in
@@ -19,7 +20,9 @@
 
 #include "../device/device.h"
 #include "../device/softmax_row.h"
+#include "float_tile.h"
 #include "product.h"
+#include "tf32_tile.h"
 
 namespace {
 
@@ -136,12 +139,12 @@ LB_DEVICE void maps_streamed(const Masks& masks, const lb::Side<float>& scores, 
   }
 }
 
-template <int ROWS>
+template <template <int, Form> class Tile, int ROWS>
 LB_DEVICE void weights(const float* query, int64_t query_stride, const float* key, int64_t key_stride, const int* lengths,
                        const uint8_t* mask, int64_t mask_stride, float* scores, int64_t scores_stride, float* maps,
                        int64_t maps_stride, int heads, int queries, int keys, int width, float scale,
                        float masked_score, int causal) {
-  using P = Product<ROWS, Form::NT>;
+  using P = Product<Tile<ROWS, Form::NT>>;
   const Place at(tiles_of(queries, ROWS), heads);
   const int from = at.tile * ROWS;
   const int to = min(from + ROWS, queries);
@@ -167,10 +170,10 @@ LB_DEVICE void weights(const float* query, int64_t query_stride, const float* ke
 }
 
 /** out = scale M X: M [queries, keys] of each example and head, X [keys, width]. A block a tile of 64 columns. */
-template <int ROWS>
+template <template <int, Form> class Tile, int ROWS>
 LB_DEVICE void maps_times_keys(const float* maps, int64_t maps_stride, const float* x, int64_t x_stride, float* out,
                                int64_t out_stride, int heads, int queries, int keys, int width) {
-  using P = Product<ROWS, Form::NN>;
+  using P = Product<Tile<ROWS, Form::NN>>;
   const int across = tiles_of(width, P::COLS);
   const Place at(tiles_of(queries, ROWS) * across, heads);
   const int from = at.tile / across * ROWS;
@@ -181,10 +184,10 @@ LB_DEVICE void maps_times_keys(const float* maps, int64_t maps_stride, const flo
 }
 
 /** out = scale M^T X: M [queries, keys] of each example and head, X [queries, width]. A block a tile of 64 columns. */
-template <int ROWS>
+template <template <int, Form> class Tile, int ROWS>
 LB_DEVICE void maps_times_queries(const float* maps, int64_t maps_stride, const float* x, int64_t x_stride, float* out,
                                   int64_t out_stride, int heads, int queries, int keys, int width, float scale) {
-  using P = Product<ROWS, Form::TN>;
+  using P = Product<Tile<ROWS, Form::TN>>;
   const int across = tiles_of(width, P::COLS);
   const Place at(tiles_of(keys, ROWS) * across, heads);
   const int from = at.tile / across * ROWS;
@@ -195,10 +198,10 @@ LB_DEVICE void maps_times_queries(const float* maps, int64_t maps_stride, const 
 }
 
 /** dP = dC V^T. A block a tile of 64 keys. */
-template <int ROWS>
+template <template <int, Form> class Tile, int ROWS>
 LB_DEVICE void grad_maps(const float* grad_context, int64_t grad_context_stride, const float* value, int64_t value_stride,
                          float* out, int64_t out_stride, int heads, int queries, int keys, int width) {
-  using P = Product<ROWS, Form::NT>;
+  using P = Product<Tile<ROWS, Form::NT>>;
   const int across = tiles_of(keys, P::COLS);
   const Place at(tiles_of(queries, ROWS) * across, heads);
   const int from = at.tile / across * ROWS;
@@ -243,11 +246,11 @@ LB_DEVICE void slopes(const lb::Factor& maps, const lb::Side<float>& grad, const
   }
 }
 
-template <int ROWS>
+template <template <int, Form> class Tile, int ROWS>
 LB_DEVICE void grad_query(const float* key, int64_t key_stride, const float* maps, int64_t maps_stride, float* grad,
                           int64_t grad_stride, const float* further, int64_t further_stride, float* out, int64_t out_stride,
                           int heads, int queries, int keys, int width, float scale) {
-  using P = Product<ROWS, Form::NN>;
+  using P = Product<Tile<ROWS, Form::NN>>;
   const Place at(tiles_of(queries, ROWS), heads);
   const int from = at.tile * ROWS;
   const lb::Side<float> g = at.map(grad, grad_stride, queries);
@@ -264,42 +267,46 @@ LB_DEVICE void grad_query(const float* key, int64_t key_stride, const float* map
 /** A thread for each row of a tile, with the registers for 12 warps on a multiprocessor: 16 would leave too few beside the sums. */
 #define LB_BOUNDS(ROWS) __launch_bounds__(ROWS, 384 / ROWS)
 
-#define LB_ATTENTION(ROWS)                                                                                                      \
-  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_weights_##ROWS##_kernel(                                              \
+#define LB_ATTENTION(Tile, ROWS, suffix)                                                                                        \
+  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_weights_##ROWS##suffix##_kernel(                                      \
       const float* query, int64_t query_stride, const float* key, int64_t key_stride, const int* lengths, const uint8_t* mask,  \
       int64_t mask_stride, float* scores, int64_t scores_stride, float* maps, int64_t maps_stride, int heads,                   \
       int queries, int keys, int width, float scale, float masked_score, int causal) {                                          \
-    weights<ROWS>(query, query_stride, key, key_stride, lengths, mask, mask_stride, scores, scores_stride, maps, maps_stride,   \
-                  heads, queries, keys, width, scale, masked_score, causal);                                                    \
+    weights<lb::Tile, ROWS>(query, query_stride, key, key_stride, lengths, mask, mask_stride, scores, scores_stride, maps,      \
+                            maps_stride, heads, queries, keys, width, scale, masked_score, causal);                             \
   }                                                                                                                             \
-  LB_KERNEL(lb_attention_weights_##ROWS##_kernel);                                                                              \
-  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_context_##ROWS##_kernel(                                              \
+  LB_KERNEL(lb_attention_weights_##ROWS##suffix##_kernel);                                                                      \
+  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_context_##ROWS##suffix##_kernel(                                      \
       const float* maps, int64_t maps_stride, const float* value, int64_t value_stride, float* context, int64_t context_stride, \
       int heads, int queries, int keys, int width) {                                                                            \
-    maps_times_keys<ROWS>(maps, maps_stride, value, value_stride, context, context_stride, heads, queries, keys, width);        \
+    maps_times_keys<lb::Tile, ROWS>(maps, maps_stride, value, value_stride, context, context_stride, heads, queries, keys,      \
+                                    width);                                                                                     \
   }                                                                                                                             \
-  LB_KERNEL(lb_attention_context_##ROWS##_kernel);                                                                              \
-  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_grad_maps_##ROWS##_kernel(                                            \
+  LB_KERNEL(lb_attention_context_##ROWS##suffix##_kernel);                                                                      \
+  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_grad_maps_##ROWS##suffix##_kernel(                                    \
       const float* grad_context, int64_t grad_context_stride, const float* value, int64_t value_stride, float* grad,            \
       int64_t grad_stride, int heads, int queries, int keys, int width) {                                                       \
-    grad_maps<ROWS>(grad_context, grad_context_stride, value, value_stride, grad, grad_stride, heads, queries, keys, width);    \
+    grad_maps<lb::Tile, ROWS>(grad_context, grad_context_stride, value, value_stride, grad, grad_stride, heads, queries, keys,  \
+                              width);                                                                                           \
   }                                                                                                                             \
-  LB_KERNEL(lb_attention_grad_maps_##ROWS##_kernel);                                                                            \
+  LB_KERNEL(lb_attention_grad_maps_##ROWS##suffix##_kernel);                                                                    \
   /** dV of maps and dC with scale 1, dK of dA and Q. */                                                                        \
-  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_grad_keys_##ROWS##_kernel(                                            \
+  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_grad_keys_##ROWS##suffix##_kernel(                                    \
       const float* maps, int64_t maps_stride, const float* x, int64_t x_stride, float* out, int64_t out_stride, int heads,      \
       int queries, int keys, int width, float scale) {                                                                          \
-    maps_times_queries<ROWS>(maps, maps_stride, x, x_stride, out, out_stride, heads, queries, keys, width, scale);              \
+    maps_times_queries<lb::Tile, ROWS>(maps, maps_stride, x, x_stride, out, out_stride, heads, queries, keys, width, scale);    \
   }                                                                                                                             \
-  LB_KERNEL(lb_attention_grad_keys_##ROWS##_kernel);                                                                            \
-  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_grad_query_##ROWS##_kernel(                                           \
+  LB_KERNEL(lb_attention_grad_keys_##ROWS##suffix##_kernel);                                                                    \
+  extern "C" __global__ void LB_BOUNDS(ROWS) lb_attention_grad_query_##ROWS##suffix##_kernel(                                   \
       const float* key, int64_t key_stride, const float* maps, int64_t maps_stride, float* grad, int64_t grad_stride,           \
       const float* further, int64_t further_stride, float* out, int64_t out_stride, int heads, int queries,                     \
       int keys, int width, float scale) {                                                                                       \
-    grad_query<ROWS>(key, key_stride, maps, maps_stride, grad, grad_stride, further, further_stride, out, out_stride, heads,    \
-                     queries, keys, width, scale);                                                                              \
+    grad_query<lb::Tile, ROWS>(key, key_stride, maps, maps_stride, grad, grad_stride, further, further_stride, out,             \
+                               out_stride, heads, queries, keys, width, scale);                                                 \
   }                                                                                                                             \
-  LB_KERNEL(lb_attention_grad_query_##ROWS##_kernel)
+  LB_KERNEL(lb_attention_grad_query_##ROWS##suffix##_kernel)
 
-LB_ATTENTION(64);
-LB_ATTENTION(128);
+LB_ATTENTION(FloatTile, 64, );
+LB_ATTENTION(FloatTile, 128, );
+LB_ATTENTION(Tf32Tile, 64, _tf32);
+LB_ATTENTION(Tf32Tile, 128, _tf32);

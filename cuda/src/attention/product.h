@@ -1,68 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Products of the matrices of one example and head, in tiles of ROWS x 64 elements, 8 x 8 a thread, 8 threads across. Each form
-// copies the rows of its factors into shared memory as they lie, so that no form transposes:
-//
-//   NT  A [rows, depth], B [cols, depth]   16 bytes of a row of A and of B are 4 terms
-//   NN  A [rows, depth], B [depth, cols]   16 bytes of a row of A are 4 terms, of B 4 columns
-//   TN  A [depth, rows], B [depth, cols]   16 bytes of a row of A are 4 rows of the product, of B 4 columns
-//
-// Steps of 16 terms through three stages; sums in the order of the terms whatever the tile. 16 loads of 16 bytes from shared
-// memory for 256 multiply-adds of a thread; a pitch of 4 floats beyond a power of two keeps them free of conflicts. Rows of factors
-// that begin at multiples of 16 bytes are copied so many at a time, others float by float.
+// Products of the matrices of one example and head, tile after tile, with the sums of a FloatTile or a Tf32Tile. Factors are copied
+// into shared memory as they lie, so that no form transposes, in steps of 16 terms through three stages. Rows of factors that
+// begin at multiples of 16 bytes are copied so many at a time, others float by float. Sums do not depend on the tile.
 
 #pragma once
 
 #include "../device/async.h"
 #include "../device/device.h"
+#include "tile.h"
 
 namespace lb {
 
-enum class Form { NT, NN, TN };
-
-/** A matrix of one example and head, or where to write one. */
-template <class T>
-struct Side {
-  T* first;
-  int64_t stride;
-
-  /** Whether all rows begin at multiples of 16 bytes. */
-  LB_DEVICE bool by4() const { return reinterpret_cast<uintptr_t>(first) % 16 == 0 && stride % 4 == 0; }
-};
-using Factor = Side<const float>;
-
-template <int ROWS, Form FORM>
+template <class Tile>
 class Product {
  public:
-  static constexpr int COLS = 64;
-  static constexpr int EACH = 8;
-  static constexpr int DOWN = ROWS / EACH;
-  static constexpr int ACROSS = COLS / EACH;
-  static constexpr int THREADS = DOWN * ACROSS;
-  using Sums = float[EACH][EACH];
+  /** A thread for each row. */
+  static constexpr int ROWS = Tile::THREADS;
+  static constexpr int COLS = Tile::COLS;
+  using Sums = typename Tile::Sums;
 
  private:
-  static constexpr int DEPTH = 16;
+  static constexpr int DEPTH = Tile::DEPTH;
   static constexpr int STAGES = 3;
-  static constexpr int TERMS = FORM == Form::TN ? 2 : 4;
-  static constexpr bool A_ALONG = FORM != Form::TN;
-  static constexpr bool B_ALONG = FORM == Form::NT;
-  static constexpr int A_PITCH = (A_ALONG ? DEPTH : ROWS) + 4;
-  static constexpr int B_PITCH = (B_ALONG ? DEPTH : COLS) + 4;
-  static constexpr int A_SIZE = A_PITCH * (A_ALONG ? ROWS : DEPTH);
-  static constexpr int B_SIZE = B_PITCH * (B_ALONG ? COLS : DEPTH);
-  static_assert(ROWS % 32 == 0, "blocks have whole warps");
-
-  /** The i-th of a thread's rows in a tile. */
-  LB_DEVICE static int row(int thread, int i) {
-    const int down = thread / ACROSS;
-    return A_ALONG ? down + DOWN * i : i / 4 * (ROWS / 2) + down * 4 + i % 4;
-  }
-  /** The j-th of a thread's columns in a tile; those of j < 4 lie in its first half. */
-  LB_DEVICE static int col(int thread, int j) {
-    const int across = thread % ACROSS;
-    return B_ALONG ? across + ACROSS * j : j / 4 * (COLS / 2) + across * 4 + j % 4;
-  }
+  static constexpr bool A_ALONG = Tile::A_ALONG;
+  static constexpr bool B_ALONG = Tile::B_ALONG;
+  static constexpr int A_SIZE = Tile::template PITCH<Tile::A_LENGTH> * (A_ALONG ? ROWS : DEPTH);
+  static constexpr int B_SIZE = Tile::template PITCH<Tile::B_LENGTH> * (B_ALONG ? COLS : DEPTH);
 
  public:
   /**
@@ -74,8 +38,8 @@ class Product {
                             Done done) {
     LB_SHARED(float, stages_a, STAGES * A_SIZE);
     LB_SHARED(float, stages_b, STAGES * B_SIZE);
-    const bool a_by4 = a.by4();
-    const bool b_by4 = b.by4();
+    const bool a_by4 = a.by(4);
+    const bool b_by4 = b.by(4);
     const int rows_left = min(rows - from_row, ROWS);
 
     // What the next copies are for.
@@ -113,18 +77,10 @@ class Product {
     for (int i = 0; i < STAGES - 1; i++) {
       fetch();
     }
-    const int live = A_ALONG ? (rows_left + DOWN - 1) / DOWN : rows_left > ROWS / 2 ? EACH : EACH / 2;
     int stage = 0;
     for (int first_col = from_col; first_col < to; first_col += COLS) {
-      const bool wide = cols - first_col > COLS / 2;
       Sums sums;
-#pragma unroll
-      for (int i = 0; i < EACH; i++) {
-#pragma unroll
-        for (int j = 0; j < EACH; j++) {
-          sums[i][j] = 0.0f;
-        }
-      }
+      Tile::clear(sums);
       // A sum of nothing is a step of zeros.
       int terms_left = depth;
       do {
@@ -132,13 +88,7 @@ class Product {
         // Behind it every thread has this stage, and none reads the one before, which is filled next.
         __syncthreads();
         fetch();
-        const Shared<float> tile_a = stages_a.from(stage * A_SIZE);
-        const Shared<float> tile_b = stages_b.from(stage * B_SIZE);
-        if (live == EACH && wide) {
-          multiply<true>(tile_a, tile_b, live, wide, sums);
-        } else {
-          multiply<false>(tile_a, tile_b, live, wide, sums);
-        }
+        Tile::multiply(stages_a.from(stage * A_SIZE), stages_b.from(stage * B_SIZE), rows_left, cols - first_col, sums);
         stage = stage == STAGES - 1 ? 0 : stage + 1;
         terms_left -= DEPTH;
       } while (terms_left > 0);
@@ -152,40 +102,14 @@ class Product {
     float* const tile = to.first + from_row * to.stride + from_col;
     const int rows_left = rows - from_row;
     const int cols_left = cols - from_col;
-    if (rows_left >= ROWS && cols_left >= COLS && (B_ALONG || to.by4())) {
-      store<true>(sums, scale, tile, to.stride, rows_left, cols_left);
+    if (rows_left >= ROWS && cols_left >= COLS && (Tile::WRITES == 1 || to.by(Tile::WRITES))) {
+      Tile::template store<true>(sums, scale, tile, to.stride, rows_left, cols_left);
     } else {
-      store<false>(sums, scale, tile, to.stride, rows_left, cols_left);
+      Tile::template store<false>(sums, scale, tile, to.stride, rows_left, cols_left);
     }
   }
 
  private:
-  template <bool WHOLE>
-  LB_DEVICE static void store(const Sums& sums, float scale, float* tile, int64_t stride, int rows_left, int cols_left) {
-    const int thread = computed_anew((int)threadIdx.x);
-#pragma unroll
-    for (int i = 0; i < EACH; i++) {
-      const int r = row(thread, i);
-      float* const line = tile + r * stride;
-      if (WHOLE && !B_ALONG) {
-#pragma unroll
-        for (int j = 0; j < EACH; j += 4) {
-          *reinterpret_cast<float4*>(line + col(thread, j)) =
-              make_float4(scale * sums[i][j], scale * sums[i][j + 1], scale * sums[i][j + 2], scale * sums[i][j + 3]);
-        }
-        continue;
-      }
-      if (WHOLE || r < rows_left) {
-#pragma unroll
-        for (int j = 0; j < EACH; j++) {
-          if (WHOLE || col(thread, j) < cols_left) {
-            line[col(thread, j)] = scale * sums[i][j];
-          }
-        }
-      }
-    }
-  }
-
   /** Starts the copies of a tile from element (row, col) of a matrix on, of which so many rows and columns are left. */
   template <int TILE_ROWS, int TILE_COLS>
   LB_DEVICE static void copy(const Shared<float>& tile, const Factor& side, bool by4, int row, int col, int rows_left,
@@ -202,10 +126,9 @@ class Product {
 
   template <int TILE_ROWS, int TILE_COLS, int SIZE, bool WHOLE>
   LB_DEVICE static void copy(const Shared<float>& tile, const float* first, int64_t stride, int rows_left, int cols_left) {
-    constexpr int PITCH = TILE_COLS + 4;
     constexpr int EACH_ROW = TILE_COLS / SIZE;
-    constexpr int ROWS_AT_ONCE = THREADS / EACH_ROW;
-    static_assert(THREADS % EACH_ROW == 0 && TILE_ROWS % ROWS_AT_ONCE == 0, "every thread copies as much");
+    constexpr int ROWS_AT_ONCE = ROWS / EACH_ROW;
+    static_assert(ROWS % EACH_ROW == 0 && TILE_ROWS % ROWS_AT_ONCE == 0, "every thread copies as much");
     // Addresses for each way to copy two factors, kept over the loop, would push sums out of registers.
     const int thread = computed_anew((int)threadIdx.x);
     const int r = thread / EACH_ROW;
@@ -214,76 +137,8 @@ class Product {
     const float* from = first + r * stride + c;
 #pragma unroll(WHOLE ? TILE_ROWS / ROWS_AT_ONCE : 4)
     for (int i = 0; i < TILE_ROWS; i += ROWS_AT_ONCE) {
-      copy_async<SIZE>(tile, (r + i) * PITCH + c, from, WHOLE ? SIZE : r + i < rows_left ? count : 0);
+      copy_async<SIZE>(tile, Tile::template place<TILE_COLS>(r + i, c), from, WHOLE ? SIZE : r + i < rows_left ? count : 0);
       from += ROWS_AT_ONCE * stride;
-    }
-  }
-
-  /** Adds the products of a stage. Not WHOLE: of the thread's first `live` rows and, if not wide, its first four columns. */
-  template <bool WHOLE>
-  LB_DEVICE static void multiply(const Shared<float>& a, const Shared<float>& b, int live, bool wide, Sums& sums) {
-    const int thread = (int)threadIdx.x;
-    // Not unrolled, and few terms at a time: what is loaded ahead would push sums out of registers.
-#pragma unroll 1
-    for (int q = 0; q < DEPTH; q += TERMS) {
-      float left[TERMS][EACH];
-      float right[TERMS][EACH];
-      if (B_ALONG) {
-#pragma unroll
-        for (int j = 0; j < EACH; j++) {
-          spread(b.load4(col(thread, j) * B_PITCH + q), right, j);
-        }
-      } else {
-#pragma unroll
-        for (int t = 0; t < TERMS; t++) {
-          load(b, (q + t) * B_PITCH, col(thread, 0), col(thread, 4), right[t]);
-        }
-      }
-      if (!A_ALONG) {
-#pragma unroll
-        for (int t = 0; t < TERMS; t++) {
-          load(a, (q + t) * A_PITCH, row(thread, 0), row(thread, 4), left[t]);
-        }
-      }
-#pragma unroll
-      for (int i = 0; i < EACH; i++) {
-        if (A_ALONG) {
-          spread(a.load4(row(thread, i) * A_PITCH + q), left, i);
-        }
-#pragma unroll
-        for (int t = 0; t < TERMS; t++) {
-          add<WHOLE>(i, left[t][i], right[t], live, wide, sums);
-        }
-      }
-    }
-  }
-
-  /** Four terms of a row or column i. */
-  LB_DEVICE static void spread(const float4& v, float (&to)[TERMS][EACH], int i) {
-    to[0][i] = v.x, to[1][i] = v.y, to[TERMS - 2][i] = v.z, to[TERMS - 1][i] = v.w;
-  }
-
-  /** Four rows or columns of a term, and four. */
-  LB_DEVICE static void load(const Shared<float>& tile, int line, int low, int high, float (&to)[EACH]) {
-    const float4 v = tile.load4(line + low);
-    const float4 w = tile.load4(line + high);
-    to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
-    to[4] = w.x, to[5] = w.y, to[6] = w.z, to[7] = w.w;
-  }
-
-  template <bool WHOLE>
-  LB_DEVICE static void add(int i, float left, const float (&right)[EACH], int live, bool wide, Sums& sums) {
-    if (WHOLE || i < live) {
-#pragma unroll
-      for (int j = 0; j < EACH / 2; j++) {
-        sums[i][j] += left * right[j];
-      }
-      if (WHOLE || wide) {
-#pragma unroll
-        for (int j = EACH / 2; j < EACH; j++) {
-          sums[i][j] += left * right[j];
-        }
-      }
     }
   }
 };

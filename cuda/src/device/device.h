@@ -9,7 +9,7 @@
 //   lb::Shared<float> row = area.at<float>(0, n);    n elements of it from a byte on
 //
 // An element of shared memory is read into a variable with its type named, not `auto`: under emulation it is an object that
-// checks accesses. load4 and store4 take four floats from an index that is a multiple of 4.
+// checks accesses. load4 and store4 move four floats from an index that is a multiple of 4, load2 two from an even one.
 
 #pragma once
 
@@ -69,14 +69,18 @@ class Shared {
     }
     return {data + i, cells + i * cell_step, length - i, cell_step, name};
   }
+  void load2(int64_t i, float& low, float& high) const {
+    check(i, 8);
+    low = (*this)[i], high = (*this)[i + 1];
+  }
   float4 load4(int64_t i) const {
-    check4(i);
+    check(i, 16);
     float4 v;
     v.x = (*this)[i], v.y = (*this)[i + 1], v.z = (*this)[i + 2], v.w = (*this)[i + 3];
     return v;
   }
   void store4(int64_t i, float4 v) const {
-    check4(i);
+    check(i, 16);
     (*this)[i] = v.x, (*this)[i + 1] = v.y, (*this)[i + 2] = v.z, (*this)[i + 3] = v.w;
   }
 
@@ -93,9 +97,9 @@ class Shared {
   }
 
  private:
-  void check4(int64_t i) const {
-    if (reinterpret_cast<uintptr_t>(data + i) % 16 != 0) {
-      lbe::fail("it moves 16 bytes at %s[%lld] of shared memory, which is no multiple of 16", name, (long long)i);
+  void check(int64_t i, int bytes) const {
+    if (reinterpret_cast<uintptr_t>(data + i) % (uintptr_t)bytes != 0) {
+      lbe::fail("it moves %d bytes at %s[%lld] of shared memory, which is no multiple of them", bytes, name, (long long)i);
     }
   }
 };
@@ -138,6 +142,10 @@ class Shared {
   LB_DEVICE T& operator[](int64_t i) const { return data[i]; }
   /** The elements from an index on. */
   LB_DEVICE Shared from(int64_t i) const { return Shared(data + i); }
+  LB_DEVICE void load2(int64_t i, float& low, float& high) const {
+    const float2 v = *reinterpret_cast<const float2*>(data + i);
+    low = v.x, high = v.y;
+  }
   LB_DEVICE float4 load4(int64_t i) const { return *reinterpret_cast<const float4*>(data + i); }
   LB_DEVICE void store4(int64_t i, float4 v) const { *reinterpret_cast<float4*>(data + i) = v; }
   /** For instructions that take an address of shared memory. */

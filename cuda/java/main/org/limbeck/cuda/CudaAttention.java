@@ -2,10 +2,12 @@
 package org.limbeck.cuda;
 
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.limbeck.kernels.backend.KernelTable;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Attention;
 import org.limbeck.kernels.op.AttentionShape;
+import org.limbeck.kernels.op.GemmF32.Precision;
 import org.limbeck.kernels.op.Kernel;
 
 /** attention in CUDA: {@code cuda/src/attention}. */
@@ -18,39 +20,38 @@ final class CudaAttention {
   // What the kernels' ints hold, with room for a tile.
   private static final long MAX_SIZE = 1 << 30;
 
-  private static final Pair WEIGHTS = new Pair("weights", "pl pl p pl pl pl iiii ff i");
-  private static final Pair CONTEXT = new Pair("context", "pl pl pl iiii");
-  private static final Pair GRAD_MAPS = new Pair("grad_maps", "pl pl pl iiii");
-  private static final Pair GRAD_KEYS = new Pair("grad_keys", "pl pl pl iiii f");
-  private static final Pair GRAD_QUERY = new Pair("grad_query", "pl pl pl pl pl iiii f");
+  private static final Variant WEIGHTS = new Variant("weights", "pl pl p pl pl pl iiii ff i");
+  private static final Variant CONTEXT = new Variant("context", "pl pl pl iiii");
+  private static final Variant GRAD_MAPS = new Variant("grad_maps", "pl pl pl iiii");
+  private static final Variant GRAD_KEYS = new Variant("grad_keys", "pl pl pl iiii f");
+  private static final Variant GRAD_QUERY = new Variant("grad_query", "pl pl pl pl pl iiii f");
 
   static final Stem STEM =
       new Stem(
           NAME,
           CudaAttention::register,
-          WEIGHTS.small(),
-          WEIGHTS.large(),
-          CONTEXT.small(),
-          CONTEXT.large(),
-          GRAD_MAPS.small(),
-          GRAD_MAPS.large(),
-          GRAD_KEYS.small(),
-          GRAD_KEYS.large(),
-          GRAD_QUERY.small(),
-          GRAD_QUERY.large());
+          Stream.of(WEIGHTS, CONTEXT, GRAD_MAPS, GRAD_KEYS, GRAD_QUERY)
+              .flatMap(Variant::signatures)
+              .toList());
 
   private CudaAttention() {}
 
-  /** A kernel with tiles of 64 rows, and the same with 128. */
-  private record Pair(KernelSignature small, KernelSignature large) {
-    Pair(String variant, String parameters) {
-      this(
-          new KernelSignature(NAME, "lb_attention_" + variant + "_64_kernel", parameters),
-          new KernelSignature(NAME, "lb_attention_" + variant + "_128_kernel", parameters));
+  /** The kernels of a product: with tiles of 64 and of 128 rows, in float32 and in tf32. */
+  private record Variant(String name, String parameters) {
+    private KernelSignature signature(int rows, Precision precision) {
+      String suffix = precision == Precision.TF32 ? "_tf32_kernel" : "_kernel";
+      return new KernelSignature(NAME, "lb_attention_" + name + "_" + rows + suffix, parameters);
     }
 
-    Tiled of(Context context) {
-      return new Tiled(context.function(small), context.function(large));
+    Stream<KernelSignature> signatures() {
+      return Stream.of(Precision.values())
+          .flatMap(p -> Stream.of(signature(TILE, p), signature(2 * TILE, p)));
+    }
+
+    Tiled of(Context context, Attention.Spec spec) {
+      return new Tiled(
+          context.function(signature(TILE, spec.precision())),
+          context.function(signature(2 * TILE, spec.precision())));
     }
   }
 
@@ -76,8 +77,8 @@ final class CudaAttention {
 
   private static void register(KernelTable table, Supplier<Context> context) {
     table.add(Attention.WEIGHTS, spec -> weights(context.get(), spec));
-    table.add(Attention.CONTEXT, spec -> context(context.get()));
-    table.add(Attention.CONTEXT_BACKWARD, spec -> contextBackward(context.get()));
+    table.add(Attention.CONTEXT, spec -> context(context.get(), spec));
+    table.add(Attention.CONTEXT_BACKWARD, spec -> contextBackward(context.get(), spec));
     table.add(Attention.WEIGHTS_BACKWARD, spec -> weightsBackward(context.get(), spec));
   }
 
@@ -111,7 +112,7 @@ final class CudaAttention {
   }
 
   private static Kernel<Attention.Weights> weights(Context context, Attention.Spec spec) {
-    Tiled kernel = WEIGHTS.of(context);
+    Tiled kernel = WEIGHTS.of(context, spec);
     return (a, pool) -> {
       AttentionShape s = a.shape();
       long width = width(s, a.query());
@@ -132,8 +133,8 @@ final class CudaAttention {
     };
   }
 
-  private static Kernel<Attention.Context> context(Context context) {
-    Tiled kernel = CONTEXT.of(context);
+  private static Kernel<Attention.Context> context(Context context, Attention.Spec spec) {
+    Tiled kernel = CONTEXT.of(context, spec);
     return (a, pool) -> {
       AttentionShape s = a.shape();
       long width = width(s, a.value());
@@ -147,9 +148,10 @@ final class CudaAttention {
     };
   }
 
-  private static Kernel<Attention.ContextBackward> contextBackward(Context context) {
-    Tiled maps = GRAD_MAPS.of(context);
-    Tiled keys = GRAD_KEYS.of(context);
+  private static Kernel<Attention.ContextBackward> contextBackward(
+      Context context, Attention.Spec spec) {
+    Tiled maps = GRAD_MAPS.of(context, spec);
+    Tiled keys = GRAD_KEYS.of(context, spec);
     return (a, pool) -> {
       AttentionShape s = a.shape();
       long width = width(s, a.value());
@@ -163,8 +165,8 @@ final class CudaAttention {
 
   private static Kernel<Attention.WeightsBackward> weightsBackward(
       Context context, Attention.Spec spec) {
-    Tiled query = GRAD_QUERY.of(context);
-    Tiled keys = GRAD_KEYS.of(context);
+    Tiled query = GRAD_QUERY.of(context, spec);
+    Tiled keys = GRAD_KEYS.of(context, spec);
     return (a, pool) -> {
       AttentionShape s = a.shape();
       long width = width(s, a.query());

@@ -6,6 +6,7 @@ import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Attention;
 import org.limbeck.kernels.op.AttentionShape;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.vectors.CaseCall;
 import org.limbeck.vectors.StemAdapter;
 
@@ -28,7 +29,8 @@ final class AttentionAdapter implements StemAdapter {
         new Attention.Spec(
             call.number("scale", Double.NaN),
             call.bool("causal", false),
-            (float) call.number("masked_score", Attention.Spec.BERT_MASKED_SCORE));
+            (float) call.number("masked_score", Attention.Spec.BERT_MASKED_SCORE),
+            GemmF32.Precision.F32);
     Matrix query = call.input("query", DType.F32);
     Matrix key = call.input("key", DType.F32);
     Matrix value = call.input("value", DType.F32);

@@ -7,6 +7,7 @@ import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Attention;
 import org.limbeck.kernels.op.AttentionKl;
 import org.limbeck.kernels.op.AttentionShape;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.InvalidArgumentException;
 import org.limbeck.vectors.CaseCall;
 import org.limbeck.vectors.StemAdapter;
@@ -81,7 +82,8 @@ final class AttentionKlAdapter implements StemAdapter {
     Matrix lengths = perHead(call, call.optionalVector("lengths", DType.I32), batch, heads);
     Matrix mask = perHead(call, call.optional("mask", DType.U8), batch, heads);
     Attention.Spec attention =
-        new Attention.Spec(qkScale, spec.causal(), Attention.Spec.BERT_MASKED_SCORE);
+        new Attention.Spec(
+            qkScale, spec.causal(), Attention.Spec.BERT_MASKED_SCORE, GemmF32.Precision.F32);
     Matrix query = call.input("student_q", DType.F32);
     Matrix key = call.input("student_k", DType.F32);
     Matrix maps = call.allocate(DType.F32, shape.rows(), keys);

@@ -5,6 +5,7 @@ import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Attention;
 import org.limbeck.kernels.op.AttentionShape;
+import org.limbeck.kernels.op.GemmF32.Precision;
 
 /** The tensors of an attention layer in a test, forward and backward, with one kind of masking. */
 final class AttentionCase {
@@ -32,12 +33,18 @@ final class AttentionCase {
 
   private final Tensors tensors;
 
-  AttentionCase(Tensors t, AttentionShape shape, long width, Masking masking, float maskedScore) {
+  AttentionCase(
+      Tensors t,
+      AttentionShape shape,
+      long width,
+      Masking masking,
+      float maskedScore,
+      Precision precision) {
     this.tensors = t;
     this.shape = shape;
     this.width = width;
     boolean all = masking == Masking.ALL;
-    spec = new Attention.Spec(Double.NaN, all || masking == Masking.CAUSAL, maskedScore);
+    spec = new Attention.Spec(Double.NaN, all || masking == Masking.CAUSAL, maskedScore, precision);
     query = t.normal(shape.batch() * shape.queries(), shape.heads() * width, 2);
     key = t.normal(shape.batch() * shape.keys(), shape.heads() * width, 1);
     value = t.normal(key.rows(), key.cols(), 1);

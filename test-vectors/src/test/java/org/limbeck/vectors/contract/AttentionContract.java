@@ -16,6 +16,7 @@ import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Attention;
 import org.limbeck.kernels.op.AttentionShape;
+import org.limbeck.kernels.op.GemmF32.Precision;
 import org.limbeck.kernels.op.InvalidArgumentException;
 import org.limbeck.kernels.op.Softmax;
 import org.limbeck.vectors.contract.AttentionCase.Masking;
@@ -26,9 +27,21 @@ public abstract class AttentionContract extends KernelContract {
   private static final double HALF_ULP = 0x1p-24;
   private static final float MASKED = Attention.Spec.BERT_MASKED_SCORE;
 
-  /** Tests a backend. */
+  private final Precision precision;
+
+  /** Tests a backend in full float32. */
   protected AttentionContract(String backend) {
+    this(backend, Precision.F32);
+  }
+
+  /** Tests a backend whose products are in a precision. */
+  protected AttentionContract(String backend, Precision precision) {
     super(backend);
+    this.precision = precision;
+  }
+
+  private AttentionCase newCase(Tensors t, AttentionShape shape, long width, Masking masking) {
+    return new AttentionCase(t, shape, width, masking, MASKED, precision);
   }
 
   private record Sizes(AttentionShape shape, long width) {
@@ -63,7 +76,7 @@ public abstract class AttentionContract extends KernelContract {
     for (Sizes s : sizes()) {
       Masking masking = MASKINGS.get(i++ % MASKINGS.size());
       try (Tensors t = new Tensors(placement, SEED)) {
-        AttentionCase c = new AttentionCase(t, s.shape(), s.width(), masking, MASKED);
+        AttentionCase c = newCase(t, s.shape(), s.width(), masking);
         AttentionCase.Outputs want = c.new Outputs();
         AttentionCase.Outputs got = c.new Outputs();
         String what = s + ", masking " + masking;
@@ -97,9 +110,13 @@ public abstract class AttentionContract extends KernelContract {
     return sum;
   }
 
-  /** The bound of a sum of n float products in any order, and two roundings for a factor. */
-  private static double product(long n, double magnitude) {
-    return (n + 4) * HALF_ULP * magnitude + Float.MIN_NORMAL;
+  /**
+   * The bound of a sum of n float products in any order, and two roundings for a factor; in tf32
+   * each factor may be off by 2^-11 of itself.
+   */
+  private double product(long n, double magnitude) {
+    double factors = precision == Precision.TF32 ? 0x1p-10 * (1 + 0x1p-12) : 0;
+    return ((n + 4) * HALF_ULP + factors) * magnitude + Float.MIN_NORMAL;
   }
 
   private interface Bound {
@@ -120,7 +137,7 @@ public abstract class AttentionContract extends KernelContract {
     }
   }
 
-  private static void assertScores(AttentionCase c, Matrix want, Matrix got, String what) {
+  private void assertScores(AttentionCase c, Matrix want, Matrix got, String what) {
     assertBounded(
         want,
         got,
@@ -161,8 +178,7 @@ public abstract class AttentionContract extends KernelContract {
     }
   }
 
-  private static void assertContext(
-      AttentionCase c, Matrix maps, Matrix want, Matrix got, String what) {
+  private void assertContext(AttentionCase c, Matrix maps, Matrix want, Matrix got, String what) {
     assertBounded(
         want,
         got,
@@ -189,7 +205,7 @@ public abstract class AttentionContract extends KernelContract {
                 * x.getFloat(b * c.shape.queries() + q, col));
   }
 
-  private static void assertContextBackward(
+  private void assertContextBackward(
       AttentionCase c, AttentionCase.Outputs want, AttentionCase.Outputs got, String what) {
     double root = Math.sqrt((double) c.width);
     assertBounded(
@@ -205,7 +221,7 @@ public abstract class AttentionContract extends KernelContract {
   }
 
   /** The products begin with gA of this backend, whose error the bounds carry on. */
-  private static void assertWeightsBackward(
+  private void assertWeightsBackward(
       AttentionCase c,
       Matrix before,
       AttentionCase.Outputs want,
@@ -250,7 +266,7 @@ public abstract class AttentionContract extends KernelContract {
   void threadsDoNotChangeABit(int threads) {
     try (Tensors t = Tensors.aligned(SEED)) {
       AttentionShape shape = new AttentionShape(5, 3, 33, 47);
-      AttentionCase c = new AttentionCase(t, shape, 17, Masking.ALL, MASKED);
+      AttentionCase c = newCase(t, shape, 17, Masking.ALL);
       AttentionCase.Outputs one = c.new Outputs();
       AttentionCase.Outputs many = c.new Outputs();
       runAll(1, c, one);
@@ -279,7 +295,7 @@ public abstract class AttentionContract extends KernelContract {
     for (float maskedScore : new float[] {MASKED, 0, 1e6f}) {
       try (Tensors t = Tensors.aligned(SEED)) {
         AttentionShape shape = new AttentionShape(3, 2, 9, 37);
-        AttentionCase c = new AttentionCase(t, shape, 8, masking, maskedScore);
+        AttentionCase c = new AttentionCase(t, shape, 8, masking, maskedScore, precision);
         AttentionCase.Outputs out = c.new Outputs();
         runAll(1, c, out);
         for (long r = 0; r < shape.rows(); r++) {
@@ -308,7 +324,7 @@ public abstract class AttentionContract extends KernelContract {
   void unmaskedMapsAreTheSoftmaxOfTheScores() {
     try (Tensors t = Tensors.aligned(SEED)) {
       AttentionShape shape = new AttentionShape(2, 2, 5, 37);
-      AttentionCase c = new AttentionCase(t, shape, 8, Masking.NONE, MASKED);
+      AttentionCase c = newCase(t, shape, 8, Masking.NONE);
       AttentionCase.Outputs out = c.new Outputs();
       forward(c, out);
       Matrix maps = t.zeros(DType.F32, shape.rows(), shape.keys());
@@ -321,18 +337,21 @@ public abstract class AttentionContract extends KernelContract {
   @EnumSource(Masking.class)
   void gradientsMatchCentralDifferences(Masking masking) {
     try (Tensors t = Tensors.aligned(SEED)) {
-      AttentionCase c = new AttentionCase(t, new AttentionShape(2, 2, 3, 4), 3, masking, MASKED);
+      AttentionCase c = newCase(t, new AttentionShape(2, 2, 3, 4), 3, masking);
       AttentionCase.Outputs out = c.new Outputs();
       runAll(1, c, out);
       double[][] q = GradientCheck.toDoubles(c.query);
       double[][] k = GradientCheck.toDoubles(c.key);
       double[][] v = GradientCheck.toDoubles(c.value);
       String what = "masking " + masking;
+      // In tf32 what a gradient is made of has been rounded up to five times.
+      double error = precision == Precision.TF32 ? 5 * 0x1p-10 : GradientCheck.FLOAT_ERROR;
       GradientCheck.check(
-          c.query, out.gradQuery, x -> c.objective(x, k, v), what + ": gradQuery", SEED);
-      GradientCheck.check(c.key, out.gradKey, x -> c.objective(q, x, v), what + ": gradKey", SEED);
+          c.query, out.gradQuery, x -> c.objective(x, k, v), error, what + ": gradQuery", SEED);
       GradientCheck.check(
-          c.value, out.gradValue, x -> c.objective(q, k, x), what + ": gradValue", SEED);
+          c.key, out.gradKey, x -> c.objective(q, x, v), error, what + ": gradKey", SEED);
+      GradientCheck.check(
+          c.value, out.gradValue, x -> c.objective(q, k, x), error, what + ": gradValue", SEED);
     }
   }
 
@@ -340,7 +359,7 @@ public abstract class AttentionContract extends KernelContract {
   void notANumberReachesRealEntriesOfItsRowOnly() {
     try (Tensors t = Tensors.aligned(SEED)) {
       AttentionShape shape = new AttentionShape(2, 1, 4, 37);
-      AttentionCase c = new AttentionCase(t, shape, 3, Masking.MASK, MASKED);
+      AttentionCase c = newCase(t, shape, 3, Masking.MASK);
       c.query.setFloat(2, 1, Float.NaN);
       c.query.setFloat(5, 0, Float.POSITIVE_INFINITY);
       // Seen by no query.
@@ -368,7 +387,7 @@ public abstract class AttentionContract extends KernelContract {
   @EnumSource(Masking.class)
   void allocatesNothing(Masking masking) {
     try (Tensors t = Tensors.aligned(SEED)) {
-      AttentionCase c = new AttentionCase(t, new AttentionShape(2, 2, 5, 37), 7, masking, MASKED);
+      AttentionCase c = newCase(t, new AttentionShape(2, 2, 5, 37), 7, masking);
       AttentionCase.Outputs out = c.new Outputs();
       assertNoAllocation(Attention.WEIGHTS, c.spec, out.weights());
       if (masking == Masking.NONE) {
@@ -384,7 +403,7 @@ public abstract class AttentionContract extends KernelContract {
   void refusesBadArguments() {
     try (Tensors t = Tensors.aligned(SEED)) {
       AttentionShape s = new AttentionShape(2, 2, 3, 4);
-      AttentionCase c = new AttentionCase(t, s, 5, Masking.ALL, MASKED);
+      AttentionCase c = newCase(t, s, 5, Masking.ALL);
       AttentionCase.Outputs o = c.new Outputs();
       Matrix q = c.query;
       Matrix k = c.key;
@@ -404,7 +423,8 @@ public abstract class AttentionContract extends KernelContract {
           "maps: given memory that overlaps scores");
       assertRefused(new Attention.Weights(s, q, k, null, null, o.scores, null), "maps: given null");
       assertThrows(
-          InvalidArgumentException.class, () -> new Attention.Spec(Double.NaN, false, Float.NaN));
+          InvalidArgumentException.class,
+          () -> new Attention.Spec(Double.NaN, false, Float.NaN, precision));
       assertThrows(InvalidArgumentException.class, () -> new AttentionShape(1, 0, 1, 1));
       var e =
           assertThrows(

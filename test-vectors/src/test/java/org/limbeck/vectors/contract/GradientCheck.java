@@ -8,6 +8,9 @@ import org.limbeck.kernels.memory.Matrix;
 
 /** Compares a gradient with central differences of a function in double. */
 final class GradientCheck {
+  /** The error of float32 gradients, relative to the largest one. */
+  static final double FLOAT_ERROR = 4e-6;
+
   private static final double STEP = Math.cbrt(Math.ulp(1.0));
 
   private GradientCheck() {}
@@ -23,6 +26,26 @@ final class GradientCheck {
    */
   static void check(
       Matrix at, Matrix gradient, ToDoubleFunction<double[][]> function, String what, long seed) {
+    check(at, gradient, function, FLOAT_ERROR, what, seed);
+  }
+
+  /**
+   * Checks every element of a gradient that is not as exact as float32.
+   *
+   * @param at where the gradient was taken, F32
+   * @param gradient the gradient of a backend, F32
+   * @param function the function in double, from the formula and not from the library
+   * @param error what an element may be off by, relative to the largest one
+   * @param what for the message
+   * @param seed for the message
+   */
+  static void check(
+      Matrix at,
+      Matrix gradient,
+      ToDoubleFunction<double[][]> function,
+      double error,
+      String what,
+      long seed) {
     double[][] x = toDoubles(at);
     double largest = 0;
     double[][] differences = new double[x.length][x[0].length];
@@ -39,9 +62,8 @@ final class GradientCheck {
         largest = Math.max(largest, Math.abs(differences[r][c]));
       }
     }
-    // Differences in double are good to about 1e-9; what remains is the rounding of float32
-    // gradients.
-    double bound = 4e-6 * largest + 1e-8;
+    // Differences in double are good to about 1e-9; what remains is the rounding of gradients.
+    double bound = error * largest + 1e-8;
     for (int r = 0; r < x.length; r++) {
       for (int c = 0; c < x[r].length; c++) {
         double got = gradient.getFloat(r, c);

@@ -20,8 +20,9 @@ import org.limbeck.kernels.memory.Matrix;
  * are 0 in the mask. A query without a real key has a row of 0 in the maps. Queries beyond the
  * length are computed like others.
  *
- * <p><b>Accuracy.</b> Scores and context as {@code gemm_f32}, maps as {@code softmax}. <b>
- * Determinism.</b> The same bits with any number of threads.
+ * <p><b>Accuracy.</b> Scores, context and gradients as products of {@code gemm_f32} in the
+ * precision of the options, maps as {@code softmax}. <b>Determinism.</b> The same bits with any
+ * number of threads.
  */
 public final class Attention {
   private static final String STEM = "attention";
@@ -48,16 +49,19 @@ public final class Attention {
    * @param scale the factor of Q K^T, finite; NaN means 1 / sqrt(width)
    * @param causal whether a query sees only keys of its own index and below
    * @param maskedScore what masked scores are set to, finite; losses on scores recognise it
+   * @param precision what may be done to the factors of products
    */
-  public record Spec(double scale, boolean causal, float maskedScore) {
+  public record Spec(double scale, boolean causal, float maskedScore, GemmF32.Precision precision) {
     /** The masked score of BERT. */
     public static final float BERT_MASKED_SCORE = -10_000f;
 
-    /** Scale 1 / sqrt(width), no causal mask. */
-    public static final Spec DEFAULT = new Spec(Double.NaN, false, BERT_MASKED_SCORE);
+    /** Scale 1 / sqrt(width), no causal mask, full float32. */
+    public static final Spec DEFAULT =
+        new Spec(Double.NaN, false, BERT_MASKED_SCORE, GemmF32.Precision.F32);
 
-    /** Scale 1 / sqrt(width), causal mask. */
-    public static final Spec CAUSAL = new Spec(Double.NaN, true, BERT_MASKED_SCORE);
+    /** Scale 1 / sqrt(width), causal mask, full float32. */
+    public static final Spec CAUSAL =
+        new Spec(Double.NaN, true, BERT_MASKED_SCORE, GemmF32.Precision.F32);
 
     /** Checks each option. */
     public Spec {
@@ -65,6 +69,12 @@ public final class Attention {
         ArgumentChecks.finite(STEM, "scale", scale);
       }
       ArgumentChecks.finite(STEM, "maskedScore", maskedScore);
+      Objects.requireNonNull(precision, "precision");
+    }
+
+    /** Returns this with another precision of the factors. */
+    public Spec withPrecision(GemmF32.Precision newPrecision) {
+      return new Spec(scale, causal, maskedScore, newPrecision);
     }
 
     /**

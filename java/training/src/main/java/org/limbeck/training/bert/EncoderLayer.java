@@ -127,25 +127,25 @@ final class EncoderLayer {
 
   private void attend(LayerActivations a, TokenBatch batch, Pass pass) {
     AttentionShape shape = shape(batch);
-    compute
-        .operation(Attention.WEIGHTS, Attention.Spec.DEFAULT)
-        .run(
-            new Attention.Weights(
-                shape,
-                quantizer.forward(a.query.view(), a.queryQuantized),
-                quantizer.forward(a.key.view(), a.keyQuantized),
-                batch.lengths(),
-                null,
-                a.scores.view(shape.rows(), shape.keys()),
-                a.maps.view(shape.rows(), shape.keys())));
-    compute
-        .operation(Attention.CONTEXT, Attention.Spec.DEFAULT)
-        .run(
-            new Attention.Context(
-                shape,
-                usedMaps(a, pass),
-                quantizer.forward(a.value.view(), a.valueQuantized),
-                a.context.view(a.value.view().rows(), config.hidden())));
+    compute.attention(
+        Attention.WEIGHTS,
+        Attention.Spec.DEFAULT,
+        new Attention.Weights(
+            shape,
+            quantizer.forward(a.query.view(), a.queryQuantized),
+            quantizer.forward(a.key.view(), a.keyQuantized),
+            batch.lengths(),
+            null,
+            a.scores.view(shape.rows(), shape.keys()),
+            a.maps.view(shape.rows(), shape.keys())));
+    compute.attention(
+        Attention.CONTEXT,
+        Attention.Spec.DEFAULT,
+        new Attention.Context(
+            shape,
+            usedMaps(a, pass),
+            quantizer.forward(a.value.view(), a.valueQuantized),
+            a.context.view(a.value.view().rows(), config.hidden())));
   }
 
   private Matrix usedMaps(LayerActivations a, Pass pass) {
@@ -241,34 +241,34 @@ final class EncoderLayer {
     Matrix gradMaps = s.maps.view(maps.rows(), maps.cols());
     Matrix gradValue = s.value.view(value.rows(), value.cols());
     boolean other = pass.dropout() > 0 || quantizer.isActive();
-    compute
-        .operation(Attention.CONTEXT_BACKWARD, Attention.Spec.DEFAULT)
-        .run(
-            new Attention.ContextBackward(
-                shape,
-                other ? a.mapsUsed.view() : maps,
-                used(value, a.valueQuantized),
-                gradContext,
-                gradMaps,
-                gradValue));
+    compute.attention(
+        Attention.CONTEXT_BACKWARD,
+        Attention.Spec.DEFAULT,
+        new Attention.ContextBackward(
+            shape,
+            other ? a.mapsUsed.view() : maps,
+            used(value, a.valueQuantized),
+            gradContext,
+            gradMaps,
+            gradValue));
     quantizer.backward(value, gradValue);
     if (pass.dropout() > 0) {
       mapDropout.backward(gradMaps, gradMaps, pass);
     }
     Matrix gradQuery = s.query.view(query.rows(), query.cols());
     Matrix gradKey = s.key.view(key.rows(), key.cols());
-    compute
-        .operation(Attention.WEIGHTS_BACKWARD, Attention.Spec.DEFAULT)
-        .run(
-            new Attention.WeightsBackward(
-                shape,
-                used(query, a.queryQuantized),
-                used(key, a.keyQuantized),
-                maps,
-                gradMaps,
-                a.injected(Tap.SCORES),
-                gradQuery,
-                gradKey));
+    compute.attention(
+        Attention.WEIGHTS_BACKWARD,
+        Attention.Spec.DEFAULT,
+        new Attention.WeightsBackward(
+            shape,
+            used(query, a.queryQuantized),
+            used(key, a.keyQuantized),
+            maps,
+            gradMaps,
+            a.injected(Tap.SCORES),
+            gradQuery,
+            gradKey));
     quantizer.backward(query, gradQuery);
     quantizer.backward(key, gradKey);
   }

@@ -9,6 +9,7 @@ import org.limbeck.kernels.Operation;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.memory.Memory;
+import org.limbeck.kernels.op.Attention;
 import org.limbeck.kernels.op.Dropout;
 import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.Op;
@@ -45,7 +46,7 @@ public final class Compute implements AutoCloseable {
    * Makes operations and memory on the device of a library instance.
    *
    * @param limbeck the library; it stays open as long as this object is used
-   * @param precision that of {@link #product}
+   * @param precision that of {@link #product} and {@link #attention}
    */
   public Compute(Limbeck limbeck, GemmF32.Precision precision) {
     this.limbeck = Objects.requireNonNull(limbeck, "limbeck");
@@ -84,6 +85,17 @@ public final class Compute implements AutoCloseable {
    */
   public void product(GemmF32.Spec spec, GemmF32.Arguments arguments) {
     operation(GemmF32.OP, spec.withPrecision(precision)).run(arguments);
+  }
+
+  /**
+   * Runs an operation of attention, whose products are in the precision of this object.
+   *
+   * @param op a constant of {@link Attention}
+   * @param spec what is computed, apart from the precision
+   * @param arguments the tensors
+   */
+  public <A> void attention(Op<Attention.Spec, A> op, Attention.Spec spec, A arguments) {
+    operation(op, spec.withPrecision(precision)).run(arguments);
   }
 
   /**

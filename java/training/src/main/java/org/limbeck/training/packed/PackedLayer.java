@@ -75,20 +75,13 @@ record PackedLayer(
   private void attend(TokenBatch batch, Matrix q, Matrix k, Matrix v, Matrix context, Workspace w) {
     AttentionShape shape = new AttentionShape(batch.batch(), heads, batch.length(), batch.length());
     Matrix maps = w.maps.view(shape.rows(), shape.keys());
-    compute
-        .operation(Attention.WEIGHTS, Attention.Spec.DEFAULT)
-        .run(
-            new Attention.Weights(
-                shape,
-                q,
-                k,
-                batch.lengths(),
-                null,
-                w.scores.view(shape.rows(), shape.keys()),
-                maps));
+    compute.attention(
+        Attention.WEIGHTS,
+        Attention.Spec.DEFAULT,
+        new Attention.Weights(
+            shape, q, k, batch.lengths(), null, w.scores.view(shape.rows(), shape.keys()), maps));
     quantize(maps, maps);
-    compute
-        .operation(Attention.CONTEXT, Attention.Spec.DEFAULT)
-        .run(new Attention.Context(shape, maps, v, context));
+    compute.attention(
+        Attention.CONTEXT, Attention.Spec.DEFAULT, new Attention.Context(shape, maps, v, context));
   }
 }

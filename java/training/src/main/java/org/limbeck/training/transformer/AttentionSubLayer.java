@@ -139,14 +139,15 @@ final class AttentionSubLayer {
       Slot maps,
       Slot context) {
     Matrix p = maps.view(shape.rows(), shape.keys());
-    compute
-        .operation(Attention.WEIGHTS, mask)
-        .run(
-            new Attention.Weights(
-                shape, query, key, lengths, null, scores.view(shape.rows(), shape.keys()), p));
-    compute
-        .operation(Attention.CONTEXT, mask)
-        .run(new Attention.Context(shape, p, value, context.view(query.rows(), query.cols())));
+    compute.attention(
+        Attention.WEIGHTS,
+        mask,
+        new Attention.Weights(
+            shape, query, key, lengths, null, scores.view(shape.rows(), shape.keys()), p));
+    compute.attention(
+        Attention.CONTEXT,
+        mask,
+        new Attention.Context(shape, p, value, context.view(query.rows(), query.cols())));
   }
 
   /** Computes the output from the context. */
@@ -191,23 +192,23 @@ final class AttentionSubLayer {
     Matrix gradQuery = s.query.view(x.rows(), width);
     Matrix gradKey = s.key.view(memory.rows(), width);
     Matrix gradValue = s.value.view(memory.rows(), width);
-    compute
-        .operation(Attention.CONTEXT_BACKWARD, spec)
-        .run(
-            new Attention.ContextBackward(
-                shape, a.maps.view(), a.value.view(), gradContext, gradMaps, gradValue));
-    compute
-        .operation(Attention.WEIGHTS_BACKWARD, spec)
-        .run(
-            new Attention.WeightsBackward(
-                shape,
-                a.query.view(),
-                a.key.view(),
-                a.maps.view(),
-                gradMaps,
-                null,
-                gradQuery,
-                gradKey));
+    compute.attention(
+        Attention.CONTEXT_BACKWARD,
+        spec,
+        new Attention.ContextBackward(
+            shape, a.maps.view(), a.value.view(), gradContext, gradMaps, gradValue));
+    compute.attention(
+        Attention.WEIGHTS_BACKWARD,
+        spec,
+        new Attention.WeightsBackward(
+            shape,
+            a.query.view(),
+            a.key.view(),
+            a.maps.view(),
+            gradMaps,
+            null,
+            gradQuery,
+            gradKey));
     projections.query().backwardParameters(x, gradQuery);
     projections.key().backwardParameters(memory, gradKey);
     projections.value().backwardParameters(memory, gradValue);

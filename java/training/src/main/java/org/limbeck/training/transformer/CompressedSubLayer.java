@@ -140,14 +140,12 @@ final class CompressedSubLayer implements DecoderLayer<CompressedSubLayer.Saved>
       Slot maps,
       Matrix context) {
     Matrix p = maps.view(shape.rows(), shape.keys());
-    compute
-        .operation(Attention.WEIGHTS, SPEC)
-        .run(
-            new Attention.Weights(
-                shape, query, keys, null, mask, scores.view(shape.rows(), shape.keys()), p));
-    compute
-        .operation(Attention.CONTEXT, SPEC)
-        .run(new Attention.Context(shape, p, values, context));
+    compute.attention(
+        Attention.WEIGHTS,
+        SPEC,
+        new Attention.Weights(
+            shape, query, keys, null, mask, scores.view(shape.rows(), shape.keys()), p));
+    compute.attention(Attention.CONTEXT, SPEC, new Attention.Context(shape, p, values, context));
   }
 
   private void feedForward(
@@ -215,23 +213,23 @@ final class CompressedSubLayer implements DecoderLayer<CompressedSubLayer.Saved>
     Matrix gradQuery = s.query.view(gradNormed.rows(), gradNormed.cols());
     Matrix gradKeys = s.key.view(keyRows, stack.width());
     Matrix gradValues = s.value.view(keyRows, stack.feedForward());
-    compute
-        .operation(Attention.CONTEXT_BACKWARD, SPEC)
-        .run(
-            new Attention.ContextBackward(
-                shape, a.maps.view(), a.values.view(), gradContext, gradMaps, gradValues));
-    compute
-        .operation(Attention.WEIGHTS_BACKWARD, SPEC)
-        .run(
-            new Attention.WeightsBackward(
-                shape,
-                a.query.view(),
-                a.keys.view(),
-                a.maps.view(),
-                gradMaps,
-                null,
-                gradQuery,
-                gradKeys));
+    compute.attention(
+        Attention.CONTEXT_BACKWARD,
+        SPEC,
+        new Attention.ContextBackward(
+            shape, a.maps.view(), a.values.view(), gradContext, gradMaps, gradValues));
+    compute.attention(
+        Attention.WEIGHTS_BACKWARD,
+        SPEC,
+        new Attention.WeightsBackward(
+            shape,
+            a.query.view(),
+            a.keys.view(),
+            a.maps.view(),
+            gradMaps,
+            null,
+            gradQuery,
+            gradKeys));
     Matrix normed = a.normed.view();
     parts.query().backwardParameters(normed, gradQuery);
     parts.query().backwardInput(gradQuery, gradNormed, true);
