@@ -36,7 +36,7 @@ extern "C" {
 #endif
 
 /* Grows when a function changes its meaning or its parameters, or goes away; not when one is added. */
-#define LB_ABI 3
+#define LB_ABI 4
 
 /* The level of a tier, its low byte. */
 #define LB_TIER_PORTABLE 0 /* plain C11 */
@@ -52,6 +52,10 @@ extern "C" {
 #define LB_OK 0
 #define LB_BAD_SIZE 1 /* a size is negative, or a range is not inside its matrix */
 #define LB_BAD_OPTION 2 /* an option has a value that the function does not know */
+
+/* Types of elements, where a function takes more than one. */
+#define LB_TYPE_F32 0
+#define LB_TYPE_BF16 1 /* bfloat16: the upper half of an f32 */
 
 /* The forms of gelu. */
 #define LB_GELU_ERF 0  /* the exact one */
@@ -593,19 +597,20 @@ LB_API int32_t lb_softmax_backward(int32_t tier, const float *LB_RESTRICT y, int
  *   losses[r]   = soft_weight scale row_weight[r] D + hard_weight H, what the row adds to the loss before its normaliser
  *   gz, gu      = the gradients of losses[r] times factor (1 / normaliser, or 0)
  *
- * z, u, gz, gu f32 [rows, cols] with row strides; gz may be z and gu may be u, with the same stride; row_weight f32 [rows];
- * column_mask [cols], not 0 keeps a column; labels [rows], each a kept column or ignore_index, which drops H; target
- * probabilities of H are 1 - label_smoothing for the label and label_smoothing / kept for every kept column. Null where
+ * z, u, gz, gu [rows, cols], all of one type, f32 or bf16, with row strides; gz may be z and gu may be u, with the same stride.
+ * With bf16 all is computed as from the same logits in f32, and each gradient is rounded once more, half to even. row_weight
+ * f32 [rows]; column_mask [cols], not 0 keeps a column; labels [rows], each a kept column or ignore_index, which drops H;
+ * target probabilities of H are 1 - label_smoothing for the label and label_smoothing / kept for every kept column. Null where
  * not given or not wanted: row_weight, column_mask, labels (no H), gz, gu (not null for the first four modes alone),
- * row_loss. scratch: lb_softmax_kl_scratch(cols) bytes. stream: not 0 lets gz go past the caches where it can, for matrices
- * that the caches would not hold until they are read; it changes no bit.
+ * row_loss. scratch: lb_softmax_kl_scratch(type, cols) bytes. stream: not 0 lets gz go past the caches where it can, for
+ * matrices that the caches would not hold until they are read; it changes no bit.
  *
  * Removed columns have no part and get gradient 0. A row of weight 0 is not read but for H; a row without a kept column has
  * D = 0. -infinity has probability 0; a probability of 0 on the right of a divergence gives infinity. NaN spreads to its row.
  * Divergences are sums of terms of one sign: equal rows give exactly 0, small divergences keep their digits.
  *
- * LB_BAD_SIZE: from < 0, to < from or cols < 0. LB_BAD_OPTION: another mode, a temperature that is not above 0, w outside
- * [0, 1], soft_cap < 0, or gu in another mode.
+ * LB_BAD_SIZE: from < 0, to < from or cols < 0. LB_BAD_OPTION: another type or mode, a temperature that is not above 0, w
+ * outside [0, 1], soft_cap < 0, or gu in another mode.
  */
 #define LB_SOFTMAX_KL_FORWARD_KL 0
 #define LB_SOFTMAX_KL_REVERSE_KL 1
@@ -617,16 +622,15 @@ LB_API int32_t lb_softmax_backward(int32_t tier, const float *LB_RESTRICT y, int
 #define LB_SOFTMAX_KL_TOTAL_VARIATION 7
 #define LB_SOFTMAX_KL_LOGIT_MSE 8
 
-/* Returns the bytes of scratch that rows of some columns take. */
-LB_API int64_t lb_softmax_kl_scratch(int64_t cols);
+/* Returns the bytes of scratch that rows of a type and of some columns take. */
+LB_API int64_t lb_softmax_kl_scratch(int32_t type, int64_t cols);
 
-LB_API int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w,
-                             double soft_cap, double soft_weight, double scale, double hard_weight,
-                             double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u,
+LB_API int32_t lb_softmax_kl(int32_t tier, int32_t type, int32_t mode, double temperature, double teacher_temperature,
+                             double w, double soft_cap, double soft_weight, double scale, double hard_weight,
+                             double label_smoothing, double factor, const void *z, int64_t z_stride, const void *u,
                              int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels,
-                             int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride,
-                             int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to,
-                             int64_t cols);
+                             int64_t ignore_index, void *gz, int64_t gz_stride, void *gu, int64_t gu_stride, int32_t stream,
+                             double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols);
 
 /*
  * softmax_kl with a teacher that is known on k columns K of each row only, by probabilities p. With P and Q the sums of p and
@@ -648,13 +652,13 @@ LB_API int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, dou
 #define LB_TOP_K_TAIL 3
 #define LB_TOP_K_BOTH_RENORM 4
 
-LB_API int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap,
-                                   double soft_weight, double scale, double hard_weight, double label_smoothing,
-                                   double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride,
-                                   const float *p, int64_t p_stride, int64_t k, const float *row_weight,
-                                   const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz,
-                                   int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from,
-                                   int64_t to, int64_t cols);
+LB_API int32_t lb_softmax_kl_top_k(int32_t tier, int32_t type, int32_t teacher, int32_t mode, double temperature, double w,
+                                   double soft_cap, double soft_weight, double scale, double hard_weight,
+                                   double label_smoothing, double factor, const void *z, int64_t z_stride,
+                                   const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k,
+                                   const float *row_weight, const uint8_t *column_mask, const int64_t *labels,
+                                   int64_t ignore_index, void *gz, int64_t gz_stride, double *row_loss, double *losses,
+                                   void *scratch, int64_t from, int64_t to, int64_t cols);
 
 /*
  * tanh: the hyperbolic tangent of the rows [from, to). +-infinity gives +-1, NaN NaN, -0 -0.

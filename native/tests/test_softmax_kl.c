@@ -1,50 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
-
-enum { FORWARD, REVERSE, SYMMETRIC, JS, SKEW_FORWARD, SKEW_REVERSE, SOFT_CE, VARIATION, SQUARES, MODES };
-enum { ROWS = 3, IGNORED = -7 };
-
-/* A call on ROWS rows that lie back to back. */
-typedef struct {
-  int mode;
-  double t;
-  double tt;
-  double w;
-  double hard;
-  double smoothing;
-  double factor;
-  double cap;
-  int32_t stream;
-  int64_t cols;
-  float *z;
-  float *u;
-  /* Of a top-k teacher, u null. */
-  int32_t teacher;
-  const int64_t *ids;
-  const float *p;
-  int64_t k;
-  const float *weight;
-  const uint8_t *mask;
-  const int64_t *labels;
-  float *gz;
-  float *gu;
-  double row_loss[ROWS];
-  double losses[ROWS];
-} Call;
-
-static const double SOFT = 0.75;
-static const double SCALE = 4;
-
-static int32_t run(int32_t tier, Call *c, void *scratch, int64_t from, int64_t to) {
-  if (!c->u) {
-    return lb_softmax_kl_top_k(tier, c->teacher, c->mode, c->t, c->w, c->cap, SOFT, SCALE, c->hard, c->smoothing, c->factor,
-                               c->z, c->cols, c->ids, c->k, c->p, c->k, c->k, c->weight, c->mask, c->labels, IGNORED, c->gz,
-                               c->cols, c->row_loss, c->losses, scratch, from, to, c->cols);
-  }
-  return lb_softmax_kl(tier, c->mode, c->t, c->tt, c->w, c->cap, SOFT, SCALE, c->hard, c->smoothing, c->factor, c->z,
-                       c->cols, c->u, c->cols, c->weight, c->mask, c->labels, IGNORED, c->gz, c->cols, c->gu, c->cols,
-                       c->stream, c->row_loss, c->losses, scratch, from, to, c->cols);
-}
+#include "softmax_kl_call.h"
 
 static double logit(const Call *c, float x) { return c->cap == 0 ? x : c->cap * tanh(x / c->cap); }
 
@@ -173,7 +128,7 @@ static void rows(int32_t tier, int mode, int64_t cols, int right, int in_place, 
   Guarded guards[6] = {{0}};
   int64_t n = ROWS * cols;
   size_t bytes = (size_t)n * sizeof(float);
-  size_t scratch_bytes = (size_t)lb_softmax_kl_scratch(cols);
+  size_t scratch_bytes = (size_t)lb_softmax_kl_scratch(LB_TYPE_F32, cols);
   Call c = {.mode = mode, .t = 3, .tt = 3, .w = 0.5, .factor = 0.25, .cap = cap, .cols = cols};
   float weight[ROWS] = {0.5f, 1.5f, 0};
   int64_t labels[ROWS] = {cols - 1, IGNORED, cols / 2};
@@ -304,7 +259,7 @@ static void compare_top_k(int32_t tier, const Call *c, const float *z, int64_t r
 static void top_k(int32_t tier, int32_t teacher, int mode, int64_t cols, int64_t k, int options) {
   Guarded guards[6] = {{0}};
   size_t bytes = (size_t)(ROWS * cols) * sizeof(float);
-  size_t scratch_bytes = (size_t)lb_softmax_kl_scratch(cols);
+  size_t scratch_bytes = (size_t)lb_softmax_kl_scratch(LB_TYPE_F32, cols);
   size_t id_bytes = (size_t)(ROWS * k) * sizeof(int64_t);
   size_t p_bytes = (size_t)(ROWS * k) * sizeof(float);
   float weight[ROWS] = {0.5f, 1.5f, 0};
@@ -373,7 +328,7 @@ static void top_k_special(int32_t tier) {
   float gz[COLS];
   int64_t ids[2] = {7, 30};
   float p[2] = {0.5f, 0.25f};
-  void *scratch = aligned_alloc(64, (size_t)(lb_softmax_kl_scratch(COLS) + 63) / 64 * 64);
+  void *scratch = aligned_alloc(64, (size_t)(lb_softmax_kl_scratch(LB_TYPE_F32, COLS) + 63) / 64 * 64);
   Call c = {.mode = FORWARD, .t = 1, .w = 0.5, .factor = 1, .cols = COLS, .z = z, .gz = gz, .ids = ids, .p = p, .k = 2};
   for (c.teacher = LB_TOP_K_RAW; c.teacher <= LB_TOP_K_BOTH_RENORM; c.teacher++) {
     check_fill(z, COLS, -4, 4, 5);
@@ -400,7 +355,7 @@ static void streamed(int32_t tier) {
   float *u = malloc(sizeof(float) * ROWS * COLS);
   float *z = malloc(sizeof(float) * ROWS * COLS);
   float *want = malloc(sizeof(float) * ROWS * COLS);
-  void *scratch = aligned_alloc(64, (size_t)(lb_softmax_kl_scratch(COLS) + 63) / 64 * 64);
+  void *scratch = aligned_alloc(64, (size_t)(lb_softmax_kl_scratch(LB_TYPE_F32, COLS) + 63) / 64 * 64);
   check_fill(z, ROWS * COLS, -8, 8, 1);
   check_fill(u, ROWS * COLS, -8, 8, 2);
   for (int shift = 0; shift <= ROOM; shift++) {
@@ -427,7 +382,7 @@ static void small(int32_t tier) {
   static float z[ROWS * COLS];
   static float u[ROWS * COLS];
   static float gz[ROWS * COLS];
-  void *scratch = aligned_alloc(64, (size_t)(lb_softmax_kl_scratch(COLS) + 63) / 64 * 64);
+  void *scratch = aligned_alloc(64, (size_t)(lb_softmax_kl_scratch(LB_TYPE_F32, COLS) + 63) / 64 * 64);
   for (int mode = 0; mode < MODES; mode++) {
     Call c = {.mode = mode, .t = 1, .tt = 1, .w = 0.5, .factor = 1, .cols = COLS, .z = z, .u = u, .gz = gz};
     check_fill(z, ROWS * COLS, -4, 4, 5);
@@ -468,7 +423,7 @@ static void special(int32_t tier) {
   float u[ROWS * COLS];
   float gz[ROWS * COLS];
   uint8_t none[COLS] = {0};
-  void *scratch = aligned_alloc(64, (size_t)(lb_softmax_kl_scratch(COLS) + 63) / 64 * 64);
+  void *scratch = aligned_alloc(64, (size_t)(lb_softmax_kl_scratch(LB_TYPE_F32, COLS) + 63) / 64 * 64);
   for (int mode = 0; mode < MODES; mode++) {
     Call c = {.mode = mode, .t = 2, .tt = 2, .w = 0.5, .factor = 1, .cols = COLS, .z = z, .u = u, .gz = gz};
     check_fill(z, ROWS * COLS, -4, 4, 5);

@@ -3,11 +3,14 @@
 
 Each divergence is written as sum f(p_i, q_i) with df/dq and df/dp; the logits' gradients follow from
 dL/dz_i = q_i (g_i - sum_j q_j g_j) / T. Where a probability is 0 the limit is taken.
+
+Logits are float32, or bfloat16 with gradients of bfloat16: computed from them as from any others, and rounded once. The
+expected gradients are not rounded; half a unit in the last place, 2^-8, is in their magnitude instead.
 """
 
 from mpmath import exp, fsum, log, mpf, sign, tanh
 
-from golden import F32, F64, I64, U8, Random, VectorFile, f32, numbers
+from golden import BF16, F32, F64, I64, U8, Random, VectorFile, bf16, f32, numbers
 
 INF = float("inf")
 NAN = float("nan")
@@ -22,6 +25,7 @@ NOTES = {
     "ZeroRow": {"bug": "rows of weight 0 are not read and get a gradient of 0"},
     "NegativeZero": {"bug": "-0 and 0 are one logit"},
     "TailLanes": {"bug": "columns that are no multiple of a vector length"},
+    "TieToEven": {"bug": "gradients cut off, or rounded up, halfway between two numbers of bfloat16"},
 }
 
 
@@ -171,12 +175,17 @@ def compute(params, z, u, top=None, weight=None, mask=None, labels=None):
     return total * factor, losses, grads, teacher_grads
 
 
+def magnitudes(gradients, relative):
+    """What a relative error of half a unit of bfloat16 more amounts to; NaN has none."""
+    return [abs(v) * (1 + mpf(2) ** -8 / mpf(relative)) if v == v else mpf(0) for v in gradients]
+
+
 def add(file, id, comment, params, z, u=None, top=None, weight=None, mask=None, labels=None, flags=(),
-        relative=2e-6, absolute=1e-7, grad=True):
+        relative=2e-6, absolute=1e-7, grad=True, logits=F32):
     loss, losses, grads, teacher_grads = compute(params, z, u, top, weight, mask, labels)
-    inputs = {"student": F32(z)}
+    inputs = {"student": logits(z)}
     if u:
-        inputs["teacher"] = F32(u)
+        inputs["teacher"] = logits(u)
     if top:
         inputs["top_ids"] = I64(top[0])
         inputs["top_probabilities"] = F32(top[1])
@@ -191,6 +200,9 @@ def add(file, id, comment, params, z, u=None, top=None, weight=None, mask=None, 
         expect["grad_student"] = F64(grads)
     if params.get("two_sided"):
         expect["grad_teacher"] = F64(teacher_grads)
+    for name in ("grad_student", "grad_teacher"):
+        if logits is BF16 and name in expect:
+            expect[name + ".magnitude"] = F64(magnitudes(expect[name].elements, relative))
     file.case(id, comment, inputs, expect, params, flags, relative, absolute)
 
 
@@ -373,6 +385,55 @@ def trap_cases(file, draw):
                "grad_student": F64([want[2][0], [NAN, NAN], want[2][1]])}, {}, ["NonFinite"])
 
 
+def rounded(rows):
+    return [[bf16(v) for v in row] for row in rows]
+
+
+def bf16_cases(file, draw):
+    def logits(rows, cols, deviation=2.0):
+        return rounded(draw.normal(rows, cols, deviation=deviation))
+
+    def bf16_add(id, comment, params, z, u=None, **rest):
+        add(file, "bf16-" + id, comment, params, z, u, logits=BF16, **rest)
+
+    for cols, mode in enumerate(MODES, 15):
+        bf16_add(mode, "bfloat16, two temperatures", {"mode": mode, "temperature": 3.0, "teacher_temperature": 2.0,
+                                                      "two_sided": mode in TWO_SIDED},
+                 logits(2, cols), logits(2, cols), flags=["TailLanes"])
+    bf16_add("options", "temperatures, scale, weights, mask, labels, smoothing",
+             {"temperature": 2.0, "scale": 4.0, "hard_weight": 0.7, "soft_weight": 0.3, "label_smoothing": 0.1,
+              "normaliser": "mean_weights"}, logits(4, 35), logits(4, 35), weight=[1.0, 0.5, 0.0, 2.0],
+             mask=[0 if c in (0, 7, 34) else 1 for c in range(35)], labels=[3, -100, 5, 19], flags=["ZeroRow"],
+             relative=4e-6)
+    bf16_add("soft-cap", "logits bounded by 4 tanh(z / 4)", {"mode": "js", "soft_cap": 4.0}, logits(2, 18, 4.0),
+             logits(2, 18, 4.0))
+    bf16_add("top-k-tail", "a top-k teacher", {"teacher": "top_k_tail", "temperature": 2.0}, logits(2, 20),
+             top=top_rows(draw, 2, 20, 4, 0.8))
+    same = logits(1, 33)
+    bf16_add("equal", "student and teacher alike", {}, same, same, flags=["EqualDistributions"], absolute=1e-8)
+    other = [[v if c != 20 else bf16(f32(v * 1.0078125)) for c, v in enumerate(same[0])]]
+    bf16_add("tiny", "logits that differ in one place by a unit", {"mode": "symmetric_kl"}, same, other,
+             flags=["TinyDivergence", "Cancellation"], relative=3e-5, absolute=1e-13, grad=False)
+    bf16_add("large", "logits around 1000 and -1000", {"temperature": 2.0}, [[1000.0, 1004.0, 992.0, 1008.0]],
+             [[-1000.0, -996.0, -1008.0, -984.0]], flags=["LargeLogits"])
+    bf16_add("masked", "masked columns hold NaN", {}, [[1.0, NAN, 2.0, INF, 0.5]], [[0.0, INF, 1.0, NAN, 0.25]],
+             mask=[1, 0, 1, 0, 1], flags=["NonFinite"])
+    bf16_add("minus-infinity", "a class that both rule out", {"mode": "reverse_kl"}, [[1.0, -INF, 2.0, 0.5]],
+             [[0.5, -INF, 1.0, 1.5]], flags=["NonFinite"])
+    nan_row, plain = [[0.0, 1.0], [NAN, 1.0]], [[0.5, 1.0], [0.25, 1.0]]
+    grad = compute({}, nan_row[:1], plain[:1])[2][0] + [NAN, NAN]
+    file.case("bf16-nan-row", "NaN in the second row", {"student": BF16(nan_row), "teacher": BF16(plain)},
+              {"loss": F64([NAN]), "grad_student": F64(grad), "grad_student.magnitude": F64(magnitudes(grad, 2e-6))}, {},
+              ["NonFinite"])
+    # 2 (z - u) = 2 + 2^-7, 2 + 3 2^-7 and their opposites, between 2, 2 + 2^-6 and 2 + 2^-5.
+    unit = 2.0 ** -8
+    z, u = [[1 + 2 * unit, unit, 1 + 4 * unit, unit]], [[unit, 1 + 2 * unit, unit, 1 + 4 * unit]]
+    loss, losses, _, _ = compute({"mode": "logit_mse"}, z, u)
+    file.case("bf16-ties", "gradients halfway between two numbers", {"student": BF16(z), "teacher": BF16(u)},
+              {"loss": F64([loss]), "row_loss": F64(losses), "grad_student": F64([[2.0, -2.0, 2.03125, -2.03125]])},
+              {"mode": "logit_mse"}, ["TieToEven"])
+
+
 def invalid_cases(file):
     z, u = F32([[1.0, 2.0], [0.0, 1.0]]), F32([[0.0, 1.0], [1.0, 1.0]])
     pair = {"student": z, "teacher": u}
@@ -382,6 +443,10 @@ def invalid_cases(file):
                         ("beta", 1.0), ("alpha", 1.0), ("alpha", -0.5), ("scale", "NaN"), ("label_smoothing", 1.0)):
         params = {name: value, "mode": {"beta": "js", "alpha": "skew_forward_kl"}.get(name, "forward_kl")}
         file.invalid("%s-%s" % (name.replace("_", "-"), value), "out of range", pair, name.replace("_s", "S"), params)
+    file.invalid("student-f32-teacher-bf16", "logits of two types", {"student": z, "teacher": BF16([[0.0, 1.0], [1.0, 1.0]])},
+                 "teacher")
+    file.invalid("student-bf16-teacher-f32", "logits of two types", {"student": BF16([[1.0, 2.0], [0.0, 1.0]]), "teacher": u},
+                 "teacher")
     file.invalid("soft-cap-negative", "out of range", pair, "softCap", {"soft_cap": -1.0})
     file.invalid("normaliser-negative", "out of range", pair, "normaliser", {"normaliser": -1})
     file.invalid("no-labels", "a hard term without labels", pair, "labels", {"hard_weight": 1.0})
@@ -410,6 +475,7 @@ def main():
     printed_cases(file)
     option_cases(file, draw)
     trap_cases(file, draw)
+    bf16_cases(file, draw)
     invalid_cases(file)
     file.write()
 

@@ -5,6 +5,18 @@
 
 #include "../arch.h"
 
+/* Logits of type bf16, which a row is widened from, and gradients, which it is rounded to. */
+typedef struct {
+  const uint16_t *z;
+  int64_t z_stride;
+  const uint16_t *u;
+  int64_t u_stride;
+  uint16_t *gz;
+  int64_t gz_stride;
+  uint16_t *gu;
+  int64_t gu_stride;
+} kl_bf16;
+
 /* The arguments of limbeck.h, and what follows from them. */
 typedef struct {
   int32_t mode;
@@ -41,6 +53,7 @@ typedef struct {
   void *scratch;
   int64_t cols;
   int64_t kept; /* columns that the mask keeps */
+  kl_bf16 bf16; /* if its z is not null, z, u, gz and gu above are the same rows in scratch for every r */
 } kl_call;
 
 /* Beside the constants LB_TOP_K_*. */
@@ -55,9 +68,10 @@ typedef struct {
 /* Lanes of the widest tier: what rows in scratch are padded to. */
 #define KL_PAD 16
 
-/* Rows in scratch with a float for each column, and with one for each block. */
+/* Rows in scratch with a float for each column, and with one for each block; behind them the rows that bf16 is widened to. */
 #define KL_LINES 7
 #define KL_TOPS 3
+#define KL_WIDENED 2
 
 /* Floats of a row in scratch. No multiple of 4096 bytes: rows would take each other's places in the cache. */
 LB_INLINE int64_t kl_line(int64_t cols) { return (cols + KL_PAD - 1) / KL_PAD * KL_PAD + 3 * KL_PAD; }
@@ -65,9 +79,17 @@ LB_INLINE int64_t kl_line(int64_t cols) { return (cols + KL_PAD - 1) / KL_PAD * 
 /* Blocks of a row. */
 LB_INLINE int64_t kl_blocks(int64_t cols) { return (cols + KL_BLOCK - 1) / KL_BLOCK; }
 
+/* Floats of scratch before the widened rows. */
+LB_INLINE int64_t kl_scratch(int64_t cols) { return KL_LINES * kl_line(cols) + KL_TOPS * kl_line(kl_blocks(cols)); }
+
 /* Of the row r: whether the label counts. */
 LB_INLINE int kl_hard(const kl_call *c, int64_t r) {
   return c->labels && c->hard_weight != 0 && c->labels[r] != c->ignore_index;
+}
+
+/* Whether the divergence may count, as far as weights tell. */
+LB_INLINE int kl_weighs(const kl_call *c, int64_t r) {
+  return (!c->row_weight || c->row_weight[r] != 0) && c->soft_weight != 0;
 }
 
 LB_INLINE int kl_unmasked(const kl_call *c, int64_t i) { return !c->column_mask || c->column_mask[i]; }

@@ -3,20 +3,22 @@
  * softmax_kl. D = sum f(p, q), p = softmax(u / Tt), q = softmax(z / T); dz = (h - q sum h) / T with h = q df/dq; forward:
  * dz = (q - p) / T. Modes and options: limbeck.h.
  *
- * z, u, gz, gu f32 [rows, cols], any row stride, 4-byte aligned; gz may be z, gu u. Rows under a soft cap are copies,
- * as are those with removed columns, which are replaced, and with -infinity, replaced by a floor where both rows have it or
- * only the teacher's matters. NaN, infinities otherwise placed, factors far from 1, temperatures outside 1e-3 to 1e6,
- * squares under a soft cap: in double, kl_exact_row. Top-k teachers: their columns in double, softmax_kl_top_k.c.
+ * z, u, gz, gu f32 or bf16 [rows, cols], any row stride, aligned to an element; gz may be z, gu u. Rows of bf16 are widened
+ * into scratch and gradients found over them there. Rows under a soft cap are copies, as are those with removed columns,
+ * which are replaced, and with -infinity, replaced by a floor where both rows have it or only the teacher's matters. NaN,
+ * infinities otherwise placed, factors far from 1, temperatures outside 1e-3 to 1e6, squares under a soft cap: in double,
+ * kl_exact_row. Top-k teachers: their columns in double, softmax_kl_top_k.c.
  * exp to 2 ulp, sums in float lanes within blocks of KL_BLOCK, blocks in double, terms of one sign with a series for |x|
  * below KL_NEAR.
  * A call does rows [from, to) on the calling thread; the bits of a row depend on that row alone.
- * Forward: 2 exps and about 45 flops an element; 8 bytes read, 4 written. The exponentials of a row stay in scratch, 8
- * bytes an element, and loss and gradient come from them and the logits, which have not left the caches. The other modes:
- * two passes over the exponentials; with a mixture 2 exps more. Tails in masked vectors.
+ * Forward: 2 exps and about 45 flops an element; 8 bytes read, 4 written, of bf16 4 and 2. The exponentials of a row stay
+ * in scratch, 8 bytes an element, and loss and gradient come from them and the logits, which have not left the caches. The
+ * other modes: two passes over the exponentials; with a mixture 2 exps more. Tails in masked vectors.
  */
 #include <string.h>
 
 #include "softmax_kl_loops.h"
+#include "softmax_kl_move.h"
 
 /* Where things are, and what the passes find of a row. */
 typedef struct {
@@ -34,6 +36,9 @@ typedef struct {
   float *slope_z; /* of the soft cap */
   float *slope_u;
   float *room; /* for the gradients of a block that go past the caches, else null */
+  float *widened_z; /* what rows of bf16 are widened to */
+  float *widened_u;
+  int past; /* whether their gradients go past the caches */
   double *parts; /* of the columns of a top-k teacher, which has neither u nor copy_u */
   kl_weights weights; /* of the modes that take sums before gradients */
 } kl_row;
@@ -100,9 +105,13 @@ static void kl_place(kl_row *row, const kl_call *c) {
   row->z.inverse = (float)(1 / c->temperature);
   row->u.inverse = (float)(1 / c->teacher_temperature);
   row->one.inverse = 1;
+  row->z.next = row->u.next = row->one.next = 0;
   /* What is read again stays in the caches. Where there is no soft cap there are no slopes either. */
   int again = c->soft_cap != 0 || (c->labels && c->hard_weight != 0) || c->gz == c->z;
   row->room = c->stream && !again ? row->slope_z : 0;
+  row->past = c->stream && c->bf16.gz && c->bf16.gz != c->bf16.z;
+  row->widened_z = scratch + kl_scratch(c->cols);
+  row->widened_u = row->widened_z + line;
   row->weights = kl_weights_of(c);
 }
 
@@ -377,9 +386,12 @@ static int kl_exponentials(kl_row *row, int raise) {
     return 1;
   }
   if (c->teacher != KL_DENSE) {
-    return kl_scan(&row->z, c->cols);
+    return row->z.next ? kl_scan_widened(&row->z, c->cols) : kl_scan(&row->z, c->cols);
   }
-  return kl_scan_both(&row->u, &row->z, c->cols) || (raise && kl_raise(row) && kl_scan_both(&row->u, &row->z, c->cols));
+  if (row->z.next ? kl_scan_both_widened(&row->u, &row->z, c->cols) : kl_scan_both(&row->u, &row->z, c->cols)) {
+    return 1;
+  }
+  return raise && kl_raise(row) && kl_scan_both(&row->u, &row->z, c->cols);
 }
 
 /* The divergence of a row with its gradients, or 0 where float does not bear it; then nothing is written. */
@@ -415,8 +427,7 @@ static int kl_run(kl_row *row) {
   int dense = c->teacher == KL_DENSE;
   int hard = kl_hard(c, row->r);
   kl_top_k t = {.mass = 0};
-  int soft = (!c->row_weight || c->row_weight[row->r] != 0) && c->soft_weight != 0 &&
-             (dense ? c->kept > 0 : kl_top_k_begin(c, row->r, &t));
+  int soft = kl_weighs(c, row->r) && (dense ? c->kept > 0 : kl_top_k_begin(c, row->r, &t));
   if ((soft && !kl_ordinary(c, row->by)) || fabs(c->hard_weight * c->factor) > 1e30 ||
       !kl_cap_ordinary(c)) {
     return 0;
@@ -462,16 +473,53 @@ static int kl_run(kl_row *row) {
   return 1;
 }
 
+/* Widens what will be read of a row, and tells the scans where the next one lies. */
+static void kl_widen_row(kl_row *row, int64_t r) {
+  const kl_call *c = row->c;
+  const kl_bf16 *g = &c->bf16;
+  int soft = kl_weighs(c, r);
+  if (soft || kl_hard(c, r)) {
+    kl_widen(g->z + r * g->z_stride, row->widened_z, c->cols);
+    row->z.next = g->z + (r + 1) * g->z_stride;
+  }
+  if (soft && g->u) {
+    kl_widen(g->u + r * g->u_stride, row->widened_u, c->cols);
+    row->u.next = g->u + (r + 1) * g->u_stride;
+  }
+}
+
+/* Rounds the gradients of a row. */
+static void kl_round_row(kl_row *row, int64_t r) {
+  const kl_call *c = row->c;
+  const kl_bf16 *g = &c->bf16;
+  if (g->gz && row->past) {
+    /* The exponentials of the row have been used. */
+    kl_round_past(c->gz, g->gz + r * g->gz_stride, c->cols, row->z.e);
+  } else if (g->gz) {
+    kl_round(c->gz, g->gz + r * g->gz_stride, c->cols);
+  }
+  if (g->gu) {
+    kl_round(c->gu, g->gu + r * g->gu_stride, c->cols);
+  }
+}
+
 int32_t LB_TIER(lb_softmax_kl)(const kl_call *c, int64_t from, int64_t to) {
   kl_row row;
+  int bf16 = c->bf16.z != 0;
   kl_place(&row, c);
   for (int64_t r = from; r < to; r++) {
+    if (bf16) {
+      kl_widen_row(&row, r);
+    }
     kl_begin(&row, r);
     if (!kl_run(&row)) {
       kl_exact_row(c, r);
     }
+    if (bf16) {
+      kl_round_row(&row, r);
+    }
   }
-  if (row.room) {
+  if (row.room || row.past) {
     vf32_stream_end();
   }
   return LB_OK;

@@ -269,9 +269,9 @@ void kl_exact_row(const kl_call *c, int64_t r) {
       double target = uniform + (i == c->labels[r] ? 1 - c->label_smoothing : 0);
       dz += c->hard_weight * c->factor * (exp(kl_capped(c, e.z[i]) - e.lse_1) - target);
     }
-    /* Of the content of removed columns nothing is used. */
-    dz *= live ? kl_slope(c, e.z[i]) : 0;
-    du *= live && gu ? kl_slope(c, e.u[i]) : 0;
+    /* Of the content of removed columns nothing is used, nor of rows that have no part. */
+    dz = dz == 0 ? 0 : dz * kl_slope(c, e.z[i]);
+    du = du == 0 || !gu ? 0 : du * kl_slope(c, e.u[i]);
     if (gz) {
       gz[i] = (float)dz;
     }

@@ -32,6 +32,7 @@ typedef struct {
   const float *x;
   float *e;
   float *tops;
+  const uint16_t *next; /* where the next row is widened from, if x is such a row; else null */
   float inverse;
   float top;
   double sum;
@@ -117,6 +118,7 @@ static float kl_max(const float *x, int64_t n) {
 /* The scan of a block in progress. */
 typedef struct {
   const float *x;
+  const uint16_t *next;
   float *e;
   vf32 shift;
   vf32 binary;
@@ -128,6 +130,7 @@ typedef struct {
 
 LB_INLINE kl_lanes kl_lanes_of(const kl_side *s, int64_t b) {
   kl_lanes l = {s->x + b * KL_BLOCK,
+                s->next ? s->next + b * KL_BLOCK : 0,
                 s->e + b * KL_BLOCK,
                 vf32_set1(s->top),
                 vf32_set1(s->inverse * LB_LOG2E_HIGH),
@@ -146,6 +149,15 @@ LB_INLINE void kl_step(kl_lanes *l, int64_t i, int64_t n) {
   l->all = vf32_add(l->all, t);
   l->sum = vf32_add(l->sum, v);
   vf32_store(l->e + i, v);
+}
+
+/* Reads ahead, in the row that is scanned or in the one that will be widened next. */
+LB_INLINE void kl_read_ahead(const kl_lanes *l, int64_t i, int widened) {
+  if (widened) {
+    LB_PREFETCH_FAR(l->next + i);
+  } else {
+    LB_PREFETCH_FAR(l->x + i + KL_AHEAD);
+  }
 }
 
 LB_INLINE float kl_highest(const kl_lanes *l) { return vf32_max_lane(vi32_as_f32(l->max)); }
@@ -180,17 +192,13 @@ static int kl_scan_end(kl_side *s) {
   return s->top > KL_FLOOR;
 }
 
-/*
- * Fills e, tops, top and the sums of a row in one reading. A block is relative to the top of those before it unless it
- * exceeds that by far. Returns 0 where the row has NaN or infinities, or nothing above KL_FLOOR.
- */
-static int kl_scan(kl_side *s, int64_t cols) {
+LB_INLINE int kl_scan_row(kl_side *s, int64_t cols, int widened) {
   kl_scan_begin(s, cols);
   for (int64_t b = 0; b < kl_blocks(cols); b++) {
     int64_t n = lb_min(KL_BLOCK, cols - b * KL_BLOCK);
     kl_lanes l = kl_lanes_of(s, b);
     for (int64_t i = 0; i < n; i += LB_W) {
-      LB_PREFETCH_FAR(l.x + i + KL_AHEAD);
+      kl_read_ahead(&l, i, widened);
       kl_step(&l, i, lb_min(LB_W, n - i));
     }
     if (!kl_scan_close(s, b, n, vf32_sum(l.sum), kl_highest(&l), vf32_sum(l.all))) {
@@ -201,10 +209,13 @@ static int kl_scan(kl_side *s, int64_t cols) {
 }
 
 /*
- * The same of two rows, as one loop: two streams that memory delivers while the units work. Taken block by block in turns,
- * or without reading ahead by pages, they arrive late, and the times of memory and units add up.
+ * Fills e, tops, top and the sums of a row in one reading. A block is relative to the top of those before it unless it
+ * exceeds that by far. Returns 0 where the row has NaN or infinities, or nothing above KL_FLOOR.
  */
-static int kl_scan_both(kl_side *s, kl_side *t, int64_t cols) {
+static int kl_scan(kl_side *s, int64_t cols) { return kl_scan_row(s, cols, 0); }
+static int kl_scan_widened(kl_side *s, int64_t cols) { return kl_scan_row(s, cols, 1); }
+
+LB_INLINE int kl_scan_rows(kl_side *s, kl_side *t, int64_t cols, int widened) {
   kl_scan_begin(s, cols);
   kl_scan_begin(t, cols);
   for (int64_t b = 0; b < kl_blocks(cols); b++) {
@@ -213,8 +224,8 @@ static int kl_scan_both(kl_side *s, kl_side *t, int64_t cols) {
     kl_lanes lt = kl_lanes_of(t, b);
     int64_t i = 0;
     for (; i + LB_W <= n; i += LB_W) {
-      LB_PREFETCH_FAR(ls.x + i + KL_AHEAD);
-      LB_PREFETCH_FAR(lt.x + i + KL_AHEAD);
+      kl_read_ahead(&ls, i, widened);
+      kl_read_ahead(&lt, i, widened);
       kl_step(&ls, i, LB_W);
       kl_step(&lt, i, LB_W);
     }
@@ -229,6 +240,13 @@ static int kl_scan_both(kl_side *s, kl_side *t, int64_t cols) {
   }
   return kl_scan_end(s) && kl_scan_end(t);
 }
+
+/*
+ * The same of two rows, as one loop: two streams that memory delivers while the units work. Taken block by block in turns,
+ * or without reading ahead by pages, they arrive late, and the times of memory and units add up.
+ */
+static int kl_scan_both(kl_side *s, kl_side *t, int64_t cols) { return kl_scan_rows(s, t, cols, 0); }
+static int kl_scan_both_widened(kl_side *s, kl_side *t, int64_t cols) { return kl_scan_rows(s, t, cols, 1); }
 
 /* What turns the exponentials of a block into probabilities times a factor. */
 LB_INLINE float kl_scale(const kl_side *s, int64_t block, double factor) {
@@ -467,20 +485,6 @@ LB_INLINE void kl_two_sided(kl_family family, kl_task task, const kl_weights *k,
   }
   if (task == KL_SUM) {
     kl_add_sums(sums, &total);
-  }
-}
-
-/* Copies past the caches. */
-static void kl_stream(const float *from, float *to, int64_t n) {
-  int64_t i = 0;
-  for (; i < n && (uintptr_t)(to + i) % sizeof(vf32) != 0; i++) {
-    to[i] = from[i];
-  }
-  for (; i + LB_W <= n; i += LB_W) {
-    vf32_stream(to + i, vf32_load(from + i));
-  }
-  for (; i < n; i++) {
-    to[i] = from[i];
   }
 }
 

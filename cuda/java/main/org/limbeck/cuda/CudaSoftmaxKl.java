@@ -4,6 +4,8 @@ package org.limbeck.cuda;
 import java.util.Locale;
 import java.util.function.Supplier;
 import org.limbeck.kernels.backend.KernelTable;
+import org.limbeck.kernels.backend.Support;
+import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.op.Kernel;
 import org.limbeck.kernels.op.Normaliser;
 import org.limbeck.kernels.op.SoftmaxKl;
@@ -156,7 +158,12 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
   }
 
   private static void register(KernelTable table, Supplier<Context> context) {
-    table.add(SoftmaxKl.OP, spec -> new CudaSoftmaxKl(context.get(), spec));
+    table.addIf(
+        SoftmaxKl.OP,
+        spec ->
+            spec.logits() == DType.F32
+                ? new Support.Yes<>(new CudaSoftmaxKl(context.get(), spec))
+                : new Support.No<>("has no kernel for logits of type " + spec.logits()));
   }
 
   @Override

@@ -27,8 +27,13 @@ class CudaSoftmaxKlTest extends SoftmaxKlContract {
   @ValueSource(longs = {12_001, 32_000, 128_256, 240_001})
   void longRowsAgreeWhateverHoldsThem(long cols) {
     for (Mode mode : new Mode[] {Mode.FORWARD_KL, Mode.REVERSE_KL, Mode.JS}) {
-      assertAgrees(cols, mode);
+      assertAgrees(cols, mode, DType.F32);
     }
+  }
+
+  @Override
+  protected boolean servesBf16() {
+    return false;
   }
 
   /** Losses near 1e-6, whose terms are far below the rounding of the probabilities. */

@@ -3,6 +3,7 @@ package org.limbeck.natives;
 
 import java.lang.foreign.MemorySegment;
 import org.limbeck.kernels.backend.Support;
+import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.Kernel;
 import org.limbeck.kernels.op.SoftmaxKl.Arguments;
@@ -26,6 +27,7 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
               LimbeckH.lb_softmax_kl$handle()
                   .invokeExact(
                       kernel.tier,
+                      kernel.type,
                       kernel.mode,
                       kernel.spec.temperature(),
                       kernel.spec.teacherTemperature(),
@@ -67,6 +69,7 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
               LimbeckH.lb_softmax_kl_top_k$handle()
                   .invokeExact(
                       kernel.tier,
+                      kernel.type,
                       kernel.teacher,
                       kernel.mode,
                       kernel.spec.temperature(),
@@ -106,6 +109,7 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
   private static final long CACHED_BYTES = 32L << 20;
 
   private final int tier;
+  private final int type;
   private final Spec spec;
   private final int mode;
   private final int teacher;
@@ -120,6 +124,7 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
   private NativeSoftmaxKl(Tier tier, Spec spec) {
     this.tier = tier.bits();
     this.spec = spec;
+    this.type = spec.logits() == DType.BF16 ? LimbeckH.LB_TYPE_BF16() : LimbeckH.LB_TYPE_F32();
     this.mode = mode(spec.mode());
     this.teacher = teacher(spec.teacher());
     this.weight = weight(spec);
@@ -167,9 +172,9 @@ final class NativeSoftmaxKl implements Kernel<Arguments> {
   public void run(Arguments a, WorkerPool pool) {
     long rows = a.student().rows();
     factor = spec.normaliser().factor(rows, a.rowWeight());
-    scratchBytes = LimbeckH.lb_softmax_kl_scratch(a.student().cols());
+    scratchBytes = LimbeckH.lb_softmax_kl_scratch(type, a.student().cols());
     losses = pool.shared().reserve(rows * Double.BYTES);
-    stream = rows * a.student().cols() > CACHED_BYTES / Float.BYTES ? 1 : 0;
+    stream = rows * a.student().cols() > CACHED_BYTES / spec.logits().bytes() ? 1 : 0;
     pool.forRange(
         rows,
         rowsPerChunk(rows, a.student().cols()),

@@ -23,10 +23,10 @@ public class LimbeckH extends LimbeckH$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int LB_ABI = (int)3L;
+    private static final int LB_ABI = (int)4L;
     /**
      * {@snippet lang=c :
-     * #define LB_ABI 3
+     * #define LB_ABI 4
      * }
      */
     public static int LB_ABI() {
@@ -112,6 +112,24 @@ public class LimbeckH extends LimbeckH$shared {
      */
     public static int LB_BAD_OPTION() {
         return LB_BAD_OPTION;
+    }
+    private static final int LB_TYPE_F32 = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_TYPE_F32 0
+     * }
+     */
+    public static int LB_TYPE_F32() {
+        return LB_TYPE_F32;
+    }
+    private static final int LB_TYPE_BF16 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define LB_TYPE_BF16 1
+     * }
+     */
+    public static int LB_TYPE_BF16() {
+        return LB_TYPE_BF16;
     }
     private static final int LB_GELU_ERF = (int)0L;
     /**
@@ -3774,6 +3792,7 @@ public class LimbeckH extends LimbeckH$shared {
     private static class lb_softmax_kl_scratch {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LimbeckH.C_LONG,
+            LimbeckH.C_INT,
             LimbeckH.C_LONG
         );
 
@@ -3785,7 +3804,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int64_t lb_softmax_kl_scratch(int64_t cols)
+     * int64_t lb_softmax_kl_scratch(int32_t type, int64_t cols)
      * }
      */
     public static FunctionDescriptor lb_softmax_kl_scratch$descriptor() {
@@ -3795,7 +3814,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int64_t lb_softmax_kl_scratch(int64_t cols)
+     * int64_t lb_softmax_kl_scratch(int32_t type, int64_t cols)
      * }
      */
     public static MethodHandle lb_softmax_kl_scratch$handle() {
@@ -3805,7 +3824,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int64_t lb_softmax_kl_scratch(int64_t cols)
+     * int64_t lb_softmax_kl_scratch(int32_t type, int64_t cols)
      * }
      */
     public static MemorySegment lb_softmax_kl_scratch$address() {
@@ -3814,16 +3833,16 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int64_t lb_softmax_kl_scratch(int64_t cols)
+     * int64_t lb_softmax_kl_scratch(int32_t type, int64_t cols)
      * }
      */
-    public static long lb_softmax_kl_scratch(long cols) {
+    public static long lb_softmax_kl_scratch(int type, long cols) {
         var mh$ = lb_softmax_kl_scratch.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_softmax_kl_scratch", cols);
+                traceDowncall("lb_softmax_kl_scratch", type, cols);
             }
-            return (long)mh$.invokeExact(cols);
+            return (long)mh$.invokeExact(type, cols);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -3833,6 +3852,7 @@ public class LimbeckH extends LimbeckH$shared {
 
     private static class lb_softmax_kl {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
             LimbeckH.C_INT,
             LimbeckH.C_INT,
             LimbeckH.C_INT,
@@ -3874,7 +3894,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl(int32_t tier, int32_t type, int32_t mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const void *z, int64_t z_stride, const void *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, void *gz, int64_t gz_stride, void *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static FunctionDescriptor lb_softmax_kl$descriptor() {
@@ -3884,7 +3904,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl(int32_t tier, int32_t type, int32_t mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const void *z, int64_t z_stride, const void *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, void *gz, int64_t gz_stride, void *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static MethodHandle lb_softmax_kl$handle() {
@@ -3894,7 +3914,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl(int32_t tier, int32_t type, int32_t mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const void *z, int64_t z_stride, const void *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, void *gz, int64_t gz_stride, void *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static MemorySegment lb_softmax_kl$address() {
@@ -3903,16 +3923,16 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl(int32_t tier, int32_t mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const float *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl(int32_t tier, int32_t type, int32_t mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const void *z, int64_t z_stride, const void *u, int64_t u_stride, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, void *gz, int64_t gz_stride, void *gu, int64_t gu_stride, int32_t stream, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
-    public static int lb_softmax_kl(int tier, int mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, MemorySegment z, long z_stride, MemorySegment u, long u_stride, MemorySegment row_weight, MemorySegment column_mask, MemorySegment labels, long ignore_index, MemorySegment gz, long gz_stride, MemorySegment gu, long gu_stride, int stream, MemorySegment row_loss, MemorySegment losses, MemorySegment scratch, long from, long to, long cols) {
+    public static int lb_softmax_kl(int tier, int type, int mode, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, MemorySegment z, long z_stride, MemorySegment u, long u_stride, MemorySegment row_weight, MemorySegment column_mask, MemorySegment labels, long ignore_index, MemorySegment gz, long gz_stride, MemorySegment gu, long gu_stride, int stream, MemorySegment row_loss, MemorySegment losses, MemorySegment scratch, long from, long to, long cols) {
         var mh$ = lb_softmax_kl.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_softmax_kl", tier, mode, temperature, teacher_temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, u, u_stride, row_weight, column_mask, labels, ignore_index, gz, gz_stride, gu, gu_stride, stream, row_loss, losses, scratch, from, to, cols);
+                traceDowncall("lb_softmax_kl", tier, type, mode, temperature, teacher_temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, u, u_stride, row_weight, column_mask, labels, ignore_index, gz, gz_stride, gu, gu_stride, stream, row_loss, losses, scratch, from, to, cols);
             }
-            return (int)mh$.invokeExact(tier, mode, temperature, teacher_temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, u, u_stride, row_weight, column_mask, labels, ignore_index, gz, gz_stride, gu, gu_stride, stream, row_loss, losses, scratch, from, to, cols);
+            return (int)mh$.invokeExact(tier, type, mode, temperature, teacher_temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, u, u_stride, row_weight, column_mask, labels, ignore_index, gz, gz_stride, gu, gu_stride, stream, row_loss, losses, scratch, from, to, cols);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -3922,6 +3942,7 @@ public class LimbeckH extends LimbeckH$shared {
 
     private static class lb_softmax_kl_top_k {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LimbeckH.C_INT,
             LimbeckH.C_INT,
             LimbeckH.C_INT,
             LimbeckH.C_INT,
@@ -3963,7 +3984,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t type, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const void *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, void *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static FunctionDescriptor lb_softmax_kl_top_k$descriptor() {
@@ -3973,7 +3994,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t type, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const void *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, void *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static MethodHandle lb_softmax_kl_top_k$handle() {
@@ -3983,7 +4004,7 @@ public class LimbeckH extends LimbeckH$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t type, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const void *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, void *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
     public static MemorySegment lb_softmax_kl_top_k$address() {
@@ -3992,16 +4013,16 @@ public class LimbeckH extends LimbeckH$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const float *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, float *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
+     * int32_t lb_softmax_kl_top_k(int32_t tier, int32_t type, int32_t teacher, int32_t mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, const void *z, int64_t z_stride, const int64_t *ids, int64_t ids_stride, const float *p, int64_t p_stride, int64_t k, const float *row_weight, const uint8_t *column_mask, const int64_t *labels, int64_t ignore_index, void *gz, int64_t gz_stride, double *row_loss, double *losses, void *scratch, int64_t from, int64_t to, int64_t cols)
      * }
      */
-    public static int lb_softmax_kl_top_k(int tier, int teacher, int mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, MemorySegment z, long z_stride, MemorySegment ids, long ids_stride, MemorySegment p, long p_stride, long k, MemorySegment row_weight, MemorySegment column_mask, MemorySegment labels, long ignore_index, MemorySegment gz, long gz_stride, MemorySegment row_loss, MemorySegment losses, MemorySegment scratch, long from, long to, long cols) {
+    public static int lb_softmax_kl_top_k(int tier, int type, int teacher, int mode, double temperature, double w, double soft_cap, double soft_weight, double scale, double hard_weight, double label_smoothing, double factor, MemorySegment z, long z_stride, MemorySegment ids, long ids_stride, MemorySegment p, long p_stride, long k, MemorySegment row_weight, MemorySegment column_mask, MemorySegment labels, long ignore_index, MemorySegment gz, long gz_stride, MemorySegment row_loss, MemorySegment losses, MemorySegment scratch, long from, long to, long cols) {
         var mh$ = lb_softmax_kl_top_k.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("lb_softmax_kl_top_k", tier, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, row_loss, losses, scratch, from, to, cols);
+                traceDowncall("lb_softmax_kl_top_k", tier, type, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, row_loss, losses, scratch, from, to, cols);
             }
-            return (int)mh$.invokeExact(tier, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, row_loss, losses, scratch, from, to, cols);
+            return (int)mh$.invokeExact(tier, type, teacher, mode, temperature, w, soft_cap, soft_weight, scale, hard_weight, label_smoothing, factor, z, z_stride, ids, ids_stride, p, p_stride, k, row_weight, column_mask, labels, ignore_index, gz, gz_stride, row_loss, losses, scratch, from, to, cols);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -168,7 +168,7 @@ public final class CaseRunner {
       case U8 -> Byte.toUnsignedInt(m.getByte(r, c));
       case I32 -> m.getInt(r, c);
       case I64 -> m.getLong(r, c);
-      case BF16 -> throw new IllegalStateException("no stem gives BF16");
+      case BF16 -> m.getBfloat16(r, c);
     };
   }
 }

@@ -4,6 +4,15 @@ package org.limbeck.vectors.contract;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.limbeck.vectors.contract.SoftmaxKlCall.TWO_SIDED;
+import static org.limbeck.vectors.contract.SoftmaxKlCall.as;
+import static org.limbeck.vectors.contract.SoftmaxKlCall.hasOptions;
+import static org.limbeck.vectors.contract.SoftmaxKlCall.name;
+import static org.limbeck.vectors.contract.SoftmaxKlCall.plain;
+import static org.limbeck.vectors.contract.SoftmaxKlCall.set;
+import static org.limbeck.vectors.contract.SoftmaxKlCall.specs;
+import static org.limbeck.vectors.contract.SoftmaxKlCall.value;
+import static org.limbeck.vectors.contract.SoftmaxKlCall.withOptions;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -13,126 +22,17 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.InvalidArgumentException;
-import org.limbeck.kernels.op.Normaliser;
 import org.limbeck.kernels.op.SoftmaxKl;
 import org.limbeck.kernels.op.SoftmaxKl.Mode;
 
 /** The contract of the divergences of softmax rows. */
 public abstract class SoftmaxKlContract extends KernelContract {
-  private static final List<Mode> TWO_SIDED =
-      List.of(Mode.FORWARD_KL, Mode.REVERSE_KL, Mode.SYMMETRIC_KL, Mode.JS);
   private static final double EPS = 0x1p-24;
+  private static final double BF16_EPS = 0x1p-8;
 
   /** Tests a backend. */
   protected SoftmaxKlContract(String backend) {
     super(backend);
-  }
-
-  private static SoftmaxKl.Spec plain(Mode mode) {
-    return SoftmaxKl.Spec.builder()
-        .mode(mode)
-        .temperature(3)
-        .scale(9)
-        .twoSided(TWO_SIDED.contains(mode))
-        .build();
-  }
-
-  private static SoftmaxKl.Spec withOptions(Mode mode) {
-    return SoftmaxKl.Spec.builder()
-        .mode(mode)
-        .temperature(2)
-        .teacherTemperature(1.5)
-        .beta(0.25)
-        .alpha(0.3)
-        .scale(4)
-        .hardWeight(0.5)
-        .softWeight(0.75)
-        .labelSmoothing(0.1)
-        .normaliser(Normaliser.MEAN_WEIGHTS)
-        .build();
-  }
-
-  /** The tensors of a call on rows that the seed gives. */
-  private record Call(
-      Matrix student,
-      Matrix teacher,
-      Matrix rowWeight,
-      Matrix columnMask,
-      Matrix labels,
-      Matrix gradStudent,
-      Matrix gradTeacher,
-      Matrix rowLoss,
-      Matrix loss) {
-    static Call of(Tensors t, SoftmaxKl.Spec spec, long rows, long cols, boolean options) {
-      Matrix weight = options ? t.uniform(1, rows, 0, 2) : null;
-      Matrix mask = options ? t.mask(1, cols, 0.8) : null;
-      Matrix labels = spec.hardWeight() == 0 ? null : t.indices(rows, cols);
-      if (options) {
-        weight.setFloat(0, rows - 1, 0);
-        for (long r = 0; r < rows && labels != null; r++) {
-          mask.setByte(0, labels.getLong(0, r), (byte) 1);
-        }
-      }
-      if (labels != null && rows > 1) {
-        labels.setLong(0, 1, spec.ignoreIndex());
-      }
-      return new Call(
-          t.normal(rows, cols, 3),
-          t.normal(rows, cols, 3),
-          weight,
-          mask,
-          labels,
-          t.zeros(DType.F32, rows, cols),
-          spec.twoSided() ? t.zeros(DType.F32, rows, cols) : null,
-          t.zeros(DType.F64, 1, rows),
-          t.zeros(DType.F64, 1, 1));
-    }
-
-    /** The same inputs with outputs of their own. */
-    Call withOutputs(Tensors t) {
-      return new Call(
-          student,
-          teacher,
-          rowWeight,
-          columnMask,
-          labels,
-          t.zeros(DType.F32, student.rows(), student.cols()),
-          gradTeacher == null ? null : t.zeros(DType.F32, student.rows(), student.cols()),
-          t.zeros(DType.F64, 1, student.rows()),
-          t.zeros(DType.F64, 1, 1));
-    }
-
-    SoftmaxKl.Arguments arguments() {
-      return new SoftmaxKl.Arguments(
-          student,
-          teacher,
-          null,
-          null,
-          rowWeight,
-          columnMask,
-          labels,
-          gradStudent,
-          gradTeacher,
-          rowLoss,
-          loss);
-    }
-
-    boolean kept(long c) {
-      return columnMask == null || columnMask.getByte(0, c) != 0;
-    }
-
-    double[] probabilities(Matrix logits, long r, double temperature) {
-      double sum = 0;
-      double[] p = new double[(int) logits.cols()];
-      for (int c = 0; c < p.length; c++) {
-        p[c] = kept(c) ? Math.exp(logits.getFloat(r, c) / temperature) : 0;
-        sum += p[c];
-      }
-      for (int c = 0; c < p.length; c++) {
-        p[c] /= sum;
-      }
-      return p;
-    }
   }
 
   @ParameterizedTest
@@ -140,19 +40,33 @@ public abstract class SoftmaxKlContract extends KernelContract {
   void agreesWithTheReference(Placement placement) {
     for (long cols : sizesAroundLanes()) {
       for (Mode mode : Mode.values()) {
-        assertAgrees(placement, plain(mode), cols, false);
-        assertAgrees(placement, withOptions(mode), cols, true);
+        assertAgrees(placement, plain(mode), cols);
+        assertAgrees(placement, withOptions(mode), cols);
       }
     }
   }
 
-  private void assertAgrees(Placement placement, SoftmaxKl.Spec spec, long cols, boolean options) {
+  /** Modes by turns: what differs from F32 is how a row begins and ends. */
+  @ParameterizedTest
+  @EnumSource(Placement.class)
+  void bf16AgreesWithTheReference(Placement placement) {
+    int turn = 0;
+    for (long cols : sizesAroundLanes()) {
+      Mode mode = Mode.values()[turn++ % Mode.values().length];
+      assertAgrees(placement, plain(mode, DType.BF16), cols);
+      assertAgrees(placement, withOptions(mode, DType.BF16), cols);
+    }
+  }
+
+  /** Compares with the reference on the same logits as F32, which holds them all. */
+  private void assertAgrees(Placement placement, SoftmaxKl.Spec spec, long cols) {
     try (Tensors t = new Tensors(placement, SEED)) {
-      Call want = Call.of(t, spec, 3, cols, options);
-      Call got = want.withOutputs(t);
-      runReference(SoftmaxKl.OP, spec, want.arguments());
+      SoftmaxKlCall got = SoftmaxKlCall.of(t, spec, 3, cols);
+      boolean bf16 = spec.logits() == DType.BF16;
+      SoftmaxKlCall want = bf16 ? got.widened(t) : got.withOutputs(t);
+      runReference(SoftmaxKl.OP, as(DType.F32, spec), want.arguments());
       run(SoftmaxKl.OP, spec, got.arguments());
-      String what = spec.mode() + " of " + cols + (options ? " with options" : "");
+      String what = name(spec) + " of " + cols;
       double factor =
           spec.scale() * spec.normaliser().factor(want.student().rows(), want.rowWeight());
       double lossBound = 0;
@@ -174,7 +88,12 @@ public abstract class SoftmaxKlContract extends KernelContract {
    * q) (1 + |x|), and ten times that where a ratio to a mixture of 0.1 is in it.
    */
   private static double assertRow(
-      SoftmaxKl.Spec spec, Call want, Call got, long r, double factor, String what) {
+      SoftmaxKl.Spec spec,
+      SoftmaxKlCall want,
+      SoftmaxKlCall got,
+      long r,
+      double factor,
+      String what) {
     double[] q = want.probabilities(want.student(), r, spec.temperature());
     double[] p = want.probabilities(want.teacher(), r, spec.teacherTemperature());
     double[] hard = want.probabilities(want.student(), r, 1);
@@ -198,54 +117,75 @@ public abstract class SoftmaxKlContract extends KernelContract {
         () -> what + ": loss of row " + r);
     for (int c = 0; c < q.length; c++) {
       double bound = 1e-37 + factor * EPS * (160 * size[c] + 32 * hard[c]) + factor * EPS * 1e-3;
-      int col = c;
-      assertWithin(
-          want.gradStudent().getFloat(r, c),
-          got.gradStudent().getFloat(r, c),
-          bound,
-          () -> what + ": gradStudent at (" + r + ", " + col + ")");
+      assertGradient(want.gradStudent(), got.gradStudent(), r, c, bound, what + ": gradStudent");
       if (want.gradTeacher() != null) {
-        assertWithin(
-            want.gradTeacher().getFloat(r, c),
-            got.gradTeacher().getFloat(r, c),
-            bound,
-            () -> what + ": gradTeacher at (" + r + ", " + col + ")");
+        assertGradient(want.gradTeacher(), got.gradTeacher(), r, c, bound, what + ": gradTeacher");
       }
     }
     return lossBound;
   }
 
+  /** Compares an element; one of BF16 may be off by half a unit in its last place beside that. */
+  private static void assertGradient(
+      Matrix want, Matrix got, long r, long c, double bound, String what) {
+    double expected = want.getFloat(r, c);
+    double rounding = got.type() == DType.BF16 ? BF16_EPS * (Math.abs(expected) + bound) : 0;
+    assertWithin(
+        expected, value(got, r, c), bound + rounding, () -> what + " at (" + r + ", " + c + ")");
+  }
+
   @Test
   void longRowsAgreeWithTheReference() {
-    for (Mode mode : Mode.values()) {
-      assertAgrees(Placement.ALIGNED, plain(mode), 20_011, false);
-      assertAgrees(Placement.ALIGNED, withOptions(mode), 20_011, true);
+    for (SoftmaxKl.Spec spec : specs()) {
+      assertAgrees(Placement.ALIGNED, spec, 20_011);
     }
   }
 
   /** Asserts that rows of a length agree with the reference, with options and without. */
-  protected final void assertAgrees(long cols, Mode mode) {
-    assertAgrees(Placement.STRIDED, plain(mode), cols, false);
-    assertAgrees(Placement.ALIGNED, withOptions(mode), cols, true);
+  protected final void assertAgrees(long cols, Mode mode, DType logits) {
+    assertAgrees(Placement.STRIDED, plain(mode, logits), cols);
+    assertAgrees(Placement.ALIGNED, withOptions(mode, logits), cols);
+  }
+
+  /** Asserts that with BF16 every bit is that of F32, but for the rounding of gradients. */
+  protected final void assertBf16HasTheBitsOfF32() {
+    for (Mode mode : Mode.values()) {
+      for (long cols : new long[] {5, 37, 4111}) {
+        for (SoftmaxKl.Spec spec :
+            List.of(plain(mode, DType.BF16), withOptions(mode, DType.BF16))) {
+          try (Tensors t = Tensors.aligned(SEED)) {
+            SoftmaxKlCall narrow = SoftmaxKlCall.of(t, spec, 4, cols);
+            SoftmaxKlCall wide = narrow.widened(t);
+            run(SoftmaxKl.OP, spec, narrow.arguments());
+            run(SoftmaxKl.OP, as(DType.F32, spec), wide.arguments());
+            assertSameBits(wide.loss(), narrow.loss(), name(spec) + " loss");
+            assertSameBits(wide.rowLoss(), narrow.rowLoss(), name(spec) + " rowLoss");
+            assertSameBits(
+                t.rounded(wide.gradStudent()), narrow.gradStudent(), name(spec) + " gradStudent");
+            if (spec.twoSided()) {
+              assertSameBits(
+                  t.rounded(wide.gradTeacher()), narrow.gradTeacher(), name(spec) + " gradTeacher");
+            }
+          }
+        }
+      }
+    }
   }
 
   @ParameterizedTest
   @ValueSource(ints = {2, 3})
   void threadsDoNotChangeABit(int threads) {
-    for (Mode mode : Mode.values()) {
-      for (boolean options : new boolean[] {false, true}) {
-        SoftmaxKl.Spec spec = options ? withOptions(mode) : plain(mode);
-        try (Tensors t = Tensors.aligned(SEED)) {
-          Call one = Call.of(t, spec, 301, 257, options);
-          Call many = one.withOutputs(t);
-          run(1, SoftmaxKl.OP, spec, one.arguments());
-          run(threads, SoftmaxKl.OP, spec, many.arguments());
-          assertSameBits(one.loss(), many.loss(), mode + " loss");
-          assertSameBits(one.rowLoss(), many.rowLoss(), mode + " rowLoss");
-          assertSameBits(one.gradStudent(), many.gradStudent(), mode + " gradStudent");
-          if (spec.twoSided()) {
-            assertSameBits(one.gradTeacher(), many.gradTeacher(), mode + " gradTeacher");
-          }
+    for (SoftmaxKl.Spec spec : specs()) {
+      try (Tensors t = Tensors.aligned(SEED)) {
+        SoftmaxKlCall one = SoftmaxKlCall.of(t, spec, 301, 257);
+        SoftmaxKlCall many = one.withOutputs(t);
+        run(1, SoftmaxKl.OP, spec, one.arguments());
+        run(threads, SoftmaxKl.OP, spec, many.arguments());
+        assertSameBits(one.loss(), many.loss(), name(spec) + " loss");
+        assertSameBits(one.rowLoss(), many.rowLoss(), name(spec) + " rowLoss");
+        assertSameBits(one.gradStudent(), many.gradStudent(), name(spec) + " gradStudent");
+        if (spec.twoSided()) {
+          assertSameBits(one.gradTeacher(), many.gradTeacher(), name(spec) + " gradTeacher");
         }
       }
     }
@@ -253,30 +193,27 @@ public abstract class SoftmaxKlContract extends KernelContract {
 
   @Test
   void worksInPlace() {
-    for (Mode mode : Mode.values()) {
-      for (boolean options : new boolean[] {false, true}) {
-        SoftmaxKl.Spec spec = options ? withOptions(mode) : plain(mode);
-        try (Tensors t = Tensors.aligned(SEED)) {
-          Call c = Call.of(t, spec, 4, 37, options);
-          run(SoftmaxKl.OP, spec, c.arguments());
-          run(
-              SoftmaxKl.OP,
-              spec,
-              new Call(
-                      c.student(),
-                      c.teacher(),
-                      c.rowWeight(),
-                      c.columnMask(),
-                      c.labels(),
-                      c.student(),
-                      c.gradTeacher() == null ? null : c.teacher(),
-                      c.rowLoss(),
-                      c.loss())
-                  .arguments());
-          assertSameBits(c.gradStudent(), c.student(), mode + " gradStudent over student");
-          if (spec.twoSided()) {
-            assertSameBits(c.gradTeacher(), c.teacher(), mode + " gradTeacher over teacher");
-          }
+    for (SoftmaxKl.Spec spec : specs()) {
+      try (Tensors t = Tensors.aligned(SEED)) {
+        SoftmaxKlCall c = SoftmaxKlCall.of(t, spec, 4, 37);
+        run(SoftmaxKl.OP, spec, c.arguments());
+        run(
+            SoftmaxKl.OP,
+            spec,
+            new SoftmaxKlCall(
+                    c.student(),
+                    c.teacher(),
+                    c.rowWeight(),
+                    c.columnMask(),
+                    c.labels(),
+                    c.student(),
+                    c.gradTeacher() == null ? null : c.teacher(),
+                    c.rowLoss(),
+                    c.loss())
+                .arguments());
+        assertSameBits(c.gradStudent(), c.student(), name(spec) + " gradStudent over student");
+        if (spec.twoSided()) {
+          assertSameBits(c.gradTeacher(), c.teacher(), name(spec) + " gradTeacher over teacher");
         }
       }
     }
@@ -313,7 +250,7 @@ public abstract class SoftmaxKlContract extends KernelContract {
       }
       try (Tensors t = Tensors.aligned(SEED)) {
         SoftmaxKl.Spec spec = plain(mode);
-        Call call = Call.of(t, spec, 3, 129, false);
+        SoftmaxKlCall call = SoftmaxKlCall.of(t, spec, 3, 129);
         run(SoftmaxKl.OP, spec, call.arguments());
         for (long r = 0; r < 3; r++) {
           double sum = 0;
@@ -337,14 +274,14 @@ public abstract class SoftmaxKlContract extends KernelContract {
       }
       try (Tensors t = Tensors.aligned(SEED)) {
         SoftmaxKl.Spec spec = plain(mode);
-        Call call = Call.of(t, spec, 2, 65, false);
+        SoftmaxKlCall call = SoftmaxKlCall.of(t, spec, 2, 65);
         for (long c = 0; c < 130; c++) {
           // Multiples of 1/64 bear the shift without rounding.
           float rounded = Math.round(call.student().getFloat(c / 65, c % 65) * 64) / 64f;
           call.student().setFloat(c / 65, c % 65, rounded);
         }
         run(SoftmaxKl.OP, spec, call.arguments());
-        Call shifted = call.withOutputs(t);
+        SoftmaxKlCall shifted = call.withOutputs(t);
         for (long c = 0; c < 130; c++) {
           float z = call.student().getFloat(c / 65, c % 65);
           call.student().setFloat(c / 65, c % 65, z + 1024);
@@ -362,13 +299,16 @@ public abstract class SoftmaxKlContract extends KernelContract {
   void specialValuesStayInTheirRow() {
     float inf = Float.POSITIVE_INFINITY;
     for (float special : new float[] {Float.NaN, inf}) {
-      for (Mode mode : Mode.values()) {
+      for (SoftmaxKl.Spec spec : specs()) {
+        if (hasOptions(spec)) {
+          continue;
+        }
+        String mode = name(spec);
         try (Tensors t = Tensors.aligned(SEED)) {
-          SoftmaxKl.Spec spec = plain(mode);
-          Call clean = Call.of(t, spec, 3, 37, false);
+          SoftmaxKlCall clean = SoftmaxKlCall.of(t, spec, 3, 37);
           run(SoftmaxKl.OP, spec, clean.arguments());
-          Call dirty = clean.withOutputs(t);
-          clean.student().setFloat(1, 36, special);
+          SoftmaxKlCall dirty = clean.withOutputs(t);
+          set(clean.student(), 1, 36, special);
           run(SoftmaxKl.OP, spec, dirty.arguments());
           assertSameBits(
               clean.gradStudent().rows(0, 1), dirty.gradStudent().rows(0, 1), mode + " row 0");
@@ -376,7 +316,7 @@ public abstract class SoftmaxKlContract extends KernelContract {
               clean.gradStudent().rows(2, 3), dirty.gradStudent().rows(2, 3), mode + " row 2");
           assertTrue(!Double.isFinite(dirty.rowLoss().getDouble(0, 1)), mode + " loss of row 1");
           assertTrue(!Double.isFinite(dirty.loss().getDouble(0, 0)), mode + " loss");
-          assertTrue(!Float.isFinite(dirty.gradStudent().getFloat(1, 36)), mode + " gradient");
+          assertTrue(!Float.isFinite(value(dirty.gradStudent(), 1, 36)), mode + " gradient");
         }
       }
     }
@@ -394,7 +334,7 @@ public abstract class SoftmaxKlContract extends KernelContract {
                 .alpha(0.2)
                 .twoSided(TWO_SIDED.contains(mode))
                 .build();
-        Call call = Call.of(t, spec, 2, 7, false);
+        SoftmaxKlCall call = SoftmaxKlCall.of(t, spec, 2, 7);
         run(SoftmaxKl.OP, spec, call.arguments());
         double[][] z = GradientCheck.toDoubles(call.student());
         double[][] u = GradientCheck.toDoubles(call.teacher());
@@ -468,21 +408,24 @@ public abstract class SoftmaxKlContract extends KernelContract {
 
   @Test
   void isServedWhereItShouldBe() {
-    for (Mode mode : Mode.values()) {
-      assertEquals(backend(), servedBy(SoftmaxKl.OP, plain(mode)), mode + " dense");
-      assertEquals(backend(), servedBy(SoftmaxKl.OP, withOptions(mode)), mode + " with options");
+    for (SoftmaxKl.Spec spec : specs()) {
+      if (spec.logits() == DType.F32 || servesBf16()) {
+        assertEquals(backend(), servedBy(SoftmaxKl.OP, spec), () -> name(spec));
+      }
     }
+  }
+
+  /** Returns whether the backend has kernels for BF16. */
+  protected boolean servesBf16() {
+    return true;
   }
 
   @Test
   void allocatesNothing() {
-    for (Mode mode : Mode.values()) {
-      for (boolean options : new boolean[] {false, true}) {
-        try (Tensors t = Tensors.aligned(SEED)) {
-          SoftmaxKl.Spec spec = options ? withOptions(mode) : plain(mode);
-          Call call = Call.of(t, spec, 4, 77, options);
-          assertNoAllocation(SoftmaxKl.OP, spec, call.arguments());
-        }
+    for (SoftmaxKl.Spec spec : specs()) {
+      try (Tensors t = Tensors.aligned(SEED)) {
+        SoftmaxKlCall call = SoftmaxKlCall.of(t, spec, 4, 77);
+        assertNoAllocation(SoftmaxKl.OP, spec, call.arguments());
       }
     }
   }
@@ -509,7 +452,21 @@ public abstract class SoftmaxKlContract extends KernelContract {
       assertRefused(
           forward, SoftmaxKl.Arguments.of(z, u).columnMask(t.mask(1, 7, 1)), "columnMask: given");
       assertRefused(withOptions(Mode.JS), SoftmaxKl.Arguments.of(z, u), "labels: given null");
+      Matrix bf16 = t.rounded(z);
+      assertRefused(forward, SoftmaxKl.Arguments.of(bf16, bf16), "student: given");
+      SoftmaxKl.Spec narrow = SoftmaxKl.Spec.builder().logits(DType.BF16).build();
+      assertRefused(narrow, SoftmaxKl.Arguments.of(z, z), "student: given");
+      assertRefused(narrow, SoftmaxKl.Arguments.of(bf16, u), "teacher: given");
+      assertRefused(
+          narrow,
+          SoftmaxKl.Arguments.of(bf16, bf16).gradStudent(t.zeros(DType.F32, 4, 8)),
+          "gradStudent: given");
     }
+    var refused =
+        assertThrows(
+            InvalidArgumentException.class,
+            () -> SoftmaxKl.Spec.builder().logits(DType.F64).build());
+    assertTrue(refused.getMessage().contains("logits: given F64, expected F32 or BF16"));
     assertThrows(
         InvalidArgumentException.class, () -> SoftmaxKl.Spec.builder().temperature(0).build());
     assertThrows(

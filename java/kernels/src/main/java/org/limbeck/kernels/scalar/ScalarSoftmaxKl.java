@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.kernels.scalar;
 
+import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Kernel;
 import org.limbeck.kernels.op.SoftmaxKl.Arguments;
@@ -14,15 +15,15 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * q_i sum h) / T; with k_i = p_i df/dp_i, dD/du_i = (k_i - p_i sum k) / Tt. f and h by mode: {@link
  * #term}, {@link #studentPart}. Hard term: - sum t log q1, gradient q1 - t.
  *
- * <p>student, teacher, gradStudent, gradTeacher f32 [rows, cols], any row stride; a gradient may
- * lie over its logits. Removed columns have no part in any sum. A top-k teacher is a row that is
- * -infinity off K (RAW, RENORM), a row of k columns (BOTH_RENORM), or one of k + 1 classes (TAIL;
- * where K holds every kept column there is no further class). RENORM and BOTH_RENORM without any
- * teacher mass: 0.
+ * <p>student, teacher, gradStudent, gradTeacher f32 or bf16 [rows, cols], any row stride; a
+ * gradient may lie over its logits. Removed columns have no part in any sum. A top-k teacher is a
+ * row that is -infinity off K (RAW, RENORM), a row of k columns (BOTH_RENORM), or one of k + 1
+ * classes (TAIL; where K holds every kept column there is no further class). RENORM and BOTH_RENORM
+ * without any teacher mass: 0.
  *
  * <p>A softmax without a finite maximum makes its row NaN. All in double, divergences from terms of
- * one sign, one rounding at the end. One thread; three exps an element and pass; reads two rows
- * three times, writes the gradients once.
+ * one sign, one rounding to f32 at the end, for bf16 one more. One thread; three exps an element
+ * and pass; reads two rows three times, writes the gradients once.
  */
 public final class ScalarSoftmaxKl implements Kernel<Arguments> {
   private final Spec spec;
@@ -104,8 +105,13 @@ public final class ScalarSoftmaxKl implements Kernel<Arguments> {
 
   private void write(Matrix gradient, Matrix logits, long c, double value) {
     if (gradient != null) {
-      double slope = value == 0 || spec.softCap() == 0 ? 1 : slope(logits.getFloat(row, c));
-      gradient.setFloat(row, c, (float) (value * slope));
+      double slope = value == 0 || spec.softCap() == 0 ? 1 : slope(logit(logits, c));
+      float rounded = (float) (value * slope);
+      if (spec.logits() == DType.BF16) {
+        gradient.setBfloat16(row, c, rounded);
+      } else {
+        gradient.setFloat(row, c, rounded);
+      }
     }
   }
 
@@ -120,8 +126,12 @@ public final class ScalarSoftmaxKl implements Kernel<Arguments> {
     return unmasked(c) && (spec.teacher() != Teacher.TOP_K_BOTH_RENORM || inTopK(c));
   }
 
+  private double logit(Matrix logits, long c) {
+    return spec.logits() == DType.BF16 ? logits.getBfloat16(row, c) : logits.getFloat(row, c);
+  }
+
   private double capped(Matrix logits, long c) {
-    double z = logits.getFloat(row, c);
+    double z = logit(logits, c);
     return spec.softCap() == 0 ? z : spec.softCap() * Math.tanh(z / spec.softCap());
   }
 

@@ -254,4 +254,28 @@ final class ExpSum {
   static float smallest(long range) {
     return Float.intBitsToFloat((int) range);
   }
+
+  /**
+   * Whether no logit of a row is NaN or further from 0 than a limit.
+   *
+   * @param scratch memory for a padded vector
+   * @param slot its byte offset
+   */
+  static boolean within(
+      MemorySegment xs, long xo, long bytes, float limit, MemorySegment scratch, long slot) {
+    long whole = Lanes.wholeBytes(bytes);
+    boolean fits = true;
+    for (long i = 0; i < whole && fits; i += RowExps.BLOCK) {
+      fits = within(range(xs, xo + i, Math.min(RowExps.BLOCK, whole - i)), limit);
+    }
+    if (fits && whole < bytes) {
+      Tail.pad(xs, xo + whole, bytes - whole, scratch, slot, 0);
+      fits = within(range(scratch, slot, BYTES), limit);
+    }
+    return fits;
+  }
+
+  private static boolean within(long range, float limit) {
+    return largest(range) <= limit && smallest(range) >= -limit;
+  }
 }

@@ -44,6 +44,19 @@ final class KlLeaves {
 
   private KlLeaves() {}
 
+  /** Whether the columns below the floor are -infinity, and the same on both sides. */
+  static boolean floorsMatch(MemorySegment zs, long zo, MemorySegment us, long uo, long bytes) {
+    for (long i = 0; i < bytes; i += Float.BYTES) {
+      float z = zs.get(ValueLayout.JAVA_FLOAT, zo + i);
+      float u = us.get(ValueLayout.JAVA_FLOAT, uo + i);
+      if ((z < FLOOR || u < FLOOR)
+          && !(z == Float.NEGATIVE_INFINITY && u == Float.NEGATIVE_INFINITY)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** Stores exp(x) - 1 - x, good to the last place where |x| is below {@link #SMALL}. */
   static void series(MemorySegment s, long from, long to, long bytes) {
     for (long i = 0; i < bytes; i += BYTES) {

@@ -3,6 +3,7 @@ package org.limbeck.kernels.vector;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.memory.Workspace;
 import org.limbeck.kernels.op.SoftmaxKl.Arguments;
@@ -16,9 +17,8 @@ final class KlRow {
   private static final long SMALL_BLOCK = 1024L * Float.BYTES;
 
   // Offsets in scratch. CLAMPED is a block for logits brought into bounds. The distance of the
-  // arrays
-  // is no multiple of 4096: stores to one and loads from another would be taken for the same
-  // address.
+  // arrays is no multiple of 4096: stores to one and loads from another would be taken for the
+  // same address.
   private static final long LANES = 0;
   private static final long TAIL_Z = 4 * Tail.SLOT_BYTES;
   private static final long TAIL_U = 5 * Tail.SLOT_BYTES;
@@ -44,6 +44,7 @@ final class KlRow {
   private final boolean forwardOnly;
   private final boolean mixes;
   private final boolean squares;
+  private final boolean narrow;
   private final float inverseZ;
   private final float inverseU;
   private final RowExps student;
@@ -69,6 +70,11 @@ final class KlRow {
   private long zo;
   private MemorySegment us;
   private long uo;
+  // And where its gradients go, null if they are not wanted.
+  private MemorySegment gs;
+  private long go;
+  private MemorySegment ts;
+  private long to;
   private double entropy;
   private float shift;
   private float offset;
@@ -89,6 +95,7 @@ final class KlRow {
         (spec.mode() == Mode.FORWARD_KL || spec.mode() == Mode.SOFT_CE || unskewed)
             && !spec.twoSided();
     squares = spec.mode() == Mode.LOGIT_MSE;
+    narrow = spec.logits() == DType.BF16;
     mixes =
         spec.mode() == Mode.JS
             || (spec.alpha() != 0
@@ -111,7 +118,7 @@ final class KlRow {
     bytes = a.student().cols() * Float.BYTES;
     whole = Lanes.wholeBytes(bytes);
     line = (bytes + 3 * Tail.SLOT_BYTES) & -Tail.SLOT_BYTES;
-    scratch = workspace.reserve(STAGED + 2 * line);
+    scratch = workspace.reserve(STAGED + (narrow ? 3 : 2) * line);
     student.reserve(bytes);
     teacher.reserve(bytes);
     hardStudent.reserve(spec.hardWeight() == 0 ? 0 : bytes);
@@ -127,6 +134,7 @@ final class KlRow {
     if (soft && forwardOnly && !foldable(softFactor * factor)) {
       return reference.row(a, r, factor);
     }
+    placeGradients(r, hard);
     if (soft || hard) {
       place(r, soft, hard);
       if ((soft && !statistics(hard)) || (hard && !hardStatistics(soft))) {
@@ -135,15 +143,19 @@ final class KlRow {
     }
     double divergence = 0;
     if (soft) {
-      divergence = divergence(r, softFactor * factor);
+      divergence = divergence(softFactor * factor);
     } else {
-      clear(a.gradStudent(), r);
-      clear(a.gradTeacher(), r);
+      clear(gs, go);
+      clear(ts, to);
     }
-    double crossEntropy = hard ? hard(r, label) : 0;
+    double crossEntropy = hard ? hard(label) : 0;
     if (factor == 0) {
-      clear(a.gradStudent(), r);
-      clear(a.gradTeacher(), r);
+      clear(gs, go);
+      clear(ts, to);
+    }
+    if (narrow) {
+      narrow(gs, go, a.gradStudent(), r);
+      narrow(ts, to, a.gradTeacher(), r);
     }
     if (a.rowLoss() != null) {
       a.rowLoss()
@@ -158,18 +170,44 @@ final class KlRow {
     return by == 0 || (by >= 1 / LARGEST_FACTOR && by <= LARGEST_FACTOR);
   }
 
-  private void clear(Matrix gradient, long r) {
-    if (gradient == null) {
+  private void clear(MemorySegment s, long at) {
+    if (s == null) {
       return;
     }
-    MemorySegment s = gradient.segment();
-    long at = gradient.rowOffsetBytes(r);
     for (long i = 0; i < bytes; i += Float.BYTES) {
       s.set(ValueLayout.JAVA_FLOAT, at + i, 0f);
     }
   }
 
-  /** Finds the row, or copies it: without masked columns, or to outlive a gradient in place. */
+  private void narrow(MemorySegment s, long at, Matrix gradient, long r) {
+    if (s != null) {
+      Bf16Rows.narrow(s, at, gradient.segment(), gradient.rowOffsetBytes(r), a.student().cols());
+    }
+  }
+
+  /**
+   * Finds where gradients go; of bfloat16 first over the widened logits, if they are not needed.
+   */
+  private void placeGradients(long r, boolean hard) {
+    gs = segment(a.gradStudent());
+    ts = segment(a.gradTeacher());
+    if (narrow) {
+      go = hard ? STAGED + 2 * line : STAGED;
+      to = STAGED + line;
+    } else {
+      go = gs == null ? 0 : a.gradStudent().rowOffsetBytes(r);
+      to = ts == null ? 0 : a.gradTeacher().rowOffsetBytes(r);
+    }
+  }
+
+  private MemorySegment segment(Matrix gradient) {
+    return gradient == null ? null : narrow ? scratch : gradient.segment();
+  }
+
+  /**
+   * Finds the row, or copies it: widened, without masked columns, or to outlive a gradient in
+   * place.
+   */
   private void place(long r, boolean soft, boolean hard) {
     zs = a.student().segment();
     zo = a.student().rowOffsetBytes(r);
@@ -177,23 +215,37 @@ final class KlRow {
       us = a.teacher().segment();
       uo = a.teacher().rowOffsetBytes(r);
     }
+    if (narrow) {
+      Bf16Rows.widen(zs, zo, scratch, STAGED, a.student().cols());
+      studentIsStaged();
+      if (soft) {
+        Bf16Rows.widen(us, uo, scratch, STAGED + line, a.student().cols());
+        teacherIsStaged();
+      }
+    }
     // A square of 0 is 0; for a softmax the floor is as good as -infinity.
     float removed = squares && !hard ? 0 : KlLeaves.FLOOR;
-    long second = STAGED + line;
     if (mask != null) {
       KlLeaves.stage(zs, zo, mask, maskAt, scratch, STAGED, bytes, removed);
+      studentIsStaged();
       if (soft) {
-        KlLeaves.stage(us, uo, mask, maskAt, scratch, second, bytes, removed);
-        us = scratch;
-        uo = second;
+        KlLeaves.stage(us, uo, mask, maskAt, scratch, STAGED + line, bytes, removed);
+        teacherIsStaged();
       }
-    } else if (hard) {
+    } else if (hard && !narrow) {
       MemorySegment.copy(zs, zo, scratch, STAGED, bytes);
+      studentIsStaged();
     }
-    if (mask != null || hard) {
-      zs = scratch;
-      zo = STAGED;
-    }
+  }
+
+  private void studentIsStaged() {
+    zs = scratch;
+    zo = STAGED;
+  }
+
+  private void teacherIsStaged() {
+    us = scratch;
+    uo = STAGED + line;
   }
 
   // Statistics.
@@ -208,7 +260,7 @@ final class KlRow {
       return false;
     }
     if (student.floored() || teacher.floored()) {
-      if (hard || !floorsMatch()) {
+      if (hard || !KlLeaves.floorsMatch(zs, zo, us, uo, bytes)) {
         return false;
       }
       raiseToFloor();
@@ -230,19 +282,7 @@ final class KlRow {
 
   /** Whether all squares of differences are finite. */
   private boolean squarable(MemorySegment s, long at) {
-    boolean fits = true;
-    for (long i = 0; i < whole && fits; i += RowExps.BLOCK) {
-      fits = squarable(ExpSum.range(s, at + i, Math.min(RowExps.BLOCK, whole - i)));
-    }
-    if (fits && whole < bytes) {
-      Tail.pad(s, at + whole, bytes - whole, scratch, TAIL_Z, 0);
-      fits = squarable(ExpSum.range(scratch, TAIL_Z, Lanes.BYTES));
-    }
-    return fits;
-  }
-
-  private static boolean squarable(long range) {
-    return ExpSum.largest(range) <= LARGEST_SQUARED && ExpSum.smallest(range) >= -LARGEST_SQUARED;
+    return ExpSum.within(s, at, bytes, LARGEST_SQUARED, scratch, TAIL_Z);
   }
 
   /** The entropy of the teacher, for - sum p log q. */
@@ -266,27 +306,12 @@ final class KlRow {
     return teacher.logSum() - mean;
   }
 
-  /** Whether the columns below the floor are -infinity, and the same on both sides. */
-  private boolean floorsMatch() {
-    for (long i = 0; i < bytes; i += Float.BYTES) {
-      float z = zs.get(ValueLayout.JAVA_FLOAT, zo + i);
-      float u = us.get(ValueLayout.JAVA_FLOAT, uo + i);
-      if ((z < KlLeaves.FLOOR || u < KlLeaves.FLOOR)
-          && !(z == Float.NEGATIVE_INFINITY && u == Float.NEGATIVE_INFINITY)) {
-        return false;
-      }
-    }
-    return true;
-  }
-
   /** Goes on with copies of the rows in which the floor stands for -infinity. */
   private void raiseToFloor() {
     raiseToFloor(zs, zo, STAGED);
     raiseToFloor(us, uo, STAGED + line);
-    zs = scratch;
-    zo = STAGED;
-    us = scratch;
-    uo = STAGED + line;
+    studentIsStaged();
+    teacherIsStaged();
   }
 
   private void raiseToFloor(MemorySegment s, long at, long to) {
@@ -300,31 +325,24 @@ final class KlRow {
 
   // The soft term.
 
-  private double divergence(long r, double coefficient) {
-    MemorySegment gs = a.gradStudent() == null ? null : a.gradStudent().segment();
-    long go = a.gradStudent() == null ? 0 : a.gradStudent().rowOffsetBytes(r);
+  private double divergence(double coefficient) {
     loss = 0;
     if (forwardOnly || squares) {
       double by = coefficient * (squares ? 2 : 1 / spec.temperature());
       if (by == 0) {
-        clear(a.gradStudent(), r);
-        gs = null;
+        clear(gs, go);
       }
-      onePass(gs, go, (float) by);
+      onePass(by == 0 ? null : gs, (float) by);
       return spec.mode() == Mode.SOFT_CE ? loss + entropy : loss;
     }
     sumH = 0;
     sumK = 0;
-    twoPasses(null, 0, null, 0, 0, 0, 0, 0);
+    twoPasses(null, null, 0, 0, 0, 0);
     double total = loss;
-    if (gs != null || a.gradTeacher() != null) {
-      MemorySegment ts = a.gradTeacher() == null ? null : a.gradTeacher().segment();
-      long to = a.gradTeacher() == null ? 0 : a.gradTeacher().rowOffsetBytes(r);
+    if (gs != null || ts != null) {
       twoPasses(
           gs,
-          go,
           ts,
-          to,
           (float) sumH,
           (float) sumK,
           (float) (coefficient / spec.temperature()),
@@ -339,15 +357,15 @@ final class KlRow {
   }
 
   /** Loss and gradient together, block by block. */
-  private void onePass(MemorySegment gs, long go, float by) {
+  private void onePass(MemorySegment g, float by) {
     for (long i = 0; i < whole; i += RowExps.BLOCK) {
       long n = Math.min(RowExps.BLOCK, whole - i);
-      onePassBlock(i, zs, zo + i, us, uo + i, gs, go + i, n, n, by);
+      onePassBlock(i, zs, zo + i, us, uo + i, g, go + i, n, n, by);
     }
     if (whole < bytes) {
       padTails();
       long rest = bytes - whole;
-      onePassBlock(whole, scratch, TAIL_Z, scratch, TAIL_U, gs, go + whole, Lanes.BYTES, rest, by);
+      onePassBlock(whole, scratch, TAIL_Z, scratch, TAIL_U, g, go + whole, Lanes.BYTES, rest, by);
     }
   }
 
@@ -411,22 +429,15 @@ final class KlRow {
    * over h and k computed again.
    */
   private void twoPasses(
-      MemorySegment gs,
-      long go,
-      MemorySegment ts,
-      long to,
-      float h,
-      float k,
-      float byStudent,
-      float byTeacher) {
+      MemorySegment dz, MemorySegment du, float h, float k, float byStudent, float byTeacher) {
     for (long i = 0; i < whole; i += SMALL_BLOCK) {
       long n = Math.min(SMALL_BLOCK, whole - i);
       block(i, zs, zo + i, us, uo + i, n);
-      if (gs != null) {
-        KlLeaves.chain(scratch, ARRAYS + 4 * STEP, ARRAYS + STEP, h, byStudent, gs, go + i, n);
+      if (dz != null) {
+        KlLeaves.chain(scratch, ARRAYS + 4 * STEP, ARRAYS + STEP, h, byStudent, dz, go + i, n);
       }
-      if (ts != null) {
-        KlLeaves.chain(scratch, ARRAYS + 5 * STEP, ARRAYS, k, byTeacher, ts, to + i, n);
+      if (du != null) {
+        KlLeaves.chain(scratch, ARRAYS + 5 * STEP, ARRAYS, k, byTeacher, du, to + i, n);
       }
     }
     if (whole == bytes) {
@@ -435,13 +446,13 @@ final class KlRow {
     padTails();
     long n = Lanes.BYTES;
     block(whole, scratch, TAIL_Z, scratch, TAIL_U, n);
-    if (gs != null) {
+    if (dz != null) {
       KlLeaves.chain(scratch, ARRAYS + 4 * STEP, ARRAYS + STEP, h, byStudent, scratch, TAIL_G, n);
-      Tail.unpad(scratch, TAIL_G, gs, go + whole, bytes - whole);
+      Tail.unpad(scratch, TAIL_G, dz, go + whole, bytes - whole);
     }
-    if (ts != null) {
+    if (du != null) {
       KlLeaves.chain(scratch, ARRAYS + 5 * STEP, ARRAYS, k, byTeacher, scratch, TAIL_G, n);
-      Tail.unpad(scratch, TAIL_G, ts, to + whole, bytes - whole);
+      Tail.unpad(scratch, TAIL_G, du, to + whole, bytes - whole);
     }
   }
 
@@ -536,7 +547,7 @@ final class KlRow {
   // The hard term.
 
   /** Returns the cross-entropy with the label and adds its gradient. */
-  private double hard(long r, long label) {
+  private double hard(long label) {
     float top = hardStudent.top();
     double smoothing = spec.labelSmoothing();
     double logSum = hardStudent.logSum();
@@ -545,12 +556,9 @@ final class KlRow {
     if (smoothing != 0) {
       crossEntropy += smoothing * (logSum - sumFromTop(top) / kept);
     }
-    Matrix gradient = a.gradStudent();
-    if (gradient == null) {
+    if (gs == null) {
       return crossEntropy;
     }
-    MemorySegment gs = gradient.segment();
-    long go = gradient.rowOffsetBytes(r);
     double by = spec.hardWeight() * factor;
     float uniform = (float) (by * smoothing / kept);
     for (long i = 0; i < whole; i += RowExps.BLOCK) {

@@ -17,9 +17,10 @@ import org.limbeck.kernels.parallel.WorkerPool;
  * softmax_kl, Vector API. Row loss sum f(p, q) with p = softmax(u / Tt), q = softmax(z / T); dz =
  * (h - q sum h) / T, h = q df/dq; forward: dz = (q - p) / T.
  *
- * <p>student, teacher, gradStudent, gradTeacher f32 [rows, cols], any row stride, 4-byte aligned; a
- * gradient may lie over its logits. Removed columns are replaced in a copy of the row. Rows with
- * NaN, infinities (other than -infinity on both sides) or logits beyond 1e30 go to the reference.
+ * <p>student, teacher, gradStudent, gradTeacher f32 or bf16 [rows, cols], any row stride, aligned
+ * to an element; a gradient may lie over its logits. Rows of bf16 are widened into scratch, where
+ * their gradients are found too. Removed columns are replaced in a copy of the row. Rows with NaN,
+ * infinities (other than -infinity on both sides) or logits beyond 1e30 go to the reference.
  *
  * <p>exp to 2 ulp, sums in float lanes within a block and in double over blocks, divergences from
  * terms of one sign, with a series for |x| below 0.3. Rows are split over threads; row losses are
@@ -27,10 +28,10 @@ import org.limbeck.kernels.parallel.WorkerPool;
  *
  * <p>Forward: the exponentials of both rows, found block by block in one reading, stay in arrays of
  * the thread, 8 bytes an element; loss and gradient come from them and the logits. 2 exps and about
- * 50 flops an element; 8 bytes read, 4 written, more where a row pair leaves the second cache
- * level. Factors of the gradient beyond 1e12 or its inverse: the reference. The other modes: two
- * passes over the exponentials, one for the sum of h; with a mixture 2 exps more. Tails: padded to
- * a vector in scratch.
+ * 50 flops an element; 8 bytes read, 4 written (bf16: 4 and 2), more where a row pair leaves the
+ * second cache level. Factors of the gradient beyond 1e12 or its inverse: the reference. The other
+ * modes: two passes over the exponentials, one for the sum of h; with a mixture 2 exps more. Tails:
+ * padded to a vector in scratch.
  */
 final class VectorSoftmaxKl implements Kernel<Arguments> {
   private static final RangeBody<VectorSoftmaxKl, Arguments> ROWS =
