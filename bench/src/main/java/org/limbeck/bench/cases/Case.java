@@ -141,6 +141,12 @@ public final class Case implements AutoCloseable {
     return add(name, memory.matrix(DType.F32, rowCount, cols), Role.OUTPUT, part, absolute, 1e-5);
   }
 
+  /** Adds an output of bfloat16, which may be off by a unit in the last place beside that. */
+  Case rounded(String name, long rowCount, long cols, double absolute, Part part) {
+    Matrix matrix = memory.matrix(DType.BF16, rowCount, cols);
+    return add(name, matrix, Role.OUTPUT, part, absolute, 0x1p-7);
+  }
+
   /** Adds an output of exact integers. */
   Case sums(String name, long rowCount, long cols, Part part) {
     return add(name, memory.matrix(DType.I32, rowCount, cols), Role.OUTPUT, part, 0, 0);
@@ -405,6 +411,7 @@ public final class Case implements AutoCloseable {
     return switch (m.type()) {
       case F64 -> m.getDouble(r, c);
       case I32 -> m.getInt(r, c);
+      case BF16 -> m.getBfloat16(r, c);
       default -> m.getFloat(r, c);
     };
   }

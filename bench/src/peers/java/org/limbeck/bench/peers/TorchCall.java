@@ -117,7 +117,11 @@ final class TorchCall implements PeerCall {
         Natives.pointer(matrix),
         shape,
         new TensorOptions(
-            matrix.type() == DType.I64 ? torch.ScalarType.Long : torch.ScalarType.Float));
+            switch (matrix.type()) {
+              case I64 -> torch.ScalarType.Long;
+              case BF16 -> torch.ScalarType.BFloat16;
+              default -> torch.ScalarType.Float;
+            }));
   }
 
   /** Returns a tensor over the memory of a matrix. */
@@ -159,6 +163,8 @@ final class TorchCall implements PeerCall {
         float value = from.get(r * target.cols() + c);
         if (target.type() == DType.F64) {
           target.setDouble(r, c, value);
+        } else if (target.type() == DType.BF16) {
+          target.setBfloat16(r, c, value);
         } else {
           target.setFloat(r, c, added ? target.getFloat(r, c) + value : value);
         }

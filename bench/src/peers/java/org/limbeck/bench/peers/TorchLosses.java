@@ -31,8 +31,8 @@ final class TorchLosses {
           () ->
               torch
                   .kl_div(
-                      torch.log_softmax(student.div(temperature), 1),
-                      torch.softmax(teacher.div(temperature), 1),
+                      torch.log_softmax(widened(student).div(temperature), 1),
+                      torch.softmax(widened(teacher).div(temperature), 1),
                       SUM,
                       false)
                   .mul(factor),
@@ -40,11 +40,16 @@ final class TorchLosses {
     }
     return TorchCall.loss(
         () -> {
-          Tensor logQ = torch.log_softmax(student.div(temperature), 1);
-          Tensor logP = torch.log_softmax(teacher.div(temperature), 1);
+          Tensor logQ = torch.log_softmax(widened(student).div(temperature), 1);
+          Tensor logP = torch.log_softmax(widened(teacher).div(temperature), 1);
           return logQ.exp().mul(logQ.sub(logP)).sum().mul(factor);
         },
         student);
+  }
+
+  /** Logits of bfloat16 as floats, in which the softmax of many classes has to be taken. */
+  private static Tensor widened(Tensor logits) {
+    return logits.to(torch.ScalarType.Float);
   }
 
   /** The mean over the rows of kl_div between maps, from scores or from queries and keys. */
