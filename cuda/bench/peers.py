@@ -151,9 +151,9 @@ class Peers:
             calls["torch-compile"] = lambda: fast(*arguments)
         return calls
 
-    def divergence(self, rows, cols, temperature, divisor):
-        student = self.t.random(0, rows, cols, 4)
-        teacher = self.t.random(1, rows, cols, 4)
+    def divergence(self, rows, cols, temperature, divisor, dtype=torch.float32):
+        student = self.t.random(0, rows, cols, 4, dtype)
+        teacher = self.t.random(1, rows, cols, 4, dtype)
         plain = student.detach()
         calls = {"torch-eager": with_gradient(lambda: kl(student, teacher, temperature, divisor), student)}
         if self.compiles:
@@ -216,8 +216,9 @@ class Peers:
         yield "ceiling", f"{size}", "copy", 0, 2 * size, lambda: self.copy(size)
         rows = 3 if tiny else 8192
         for cols in (37, 1500) if tiny else (32000, 128256):
-            make = lambda cols=cols: self.divergence(rows, cols, 2.0, 1.0)
-            yield "softmax_kl", f"{rows}x{cols}", "forward_kl+gradient", 0, 12 * rows * cols, make
+            for kind, dtype, width in (("", torch.float32, 4), (".bf16", torch.bfloat16, 2)):
+                make = lambda cols=cols, dtype=dtype: self.divergence(rows, cols, 2.0, 1.0, dtype)
+                yield "softmax_kl", f"{rows}x{cols}", "forward_kl+gradient" + kind, 0, 3 * width * rows * cols, make
         cols = 100 if tiny else 32000
         make = lambda: self.both(lambda x: torch.softmax(x, -1), self.t.random(0, rows, 100 if tiny else 32000, 4))
         yield "softmax", f"{rows}x{cols}", "forward", 0, 8 * rows * cols, make

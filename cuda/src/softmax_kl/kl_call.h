@@ -23,13 +23,16 @@ enum KlMode : int {
 
 enum KlTeacher : int { KL_DENSE, KL_TOP_K_RAW, KL_TOP_K_RENORM, KL_TOP_K_TAIL, KL_TOP_K_BOTH_RENORM };
 
-/** Stands for what the mask removes and for what is beside a row: p = q = 0 there and x is finite, so nothing is added. */
-constexpr float KL_FLOOR = -1e30f;
+/**
+ * Stands for what the mask removes and for what is beside a row: p = q = 0 there and x is finite, so nothing is added. The number
+ * of bfloat16 below the one nearest to -1e30, which may stand in a row as a logit.
+ */
+constexpr float KL_FLOOR = -0x1.96p+99f;
 
 struct KlCall {
-  const float* z;
+  const void* z; /* z, u, gz and gu: float or Bf16, as the kernel says */
   int64_t z_stride;
-  const float* u;
+  const void* u;
   int64_t u_stride;
   const int64_t* ids;
   int64_t ids_stride;
@@ -39,9 +42,9 @@ struct KlCall {
   const float* row_weight;
   const uint8_t* mask;
   const int64_t* labels;
-  float* gz;
+  void* gz;
   int64_t gz_stride;
-  float* gu;
+  void* gu;
   int64_t gu_stride;
   double* row_loss;
   double* losses;
@@ -65,9 +68,9 @@ struct KlCall {
 };
 
 #define KL_PARAMETERS                                                                                                        \
-  const float *z, int64_t z_stride, const float *u, int64_t u_stride, const int64_t *ids, int64_t ids_stride,                 \
+  const void *z, int64_t z_stride, const void *u, int64_t u_stride, const int64_t *ids, int64_t ids_stride,                   \
       const float *top, int64_t top_stride, int64_t k, const float *row_weight, const uint8_t *mask, const int64_t *labels,   \
-      float *gz, int64_t gz_stride, float *gu, int64_t gu_stride, double *row_loss, double *losses, int *todo,                \
+      void *gz, int64_t gz_stride, void *gu, int64_t gu_stride, double *row_loss, double *losses, int *todo,                  \
       const double *left_factor, const int64_t *left_kept, int64_t rows, int64_t cols, int64_t ignore_index, int mode,        \
       int teacher, double temperature, double teacher_temperature, double w, double soft_cap, double soft_weight,             \
       double scale, double hard_weight, double smoothing, double known_factor
@@ -78,13 +81,14 @@ struct KlCall {
    left_kept, rows,       cols,      ignore_index, mode,     teacher,    temperature, teacher_temperature, w,  soft_cap,      \
    soft_weight, scale,    hard_weight, smoothing, known_factor}
 
-/** Of a row, before its logits are read. */
+/** Of a row, before its logits are read; E is their type. */
+template <class E>
 struct KlRow {
   int64_t row;
-  const float* z;
-  const float* u;
-  float* gz;
-  float* gu;
+  const E* z;
+  const E* u;
+  E* gz;
+  E* gu;
   int64_t label; /* -1 where none counts, or where it is no column */
   bool hard;
   bool soft; /* by the weights; a top-k teacher and the mask may still leave nothing to compare */
@@ -94,10 +98,10 @@ struct KlRow {
   double by;          /* and in the gradients */
 
   LB_DEVICE KlRow(const KlCall& c, int64_t r) : row(r) {
-    z = c.z + r * c.z_stride;
-    u = c.u == nullptr ? nullptr : c.u + r * c.u_stride;
-    gz = c.gz == nullptr ? nullptr : c.gz + r * c.gz_stride;
-    gu = c.gu == nullptr ? nullptr : c.gu + r * c.gu_stride;
+    z = static_cast<const E*>(c.z) + r * c.z_stride;
+    u = c.u == nullptr ? nullptr : static_cast<const E*>(c.u) + r * c.u_stride;
+    gz = c.gz == nullptr ? nullptr : static_cast<E*>(c.gz) + r * c.gz_stride;
+    gu = c.gu == nullptr ? nullptr : static_cast<E*>(c.gu) + r * c.gu_stride;
     label = -1;
     hard = false;
     if (c.labels != nullptr && c.hard_weight != 0.0) {

@@ -87,13 +87,13 @@ LB_DEVICE KlTerm kl_term(const KlCall& c, double log_p, double log_q) {
           kl_weighted(q, log_q, log_q - log_m - (1.0 - c.w) * exp(log_q - log_m)), 0.0};
 }
 
-/** A block on a row. */
-template <int THREADS>
+/** A block on a row of logits of type E. */
+template <int THREADS, class E>
 class KlExact {
   using Group = Block<THREADS>;
 
   const KlCall& c;
-  KlRow r;
+  KlRow<E> r;
   Shared<int> place;
   double lse_z = 0.0;
   double lse_u = 0.0;
@@ -194,9 +194,9 @@ class KlExact {
   LB_DEVICE double top_p(int place) const { return place > 0 ? c.top[r.row * c.top_stride + place - 1] : 0.0f; }
 
   /** log sum exp(x / temperature) over the columns that the divergence keeps, or over all that the mask does. */
-  LB_DEVICE double lse(const float* x, double temperature, bool all) const {
+  LB_DEVICE double lse(const E* x, double temperature, bool all) const {
     float highest = -INFINITY;
-    each([&](int64_t i, int place) { highest = all || keeps(place) ? fmaxf(highest, x[i]) : highest; });
+    each([&](int64_t i, int place) { highest = all || keeps(place) ? fmaxf(highest, (float)x[i]) : highest; });
     // The cap and the temperature keep the order; NaN comes back in the sum.
     const double max = capped(Group::max(highest)) / temperature;
     double sum = 0.0;

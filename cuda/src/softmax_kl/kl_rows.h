@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// softmax_kl, a row in float: the passes of a team of threads over quads of columns. A pass has the quads of a thread in the same
-// order as the one before, so that gradients may lie over logits.
+// softmax_kl, a row in float: the passes of a team of threads over groups of columns, 16 bytes of logits: a quad of float, two
+// quads of bfloat16. A pass has the groups of a thread in the order of the one before, so that gradients may lie over logits.
 
 #pragma once
 
 #include "../device/cluster.h"
-#include "../device/quads.h"
+#include "../device/octs.h"
 #include "kl_parts.h"
 
 namespace lb {
@@ -47,21 +47,43 @@ struct KlBlocks : Team<N, THREADS> {
   static constexpr int BLOCKS = N;
 };
 
+/** Groups of columns of a type; the quads of a group. */
+template <class E>
+struct KlGroups;
+template <>
+struct KlGroups<float> {
+  static constexpr int QUADS = 1;
+  using In = Quads<const float>;
+  using Out = Quads<float>;
+  LB_DEVICE static void store(const Out& to, int64_t g, const float4 (&v)[1]) { to.store(g, v[0]); }
+};
+template <>
+struct KlGroups<Bf16> {
+  static constexpr int QUADS = 2;
+  using In = Octs<const Bf16>;
+  using Out = Octs<Bf16>;
+  LB_DEVICE static void store(const Out& to, int64_t g, const float4 (&v)[2]) { to.store(g, v); }
+};
+
 /** A block's part of a row: logits under the soft cap, the floor for what the mask removes. */
+template <class E>
 struct KlSlice {
+  using Groups = KlGroups<E>;
+  static constexpr int QUADS = Groups::QUADS;
+
   int64_t from; /* its first column */
   int64_t cols;
-  Quads<const float> z;
-  Quads<const float> u;
-  Quads<float> gz;
-  Quads<float> gu;
+  typename Groups::In z;
+  typename Groups::In u;
+  typename Groups::Out gz;
+  typename Groups::Out gu;
   const uint8_t* mask;
   bool compares; /* whether u is read */
   bool caps;
   float cap;
   float inverse_cap;
 
-  LB_DEVICE KlSlice(const KlCall& c, const KlRow& r, int64_t first, int64_t n)
+  LB_DEVICE KlSlice(const KlCall& c, const KlRow<E>& r, int64_t first, int64_t n)
       : from(first),
         cols(n),
         z(r.z + first, n),
@@ -74,7 +96,7 @@ struct KlSlice {
         cap((float)c.soft_cap),
         inverse_cap(c.soft_cap == 0.0 ? 0.0f : (float)(1.0 / c.soft_cap)) {}
 
-  /** Under the soft cap and the mask, one of which is there. */
+  /** Quad q under the soft cap and the mask, one of which is there. */
   LB_DEVICE float4 staged(int64_t q, float4 v) const {
     if (caps) {
       const float a = cap;
@@ -88,22 +110,24 @@ struct KlSlice {
     return v;
   }
 
+  /** The quads of the groups g, g + STEP, ... */
   template <int N, int STEP>
-  LB_DEVICE void load(float4 (&zs)[N], float4 (&us)[N], int64_t q) const {
-    z.template load<N, STEP>(zs, q, KL_FLOOR);
+  LB_DEVICE void load(float4 (&zs)[N * QUADS], float4 (&us)[N * QUADS], int64_t g) const {
+    z.template load<N, STEP>(zs, g, KL_FLOOR);
     if (compares) {
-      u.template load<N, STEP>(us, q, KL_FLOOR);
+      u.template load<N, STEP>(us, g, KL_FLOOR);
     } else {
 #pragma unroll
-      for (int i = 0; i < N; i++) {
+      for (int i = 0; i < N * QUADS; i++) {
         us[i] = make_float4(KL_FLOOR, KL_FLOOR, KL_FLOOR, KL_FLOOR);
       }
     }
     if (mask != nullptr || caps) {
 #pragma unroll
-      for (int i = 0; i < N; i++) {
-        zs[i] = staged(q + i * STEP, zs[i]);
-        us[i] = compares ? staged(q + i * STEP, us[i]) : us[i];
+      for (int i = 0; i < N * QUADS; i++) {
+        const int64_t q = (g + i / QUADS * STEP) * QUADS + i % QUADS;
+        zs[i] = staged(q, zs[i]);
+        us[i] = compares ? staged(q, us[i]) : us[i];
       }
     }
   }
@@ -116,28 +140,64 @@ struct KlSlice {
 struct KlStreamed {
   static constexpr int AT_ONCE = 2;
 
-  LB_DEVICE void keep(int64_t, float4, float4) const {}
-  LB_DEVICE void load(const KlSlice& s, int64_t q, float4& z, float4& u) const {
-    float4 zs[1], us[1];
-    s.load<1, 1>(zs, us, q);
-    z = zs[0];
-    u = us[0];
+  LB_DEVICE void keep(int64_t, const float4*, const float4*) const {}
+  template <class E, int QUADS>
+  LB_DEVICE void load(const KlSlice<E>& s, int64_t g, float4 (&z)[QUADS], float4 (&u)[QUADS]) const {
+    s.template load<1, 1>(z, u, g);
   }
 };
 
-/** Rows that stay in shared memory from the first pass on; a thread has its own quads there, so that no barrier is needed. */
-struct KlResident {
+/** Rows that stay in shared memory from the first pass on; a thread has its own groups there, so that no barrier is needed. */
+template <class E>
+struct KlResident;
+template <>
+struct KlResident<float> {
   static constexpr int AT_ONCE = 2;
   Shared<float> z;
   Shared<float> u;
 
-  LB_DEVICE void keep(int64_t q, float4 a, float4 b) const {
-    z.store4(4 * q, a);
-    u.store4(4 * q, b);
+  LB_DEVICE KlResident(const SharedArea& area, int64_t groups)
+      : z(area.at<float>(0, 4 * groups)), u(area.at<float>(16 * groups, 4 * groups)) {}
+
+  LB_DEVICE void keep(int64_t g, const float4* a, const float4* b) const {
+    z.store4(4 * g, *a);
+    u.store4(4 * g, *b);
   }
-  LB_DEVICE void load(const KlSlice&, int64_t q, float4& a, float4& b) const {
-    a = z.load4(4 * q);
-    b = u.load4(4 * q);
+  LB_DEVICE void load(const KlSlice<float>&, int64_t g, float4 (&a)[1], float4 (&b)[1]) const {
+    a[0] = z.load4(4 * g);
+    b[0] = u.load4(4 * g);
+  }
+};
+template <>
+struct KlResident<Bf16> {
+  /* Both rows of 16 columns do not fit into the registers. */
+  static constexpr int AT_ONCE = 1;
+  Shared<uint4> z;
+  Shared<uint4> u;
+
+  LB_DEVICE KlResident(const SharedArea& area, int64_t groups)
+      : z(area.at<uint4>(0, groups)), u(area.at<uint4>(16 * groups, groups)) {}
+
+  LB_DEVICE void keep(int64_t g, const float4* a, const float4* b) const {
+    z[g] = packed(a);
+    u[g] = packed(b);
+  }
+  /** What a soft cap makes of logits is no bfloat16: such rows are read, and capped, again. */
+  LB_DEVICE void load(const KlSlice<Bf16>& s, int64_t g, float4 (&a)[2], float4 (&b)[2]) const {
+    if (s.caps) {
+      s.load<1, 1>(a, b, g);
+      return;
+    }
+    const uint4 zs = z[g];
+    const uint4 us = u[g];
+    bf16_widen(zs, a[0], a[1]);
+    bf16_widen(us, b[0], b[1]);
+  }
+
+ private:
+  LB_DEVICE static uint4 packed(const float4* v) {
+    return {high_halves(v[0].x, v[0].y), high_halves(v[0].z, v[0].w), high_halves(v[1].x, v[1].y),
+            high_halves(v[1].z, v[1].w)};
   }
 };
 
@@ -169,7 +229,8 @@ struct KlSide {
 };
 
 /** Whether the options are those that float is good for; the factor is that of the gradients. */
-LB_DEVICE bool kl_ordinary(const KlCall& c, const KlRow& r, KlFamily family) {
+template <class E>
+LB_DEVICE bool kl_ordinary(const KlCall& c, const KlRow<E>& r, KlFamily family) {
   if (c.soft_cap != 0.0 && !(c.soft_cap >= 1e-6 && c.soft_cap <= 1e6 && c.mode != KL_LOGIT_MSE)) {
     return false;
   }
@@ -196,7 +257,8 @@ struct KlHard {
   double gold; /* in double: one rounding for the label, whose gradient is large beside the others */
 
   /** one: the sum of exponentials at temperature 1. */
-  LB_DEVICE KlHard(const KlCall& c, const KlRow& r, const KlSlice& s, float highest, float one) {
+  template <class E>
+  LB_DEVICE KlHard(const KlCall& c, const KlRow<E>& r, const KlSlice<E>& s, float highest, float one) {
     counts = r.hard;
     label = r.label - s.from;
     top = highest;
@@ -226,7 +288,8 @@ struct KlHard {
   }
 
   /** above: the sum of z - top over the columns that are kept. */
-  LB_DEVICE static double entropy(const KlCall& c, const KlRow& r, float gold_logit, float highest, float one, double above) {
+  template <class E>
+  LB_DEVICE static double entropy(const KlCall& c, const KlRow<E>& r, float gold_logit, float highest, float one, double above) {
     const double log_one = log((double)one);
     const double loss = (1.0 - c.smoothing) * (log_one - ((double)gold_logit - (double)highest));
     return c.smoothing == 0.0 ? loss : loss + c.smoothing * (log_one - above / (double)r.kept);
@@ -235,27 +298,39 @@ struct KlHard {
 
 LB_DEVICE float kl_above(float z, float top) { return z > KL_FLOOR ? z - top : 0.0f; }
 
-/** A gradient under the soft cap, whose logits are read again. */
-LB_DEVICE float4 kl_steepened(const KlSlice& s, const Quads<const float>& logits, int64_t q, float4 g) {
+/** Stores gradients of a group, under the soft cap steepened by logits that are read again. */
+template <class E, int QUADS>
+LB_DEVICE void kl_write(const KlSlice<E>& s, const typename KlGroups<E>::In& logits, const typename KlGroups<E>::Out& to,
+                        int64_t group, float4 (&g)[QUADS]) {
   if (s.caps) {
     const float b = s.inverse_cap;
-    g = map4(g, logits.load(q), [b](float d, float v) { return d == 0.0f ? d : d * kl_slope(v, b); });
+    float4 x[QUADS];
+    logits.template load<1, 1>(x, group, 0.0f);
+#pragma unroll
+    for (int i = 0; i < QUADS; i++) {
+      g[i] = map4(g[i], x[i], [b](float d, float v) { return d == 0.0f ? d : d * kl_slope(v, b); });
+    }
   }
-  return g;
+  KlGroups<E>::store(to, group, g);
 }
 
 /** The label's logit, which must be read before a gradient may be written over it. */
-LB_DEVICE float kl_gold(const KlRow& r, const KlSlice& s) {
-  return r.label < 0 ? NAN : s.caps ? kl_capped(r.z[r.label], s.cap, s.inverse_cap) : r.z[r.label];
+template <class E>
+LB_DEVICE float kl_gold(const KlRow<E>& r, const KlSlice<E>& s) {
+  if (r.label < 0) {
+    return NAN;
+  }
+  const float gold = r.z[r.label];
+  return s.caps ? kl_capped(gold, s.cap, s.inverse_cap) : gold;
 }
 
 /** A row that has no part in the loss. */
-template <class Team>
-LB_DEVICE void kl_clear(const KlCall& c, const KlRow& r, const KlSlice& s) {
-  const float4 zeros = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-  for (int64_t q = Team::rank(); q < s.z.count(); q += Team::SIZE) {
-    if (r.gz != nullptr) s.gz.store(q, zeros);
-    if (r.gu != nullptr) s.gu.store(q, zeros);
+template <class Team, class E>
+LB_DEVICE void kl_clear(const KlCall& c, const KlRow<E>& r, const KlSlice<E>& s) {
+  const float4 zeros[KlSlice<E>::QUADS] = {};
+  for (int64_t g = Team::rank(); g < s.z.count(); g += Team::SIZE) {
+    if (r.gz != nullptr) KlGroups<E>::store(s.gz, g, zeros);
+    if (r.gu != nullptr) KlGroups<E>::store(s.gu, g, zeros);
   }
   if (Team::rank() == 0 && Team::block() == 0) {
     r.finish(c, 0.0, 0.0);
@@ -266,12 +341,14 @@ LB_DEVICE void kl_clear(const KlCall& c, const KlRow& r, const KlSlice& s) {
  * A row, or the block's slice of one. Returns false, the same in all threads and with nothing written, where float does not bear
  * it: NaN, infinities, logits beyond the floor, options out of the ordinary.
  */
-template <KlFamily FAMILY, class Team, class Source>
-LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow& r, const KlSlice& s, const Source& source) {
+template <KlFamily FAMILY, class Team, class Source, class E>
+LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow<E>& r, const KlSlice<E>& s, const Source& source) {
+  constexpr int QUADS = KlSlice<E>::QUADS;
+  constexpr int AT_ONCE = Source::AT_ONCE;
   if (!kl_ordinary(c, r, FAMILY)) {
     return false;
   }
-  const int64_t quads = s.z.count();
+  const int64_t groups = s.z.count();
   const bool squares = FAMILY == KL_FAMILY_FORWARD && c.mode == KL_LOGIT_MSE;
   const bool own_one = r.hard && !(r.soft && !squares && c.temperature == 1.0);
   const float gold_logit = kl_gold(r, s);
@@ -285,13 +362,14 @@ LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
   KlSide z, u;
   float lowest = 0.0f;
   float farthest = 0.0f;
-  for (int64_t q = Team::rank(); q < quads; q += Source::AT_ONCE * Team::SIZE) {
-    float4 zs[Source::AT_ONCE], us[Source::AT_ONCE];
-    s.load<Source::AT_ONCE, Team::SIZE>(zs, us, q);
+  for (int64_t group = Team::rank(); group < groups; group += AT_ONCE * Team::SIZE) {
+    float4 zs[AT_ONCE * QUADS], us[AT_ONCE * QUADS];
+    s.template load<AT_ONCE, Team::SIZE>(zs, us, group);
 #pragma unroll
-    for (int i = 0; i < Source::AT_ONCE; i++) {
-      if (q + i * Team::SIZE < quads) {
-        source.keep(q + i * Team::SIZE, zs[i], us[i]);
+    for (int i = 0; i < AT_ONCE * QUADS; i++) {
+      const int64_t at = group + i / QUADS * Team::SIZE;
+      if (i % QUADS == 0 && at < groups) {
+        source.keep(at, zs + i, us + i);
       }
       z.add(zs[i], n.binary_z, own_one);
       lowest = fminf(lowest, fminf(fminf(zs[i].x, zs[i].y), fminf(zs[i].z, zs[i].w)));
@@ -360,50 +438,55 @@ LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
   double sum_h = 0.0;
   double sum_q = 0.0;
   float above = 0.0f;
-  for (int64_t q = Team::rank(); q < quads; q += Team::SIZE) {
-    float4 a, b;
-    source.load(s, q, a, b);
-    if (smooth) {
-      above += (kl_above(a.x, n.top_z) + kl_above(a.y, n.top_z)) + (kl_above(a.z, n.top_z) + kl_above(a.w, n.top_z));
-    }
-    if (FAMILY == KL_FAMILY_FORWARD) {
-      float4 g = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-      if (squares) {
-        float loss = 0.0f;
-        g = map4(a, b, [&loss, by_squares](float v, float w) {
-          const float d = v - w;
-          loss = fmaf(d, d, loss);
-          return d * by_squares;
-        });
-        parts.loss += r.soft ? loss : 0.0f;
+  for (int64_t group = Team::rank(); group < groups; group += Team::SIZE) {
+    float4 a[QUADS], b[QUADS];
+    float4 g[QUADS] = {};
+    source.load(s, group, a, b);
+#pragma unroll
+    for (int i = 0; i < QUADS; i++) {
+      if (smooth) {
+        above += (kl_above(a[i].x, n.top_z) + kl_above(a[i].y, n.top_z)) + (kl_above(a[i].z, n.top_z) + kl_above(a[i].w, n.top_z));
+      }
+      if (FAMILY == KL_FAMILY_FORWARD) {
+        if (squares) {
+          float loss = 0.0f;
+          g[i] = map4(a[i], b[i], [&loss, by_squares](float v, float w) {
+            const float d = v - w;
+            loss = fmaf(d, d, loss);
+            return d * by_squares;
+          });
+          parts.loss += r.soft ? loss : 0.0f;
+        } else if (r.soft) {
+          float loss = 0.0f;
+          float dot = 0.0f;
+          g[i] = map4(a[i], b[i], [&loss, &dot, &n, entropy_too](float v, float w) {
+            const float p = n.p(w);
+            if (entropy_too) {
+              dot = fmaf(w - n.top_u, p, dot);
+            }
+            return kl_forward(p, n.q(v), n.x(v, w), loss);
+          });
+          parts.loss += loss;
+          parts.k += dot;
+        }
+        if (write_z) {
+          g[i] = hard.add(graded ? g[i] : make_float4(0.0f, 0.0f, 0.0f, 0.0f), a[i], group * QUADS + i);
+        }
       } else if (r.soft) {
-        float loss = 0.0f;
-        float dot = 0.0f;
-        g = map4(a, b, [&loss, &dot, &n, entropy_too](float v, float w) {
-          const float p = n.p(w);
-          if (entropy_too) {
-            dot = fmaf(w - n.top_u, p, dot);
-          }
-          return kl_forward(p, n.q(v), n.x(v, w), loss);
+        map4(a[i], b[i], [&](float v, float w) {
+          const float y = n.q(v);
+          const KlParts e = FAMILY == KL_FAMILY_MIXED ? kl_mixed(weights, n.p(w), y, n.x(v, w))
+                                                      : kl_direct(weights, n.p(w), y, n.x(v, w));
+          parts.loss += e.loss;
+          parts.k += e.k;
+          sum_h += (double)e.h;
+          sum_q += (double)y;
+          return 0.0f;
         });
-        parts.loss += loss;
-        parts.k += dot;
       }
-      if (write_z) {
-        g = graded ? g : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-        s.gz.store(q, kl_steepened(s, s.z, q, hard.add(g, a, q)));
-      }
-    } else if (r.soft) {
-      map4(a, b, [&](float v, float w) {
-        const float y = n.q(v);
-        const KlParts e = FAMILY == KL_FAMILY_MIXED ? kl_mixed(weights, n.p(w), y, n.x(v, w))
-                                                    : kl_direct(weights, n.p(w), y, n.x(v, w));
-        parts.loss += e.loss;
-        parts.k += e.k;
-        sum_h += (double)e.h;
-        sum_q += (double)y;
-        return 0.0f;
-      });
+    }
+    if (FAMILY == KL_FAMILY_FORWARD && write_z) {
+      kl_write(s, s.z, s.gz, group, g);
     }
   }
   double totals[4] = {parts.loss, parts.k, sum_h, sum_q};
@@ -436,30 +519,34 @@ LB_DEVICE bool kl_float_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
   const float sum_k = (float)totals[1];
   const float by_z = graded ? (float)by : 0.0f;
   const float by_u = graded ? (float)(r.by / c.teacher_temperature) : 0.0f;
-  for (int64_t q = Team::rank(); q < quads; q += Team::SIZE) {
-    float4 a, b;
-    source.load(s, q, a, b);
-    float4 g = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    float4 t = g;
-    if (graded) {
-      const auto both = [&n, &weights, high_h, low_h, sum_k, by_z, by_u](float v, float w, float& dz, float& du) {
-        const float p = n.p(w);
-        const float x = n.x(v, w);
-        const float y = n.q(v);
-        const KlParts e = FAMILY == KL_FAMILY_MIXED ? kl_mixed(weights, p, y, x) : kl_direct(weights, p, y, x);
-        dz = fmaf(-y, low_h, fmaf(-y, high_h, e.h)) * by_z;
-        du = fmaf(-p, sum_k, e.k) * by_u;
-      };
-      both(a.x, b.x, g.x, t.x);
-      both(a.y, b.y, g.y, t.y);
-      both(a.z, b.z, g.z, t.z);
-      both(a.w, b.w, g.w, t.w);
+  for (int64_t group = Team::rank(); group < groups; group += Team::SIZE) {
+    float4 a[QUADS], b[QUADS];
+    float4 g[QUADS] = {};
+    float4 t[QUADS] = {};
+    source.load(s, group, a, b);
+#pragma unroll
+    for (int i = 0; i < QUADS; i++) {
+      if (graded) {
+        const auto both = [&n, &weights, high_h, low_h, sum_k, by_z, by_u](float v, float w, float& dz, float& du) {
+          const float p = n.p(w);
+          const float x = n.x(v, w);
+          const float y = n.q(v);
+          const KlParts e = FAMILY == KL_FAMILY_MIXED ? kl_mixed(weights, p, y, x) : kl_direct(weights, p, y, x);
+          dz = fmaf(-y, low_h, fmaf(-y, high_h, e.h)) * by_z;
+          du = fmaf(-p, sum_k, e.k) * by_u;
+        };
+        both(a[i].x, b[i].x, g[i].x, t[i].x);
+        both(a[i].y, b[i].y, g[i].y, t[i].y);
+        both(a[i].z, b[i].z, g[i].z, t[i].z);
+        both(a[i].w, b[i].w, g[i].w, t[i].w);
+      }
+      g[i] = hard.add(g[i], a[i], group * QUADS + i);
     }
     if (write_z) {
-      s.gz.store(q, kl_steepened(s, s.z, q, hard.add(g, a, q)));
+      kl_write(s, s.z, s.gz, group, g);
     }
     if (write_u) {
-      s.gu.store(q, kl_steepened(s, s.u, q, t));
+      kl_write(s, s.u, s.gu, group, t);
     }
   }
   return true;

@@ -18,18 +18,18 @@
 namespace lb {
 
 /** The columns K of a row, by the threads of one block; thread j has the elements j, j + THREADS, ... */
-template <int THREADS>
+template <int THREADS, class E>
 class KlTop {
   using Group = Block<THREADS>;
 
   const KlCall& c;
-  const KlRow& r;
-  const KlSlice& s;
+  const KlRow<E>& r;
+  const KlSlice<E>& s;
   Shared<float> logits; /* as they are in memory, which a gradient may overwrite */
 
  public:
   double mass = 0.0;
-  double count = 0.0;
+  bool has_tail = false; /* whether there are columns off K that are one class */
   /* log q = (logit - top) inverse - log_sum */
   double top = 0.0;
   double inverse = 1.0;
@@ -38,7 +38,7 @@ class KlTop {
   double sum_h = 0.0;
   double rest = 0.0; /* off K the gradient is rest q */
 
-  LB_DEVICE KlTop(const KlCall& call, const KlRow& row, const KlSlice& slice, const Shared<float>& room)
+  LB_DEVICE KlTop(const KlCall& call, const KlRow<E>& row, const KlSlice<E>& slice, const Shared<float>& room)
       : c(call), r(row), s(slice), logits(room) {}
 
   /** Calls f(j, column) for the elements of this thread that are columns which the mask keeps. */
@@ -55,13 +55,15 @@ class KlTop {
 
   /** Reads the logits; returns whether there is anything to compare. */
   LB_DEVICE bool begin() {
+    double count = 0.0;
     each([&](int64_t j, int64_t id) {
       mass += p(j);
       count += 1.0;
-      logits[j] = r.z[id];
+      logits[j] = (float)r.z[id];
     });
     mass = Group::sum(mass);
     count = Group::sum(count);
+    has_tail = c.teacher == KL_TOP_K_TAIL && (double)r.kept > count;
     return r.soft && (mass != 0.0 || c.teacher == KL_TOP_K_RAW || c.teacher == KL_TOP_K_TAIL);
   }
 
@@ -93,7 +95,7 @@ class KlTop {
     if (c.teacher == KL_TOP_K_RENORM) {
       loss += off;
     }
-    if (has_tail()) {
+    if (has_tail) {
       const KlTerm tail = kl_term(c, log(mass < 1.0 ? 1.0 - mass : 0.0), log(off));
       loss += tail.loss;
       sum_h += tail.h;
@@ -101,8 +103,6 @@ class KlTop {
     }
     rest = (share - sum_h) / c.temperature;
   }
-
-  LB_DEVICE bool has_tail() const { return c.teacher == KL_TOP_K_TAIL && (double)r.kept > count; }
 
   /** Of element j, but for the soft cap. */
   LB_DEVICE double gradient(int64_t j) const { return r.by * (term(j).h - exp(log_q(j)) * sum_h) / c.temperature; }
@@ -124,18 +124,21 @@ class KlTop {
 };
 
 /** As kl_float_row. z holds the slice, logits [k] those of K. */
-template <class Team>
-LB_DEVICE bool kl_top_k_row(const KlCall& c, const KlRow& r, const KlSlice& s, const Shared<float>& z, const Shared<float>& logits) {
+template <class Team, class E>
+LB_DEVICE bool kl_top_k_row(const KlCall& c, const KlRow<E>& r, const KlSlice<E>& s, const Shared<float>& z,
+                            const Shared<float>& logits) {
+  constexpr int QUADS = KlSlice<E>::QUADS;
+  constexpr int AT_ONCE = 4 / QUADS;
   if (!kl_ordinary(c, r, KL_FAMILY_FORWARD)) {
     return false;
   }
-  const int64_t quads = s.z.count();
+  const int64_t groups = s.z.count();
   const float gold_logit = kl_gold(r, s);
   if (!r.soft && !r.hard) {
     kl_clear<Team>(c, r, s);
     return true;
   }
-  KlTop<Team::SIZE> top(c, r, s, logits);
+  KlTop<Team::SIZE, E> top(c, r, s, logits);
   const bool soft = top.begin();
   const bool own_one = r.hard && c.temperature != 1.0;
 
@@ -143,13 +146,14 @@ LB_DEVICE bool kl_top_k_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
   const float binary = (float)(1.44269504088896341 / c.temperature);
   KlSide side;
   float lowest = 0.0f;
-  for (int64_t q = Team::rank(); q < quads; q += 4 * Team::SIZE) {
-    float4 zs[4], us[4];
-    s.load<4, Team::SIZE>(zs, us, q);
+  for (int64_t group = Team::rank(); group < groups; group += AT_ONCE * Team::SIZE) {
+    float4 zs[AT_ONCE * QUADS], us[AT_ONCE * QUADS];
+    s.template load<AT_ONCE, Team::SIZE>(zs, us, group);
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      if (q + i * Team::SIZE < quads) {
-        z.store4(4 * (q + i * Team::SIZE), zs[i]);
+    for (int i = 0; i < AT_ONCE * QUADS; i++) {
+      const int64_t at = group + i / QUADS * Team::SIZE;
+      if (at < groups) {
+        z.store4(4 * (at * QUADS + i % QUADS), zs[i]);
       }
       side.add(zs[i], binary, own_one);
       lowest = fminf(lowest, fminf(fminf(zs[i].x, zs[i].y), fminf(zs[i].z, zs[i].w)));
@@ -184,7 +188,7 @@ LB_DEVICE bool kl_top_k_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
   __syncthreads();
   float off = 0.0f;
   float above = 0.0f;
-  for (int64_t q = Team::rank(); q < quads; q += Team::SIZE) {
+  for (int64_t q = Team::rank(); q < groups * QUADS; q += Team::SIZE) {
     const float4 v = z.load4(4 * q);
     off += KlSide::four(v, highest, binary);
     above += (kl_above(v.x, highest) + kl_above(v.y, highest)) + (kl_above(v.z, highest) + kl_above(v.w, highest));
@@ -197,13 +201,13 @@ LB_DEVICE bool kl_top_k_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
   totals[0] /= (double)sums[0];
   if (soft) {
     // A tail's gradient is divided by it, and what is far below 1 lacks exponentials.
-    if (top.has_tail() && totals[0] < 1e-20) {
+    if (top.has_tail && totals[0] < 1e-20) {
       return false;
     }
     top.terms(totals[0]);
   }
   if (Team::rank() == 0 && Team::block() == 0) {
-    KlRow row = r;
+    KlRow<E> row = r;
     row.soft = soft;
     row.finish(c, top.loss, r.hard ? KlHard::entropy(c, r, gold_logit, highest, one, totals[1]) : 0.0);
   }
@@ -214,10 +218,16 @@ LB_DEVICE bool kl_top_k_row(const KlCall& c, const KlRow& r, const KlSlice& s, c
   const KlHard hard(c, r, s, highest, one);
   const bool graded = soft && r.by != 0.0;
   const float scale = graded && !own ? (float)(r.by * top.rest / (double)sums[0]) : 0.0f;
-  for (int64_t q = Team::rank(); q < quads; q += Team::SIZE) {
-    const float4 v = z.load4(4 * q);
-    const float4 g = map4(v, [highest, binary, scale](float w) { return exp2_flushed((w - highest) * binary) * scale; });
-    s.gz.store(q, kl_steepened(s, s.z, q, hard.add(g, v, q)));
+  for (int64_t group = Team::rank(); group < groups; group += Team::SIZE) {
+    float4 g[QUADS];
+#pragma unroll
+    for (int i = 0; i < QUADS; i++) {
+      const int64_t q = group * QUADS + i;
+      const float4 v = z.load4(4 * q);
+      const float4 e = map4(v, [highest, binary, scale](float w) { return exp2_flushed((w - highest) * binary) * scale; });
+      g[i] = hard.add(e, v, q);
+    }
+    kl_write(s, s.z, s.gz, group, g);
   }
   __syncthreads();
   top.each([&](int64_t j, int64_t id) {

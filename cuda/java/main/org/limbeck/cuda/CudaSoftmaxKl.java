@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.cuda;
 
-import java.util.Locale;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Supplier;
 import org.limbeck.kernels.backend.KernelTable;
-import org.limbeck.kernels.backend.Support;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.op.Kernel;
 import org.limbeck.kernels.op.Normaliser;
@@ -19,41 +19,39 @@ import org.limbeck.kernels.parallel.WorkerPool;
 final class CudaSoftmaxKl implements Kernel<Arguments> {
   private static final String NAME = "softmax_kl";
   private static final String PARAMETERS = "pl pl pl pl l ppp pl pl pp p pp lll ii ddddddddd";
-  private static final KernelSignature EXACT = signature("exact", PARAMETERS);
   private static final KernelSignature KEPT = signature("kept", "p l p");
   private static final KernelSignature TOTAL = signature("total", "pp ll p d i p");
 
   /** What the kernels in float of some modes, or of top-k teachers, have in common. */
   private enum Family {
-    FORWARD("forward_resident", 448),
-    DIRECT("direct_resident", 320),
-    MIXED("mixed_resident", 320),
-    TOP_K("top_k", 256);
+    FORWARD("forward", "_resident", 448),
+    DIRECT("direct", "_resident", 320),
+    MIXED("mixed", "_resident", 320),
+    TOP_K("top_k", "", 256);
 
-    /** By the number of blocks that hold a row. */
-    private final KernelSignature one;
+    private final String variant;
+    private final String resident;
 
-    private final KernelSignature four;
-    private final KernelSignature eight;
-
-    /**
-     * Eight with twice the threads, where each fills a multiprocessor; null with a top-k teacher.
-     */
-    private final KernelSignature wide;
-
-    /** The threads of such a block: FORWARD_THREADS and so on in the kernels. */
+    /** The threads of a block that holds a row: FORWARD_THREADS and so on in the kernels. */
     private final int threads;
 
-    Family(String variant, int threads) {
+    Family(String variant, String resident, int threads) {
+      this.variant = variant;
+      this.resident = resident;
       this.threads = threads;
-      one = signature(variant + "_1", PARAMETERS);
-      four = signature(variant + "_4", PARAMETERS);
-      eight = signature(variant + "_8", PARAMETERS);
-      wide = variant.endsWith("_resident") ? signature(variant + "_wide", PARAMETERS) : null;
     }
 
-    private KernelSignature kernel(String variant) {
-      return signature(name().toLowerCase(Locale.ROOT) + "_" + variant, PARAMETERS);
+    /** Returns the kernel of a warp or of a block on a row. */
+    private KernelSignature kernel(DType logits, String team) {
+      return ofType(logits, variant + "_" + team);
+    }
+
+    /**
+     * Returns the kernel of the blocks that hold a row: 1, 4, 8, or "wide", which are 8 with twice
+     * the threads, where each fills a multiprocessor.
+     */
+    private KernelSignature resident(DType logits, Object blocks) {
+      return ofType(logits, variant + resident + "_" + blocks);
     }
 
     static Family of(Spec spec) {
@@ -72,40 +70,18 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
     }
   }
 
-  static final Stem STEM =
-      new Stem(
-          NAME,
-          CudaSoftmaxKl::register,
-          EXACT,
-          KEPT,
-          TOTAL,
-          Family.FORWARD.kernel("warp"),
-          Family.FORWARD.kernel("block"),
-          Family.FORWARD.one,
-          Family.FORWARD.four,
-          Family.FORWARD.eight,
-          Family.FORWARD.wide,
-          Family.DIRECT.kernel("warp"),
-          Family.DIRECT.kernel("block"),
-          Family.DIRECT.one,
-          Family.DIRECT.four,
-          Family.DIRECT.eight,
-          Family.DIRECT.wide,
-          Family.MIXED.kernel("warp"),
-          Family.MIXED.kernel("block"),
-          Family.MIXED.one,
-          Family.MIXED.four,
-          Family.MIXED.eight,
-          Family.MIXED.wide,
-          Family.TOP_K.one,
-          Family.TOP_K.four,
-          Family.TOP_K.eight);
-
   // THREADS in the kernels, and EXACT_THREADS.
   private static final int BLOCK = 512;
   private static final int EXACT_BLOCK = 256;
 
+  private static final int[] CLUSTERS = {1, 4, 8};
   private static final int MAX_CLUSTER = 8;
+  private static final String WIDE = "wide";
+
+  static final Stem STEM = new Stem(NAME, CudaSoftmaxKl::register, signatures());
+
+  /** Of the logits that a thread reads at once. */
+  private static final int GROUP_BYTES = 16;
 
   /** What a block needs beside its rows: the shared memory of sums, and what the driver takes. */
   private static final int BESIDE_BYTES = 4 << 10;
@@ -133,24 +109,47 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
   private CudaSoftmaxKl(Context context, Spec spec) {
     this.context = context;
     this.spec = spec;
-    exact = context.function(EXACT);
+    DType logits = spec.logits();
+    exact = context.function(ofType(logits, "exact"));
     kept = context.function(KEPT);
     total = context.function(TOTAL);
     family = Family.of(spec);
     boolean dense = family != Family.TOP_K;
-    warp = dense ? context.function(family.kernel("warp")) : null;
-    block = dense ? context.function(family.kernel("block")) : null;
+    warp = dense ? context.function(family.kernel(logits, "warp")) : null;
+    block = dense ? context.function(family.kernel(logits, "block")) : null;
     int bytes = context.driver().sharedBytes() - BESIDE_BYTES;
     sharedBytes = bytes;
-    residents[1] = context.function(family.one).allowShared(bytes);
-    if (context.driver().clusters()) {
-      residents[4] = context.function(family.four).allowShared(bytes);
-      residents[8] = context.function(family.eight).allowShared(bytes);
+    boolean clusters = context.driver().clusters();
+    for (int blocks : clusters ? CLUSTERS : new int[] {1}) {
+      residents[blocks] = context.function(family.resident(logits, blocks)).allowShared(bytes);
     }
     wide =
-        dense && context.driver().clusters()
-            ? context.function(family.wide).allowShared(bytes)
+        dense && clusters
+            ? context.function(family.resident(logits, WIDE)).allowShared(bytes)
             : null;
+  }
+
+  private static KernelSignature[] signatures() {
+    List<KernelSignature> all = new ArrayList<>(List.of(KEPT, TOTAL));
+    for (DType logits : List.of(DType.F32, DType.BF16)) {
+      all.add(ofType(logits, "exact"));
+      for (Family family : Family.values()) {
+        for (int blocks : CLUSTERS) {
+          all.add(family.resident(logits, blocks));
+        }
+        if (family != Family.TOP_K) {
+          all.add(family.resident(logits, WIDE));
+          all.add(family.kernel(logits, "warp"));
+          all.add(family.kernel(logits, "block"));
+        }
+      }
+    }
+    return all.toArray(KernelSignature[]::new);
+  }
+
+  /** Returns a kernel on logits of a type. */
+  private static KernelSignature ofType(DType logits, String variant) {
+    return signature(logits == DType.BF16 ? "bf16_" + variant : variant, PARAMETERS);
   }
 
   private static KernelSignature signature(String variant, String parameters) {
@@ -158,12 +157,7 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
   }
 
   private static void register(KernelTable table, Supplier<Context> context) {
-    table.addIf(
-        SoftmaxKl.OP,
-        spec ->
-            spec.logits() == DType.F32
-                ? new Support.Yes<>(new CudaSoftmaxKl(context.get(), spec))
-                : new Support.No<>("has no kernel for logits of type " + spec.logits()));
+    table.add(SoftmaxKl.OP, spec -> new CudaSoftmaxKl(context.get(), spec));
   }
 
   @Override
@@ -227,9 +221,13 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
 
   /** Returns the dynamic shared memory of each of the blocks that hold a row. */
   private static long sliceBytes(Arguments a, int blocks) {
-    long bytes = Math.ceilDiv(Math.ceilDiv(a.student().cols(), 4), blocks) * 4 * Float.BYTES;
-    // Both logits, or the student's and once more those of the top k.
-    return a.topIds() == null ? 2 * bytes : bytes + a.topIds().cols() * Float.BYTES;
+    int elementBytes = a.student().type().bytes();
+    long groups =
+        Math.ceilDiv(Math.ceilDiv(a.student().cols(), GROUP_BYTES / elementBytes), blocks);
+    // Both logits, or the student's as floats and once more those of the top k.
+    return a.topIds() == null
+        ? 2 * groups * GROUP_BYTES
+        : (groups * (GROUP_BYTES / elementBytes) + a.topIds().cols()) * Float.BYTES;
   }
 
   /**

@@ -3,10 +3,12 @@ package org.limbeck.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.limbeck.kernels.memory.Bfloat16;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.Normaliser;
@@ -31,9 +33,70 @@ class CudaSoftmaxKlTest extends SoftmaxKlContract {
     }
   }
 
-  @Override
-  protected boolean servesBf16() {
-    return false;
+  /** The same with half the bytes a column; 480,001 are read again by each pass. */
+  @ParameterizedTest
+  @ValueSource(longs = {30_001, 128_256, 262_144, 480_001})
+  void longRowsOfBf16AgreeWhateverHoldsThem(long cols) {
+    assertAgrees(cols, Mode.FORWARD_KL, DType.BF16);
+  }
+
+  /** Logits that are capped are no bfloat16 and cannot stay in its place. */
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"F32", "BF16"})
+  void softCapsOfLongRowsAgreeWithTheReference(DType type) {
+    for (Mode mode : List.of(Mode.FORWARD_KL, Mode.JS)) {
+      SoftmaxKl.Builder builder = SoftmaxKl.Spec.builder().mode(mode).temperature(2).softCap(5);
+      try (Tensors t = Tensors.aligned(SEED)) {
+        Matrix z = t.normal(2, 20_011, 3);
+        Matrix u = t.normal(2, 20_011, 3);
+        Matrix mask = t.mask(1, 20_011, 0.8);
+        Matrix given = as(t, type, z);
+        Matrix want = t.zeros(DType.F32, 2, 20_011);
+        Matrix wantRows = t.zeros(DType.F64, 1, 2);
+        Matrix rows = t.zeros(DType.F64, 1, 2);
+        runReference(
+            SoftmaxKl.OP,
+            builder.build(),
+            SoftmaxKl.Arguments.of(asF32(t, given), asF32(t, as(t, type, u)))
+                .columnMask(mask)
+                .gradStudent(want)
+                .rowLoss(wantRows)
+                .build());
+        run(
+            SoftmaxKl.OP,
+            builder.logits(type).build(),
+            SoftmaxKl.Arguments.of(given, as(t, type, u))
+                .columnMask(mask)
+                .gradStudent(given)
+                .rowLoss(rows)
+                .build());
+        assertRelative(wantRows, rows, mode + "");
+        assertGradients(want, given, 2e-8, t, mode + " in " + type);
+      }
+    }
+  }
+
+  /** Returns a matrix of floats in a type. */
+  private static Matrix as(Tensors t, DType type, Matrix values) {
+    return type == DType.BF16 ? t.rounded(values) : t.copy(values);
+  }
+
+  private static Matrix asF32(Tensors t, Matrix values) {
+    if (values.type() == DType.F32) {
+      return values;
+    }
+    Matrix wide = t.zeros(DType.F32, values.rows(), values.cols());
+    Bfloat16.widen(values, wide);
+    return wide;
+  }
+
+  /** Compares gradients, those of BF16 with half a unit in the last place beside the bound. */
+  private static void assertGradients(
+      Matrix want, Matrix got, double absolute, Tensors t, String what) {
+    double unit = got.type() == DType.BF16 ? 0x1p-8 : 0;
+    assertClose(want, asF32(t, got), 4e-6 + unit, absolute, what);
   }
 
   /** Losses near 1e-6, whose terms are far below the rounding of the probabilities. */
@@ -76,7 +139,7 @@ class CudaSoftmaxKlTest extends SoftmaxKlContract {
       Matrix gradient,
       Matrix rowLoss,
       Matrix loss) {
-    static TopK of(Tensors t, long cols, long k) {
+    static TopK of(Tensors t, DType type, long cols, long k) {
       long rows = 3;
       Matrix ids = t.zeros(DType.I64, rows, k);
       Matrix probabilities = t.uniform(rows, k, 0, 0.99 / k);
@@ -93,12 +156,13 @@ class CudaSoftmaxKlTest extends SoftmaxKlContract {
       }
       labels.setLong(0, 1, -100);
       Matrix weight = t.uniform(1, rows, 0.5, 2);
-      return new TopK(
-          t.normal(rows, cols, 3), ids, probabilities, weight, mask, labels, null, null, null);
+      Matrix z = as(t, type, t.normal(rows, cols, 3));
+      return new TopK(z, ids, probabilities, weight, mask, labels, null, null, null);
     }
 
+    /** The same with outputs, the gradient over the logits or separate, which then are F32. */
     TopK withOutputs(Tensors t, boolean over) {
-      Matrix z = t.copy(student);
+      Matrix z = over ? t.copy(student) : asF32(t, student);
       return new TopK(
           z,
           ids,
@@ -130,41 +194,45 @@ class CudaSoftmaxKlTest extends SoftmaxKlContract {
   void topKTeachersAgreeWithTheReference(Teacher teacher) {
     for (long cols : new long[] {9, 1000, 4097, 40_003}) {
       for (boolean options : new boolean[] {false, true}) {
-        assertTopKAgrees(teacher, Mode.FORWARD_KL, cols, options);
+        assertTopKAgrees(teacher, Mode.FORWARD_KL, DType.F32, cols, options);
+        assertTopKAgrees(teacher, Mode.FORWARD_KL, DType.BF16, cols, options);
       }
     }
     if (teacher == Teacher.TOP_K_TAIL) {
-      assertTopKAgrees(teacher, Mode.REVERSE_KL, 4097, true);
-      assertTopKAgrees(teacher, Mode.JS, 4097, true);
+      assertTopKAgrees(teacher, Mode.REVERSE_KL, DType.F32, 4097, true);
+      assertTopKAgrees(teacher, Mode.JS, DType.F32, 4097, true);
     }
   }
 
   /** A cluster of 8 with a soft cap, and a row that is too long to be held. */
   @Test
   void topKTeachersOfLongRowsAgreeWithTheReference() {
-    assertTopKAgrees(Teacher.TOP_K_TAIL, Mode.FORWARD_KL, 128_256, true);
-    assertTopKAgrees(Teacher.TOP_K_RAW, Mode.FORWARD_KL, 500_009, false);
+    assertTopKAgrees(Teacher.TOP_K_TAIL, Mode.FORWARD_KL, DType.F32, 128_256, true);
+    assertTopKAgrees(Teacher.TOP_K_RAW, Mode.FORWARD_KL, DType.F32, 500_009, false);
+    assertTopKAgrees(Teacher.TOP_K_RAW, Mode.FORWARD_KL, DType.BF16, 500_009, false);
   }
 
-  private void assertTopKAgrees(Teacher teacher, Mode mode, long cols, boolean options) {
+  private void assertTopKAgrees(
+      Teacher teacher, Mode mode, DType type, long cols, boolean options) {
     SoftmaxKl.Builder builder =
         SoftmaxKl.Spec.builder().teacher(teacher).mode(mode).temperature(2).scale(4);
     if (options) {
       builder.hardWeight(0.5).softWeight(0.75).labelSmoothing(0.1).softCap(8);
       builder.normaliser(Normaliser.MEAN_WEIGHTS);
     }
-    SoftmaxKl.Spec spec = builder.build();
+    SoftmaxKl.Spec reference = builder.build();
+    SoftmaxKl.Spec spec = builder.logits(type).build();
     try (Tensors t = Tensors.aligned(SEED)) {
-      TopK call = TopK.of(t, cols, Math.min(cols / 2, 300));
+      TopK call = TopK.of(t, type, cols, Math.min(cols / 2, 300));
       TopK want = call.withOutputs(t, false);
       TopK got = call.withOutputs(t, true);
       assertEquals(backend(), servedBy(SoftmaxKl.OP, spec));
-      runReference(SoftmaxKl.OP, spec, want.arguments(options));
+      runReference(SoftmaxKl.OP, reference, want.arguments(options));
       run(SoftmaxKl.OP, spec, got.arguments(options));
-      String what = teacher + " of " + cols + (options ? " with options" : "");
+      String what = teacher + " of " + cols + " " + type + (options ? " with options" : "");
       assertRelative(want.rowLoss(), got.rowLoss(), what);
       assertRelative(want.loss(), got.loss(), what);
-      assertClose(want.gradient(), got.gradient(), 4e-6, 2e-8, what);
+      assertGradients(want.gradient(), got.gradient(), 2e-8, t, what);
     }
   }
 
@@ -176,9 +244,46 @@ class CudaSoftmaxKlTest extends SoftmaxKlContract {
     }
   }
 
+  /** What often stands for -infinity is a logit, with its share of a smoothed label. */
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"F32", "BF16"})
+  void veryNegativeLogitsAreNoRemovedColumns(DType type) {
+    SoftmaxKl.Builder builder = SoftmaxKl.Spec.builder().hardWeight(0.5).labelSmoothing(0.2);
+    try (Tensors t = Tensors.aligned(SEED)) {
+      Matrix floats = t.normal(2, 1500, 3);
+      floats.setFloat(1, 700, -1e30f);
+      Matrix z = as(t, type, floats);
+      Matrix labels = t.indices(2, 1500);
+      Matrix want = t.zeros(DType.F32, 2, 1500);
+      Matrix wantRows = t.zeros(DType.F64, 1, 2);
+      Matrix got = t.zeros(type, 2, 1500);
+      Matrix rows = t.zeros(DType.F64, 1, 2);
+      Matrix wide = asF32(t, z);
+      runReference(
+          SoftmaxKl.OP,
+          builder.build(),
+          SoftmaxKl.Arguments.of(wide, wide)
+              .labels(labels)
+              .gradStudent(want)
+              .rowLoss(wantRows)
+              .build());
+      run(
+          SoftmaxKl.OP,
+          builder.logits(type).build(),
+          SoftmaxKl.Arguments.of(z, z).labels(labels).gradStudent(got).rowLoss(rows).build());
+      assertRelative(wantRows, rows, type + "");
+      assertGradients(want, got, 2e-8, t, type + "");
+    }
+  }
+
   /** Rows that float does not bear, which another kernel does in double, among others. */
-  @Test
-  void rowsInDoubleStandBesideRowsInFloat() {
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"F32", "BF16"})
+  void rowsInDoubleStandBesideRowsInFloat(DType type) {
     for (Mode mode : Mode.values()) {
       try (Tensors t = Tensors.aligned(SEED)) {
         Matrix z = t.normal(5, 1500, 3);
@@ -187,17 +292,25 @@ class CudaSoftmaxKlTest extends SoftmaxKlContract {
         z.setFloat(2, 700, Float.NEGATIVE_INFINITY);
         u.setFloat(2, 700, Float.NEGATIVE_INFINITY);
         z.setFloat(4, 1499, -3e30f);
+        Matrix student = as(t, type, z);
+        Matrix teacher = as(t, type, u);
         Matrix want = t.zeros(DType.F32, 5, 1500);
         Matrix wantRows = t.zeros(DType.F64, 1, 5);
         Matrix rows = t.zeros(DType.F64, 1, 5);
-        SoftmaxKl.Spec spec = SoftmaxKl.Spec.builder().mode(mode).temperature(2).build();
+        SoftmaxKl.Builder spec = SoftmaxKl.Spec.builder().mode(mode).temperature(2);
         runReference(
             SoftmaxKl.OP,
-            spec,
-            SoftmaxKl.Arguments.of(z, u).gradStudent(want).rowLoss(wantRows).build());
-        run(SoftmaxKl.OP, spec, SoftmaxKl.Arguments.of(z, u).gradStudent(z).rowLoss(rows).build());
+            spec.build(),
+            SoftmaxKl.Arguments.of(asF32(t, student), asF32(t, teacher))
+                .gradStudent(want)
+                .rowLoss(wantRows)
+                .build());
+        run(
+            SoftmaxKl.OP,
+            spec.logits(type).build(),
+            SoftmaxKl.Arguments.of(student, teacher).gradStudent(student).rowLoss(rows).build());
         assertRelative(wantRows, rows, mode + "");
-        assertClose(want, z, 4e-6, 1e-7, mode + "");
+        assertGradients(want, student, 1e-7, t, mode + " in " + type);
       }
     }
   }

@@ -67,7 +67,8 @@ final class GpuCases {
   static List<Case> all(boolean tiny) {
     List<Case> cases = new ArrayList<>();
     for (long cols : tiny ? new long[] {37, 1500} : new long[] {32_000, 128_256}) {
-      cases.add(softmaxKl(tiny ? 3 : 8192, cols));
+      cases.add(softmaxKl(tiny ? 3 : 8192, cols, DType.F32));
+      cases.add(softmaxKl(tiny ? 3 : 8192, cols, DType.BF16));
     }
     cases.add(softmax(tiny ? 3 : 8192, tiny ? 100 : 32_000));
     for (long n : tiny ? new long[] {33} : new long[] {4096, 8192}) {
@@ -141,21 +142,23 @@ final class GpuCases {
     };
   }
 
-  private static Case softmaxKl(long rows, long cols) {
-    double bytes = 3.0 * rows * cols * FLOATS;
+  private static Case softmaxKl(long rows, long cols, DType type) {
+    double bytes = 3.0 * rows * cols * type.bytes();
+    boolean bf16 = type == DType.BF16;
     return new Case(
         "softmax_kl",
         shape(rows, cols),
-        "forward_kl+gradient",
+        "forward_kl+gradient" + (bf16 ? ".bf16" : ""),
         0,
         bytes,
         t -> {
           SoftmaxKl.Spec spec = SoftmaxKl.Spec.builder().temperature(2).build();
-          Matrix student = t.random(0, rows, cols, 4);
-          Matrix teacher = t.random(1, rows, cols, 4);
-          Matrix gradient = t.empty(DType.F32, rows, cols);
+          SoftmaxKl.Spec typed = SoftmaxKl.Spec.builder().temperature(2).logits(type).build();
+          Matrix student = t.random(0, type, rows, cols, 4);
+          Matrix teacher = t.random(1, type, rows, cols, 4);
+          Matrix gradient = t.empty(type, rows, cols);
           Matrix loss = t.empty(DType.F64, 1, 1);
-          Operation<?, SoftmaxKl.Arguments> op = t.device().operation(SoftmaxKl.OP, spec);
+          Operation<?, SoftmaxKl.Arguments> op = t.device().operation(SoftmaxKl.OP, typed);
           SoftmaxKl.Arguments a =
               SoftmaxKl.Arguments.of(student, teacher).gradStudent(gradient).loss(loss).build();
           return new Call(
@@ -164,7 +167,8 @@ final class GpuCases {
                   checkRows(
                       t,
                       gradient,
-                      1e-4,
+                      // Beside that half a unit in the last place of bfloat16.
+                      bf16 ? 0x1p-8 + 1e-4 : 1e-4,
                       ofReference(
                           cols,
                           (host, row, want) ->
@@ -172,8 +176,8 @@ final class GpuCases {
                                   .operation(SoftmaxKl.OP, spec)
                                   .run(
                                       SoftmaxKl.Arguments.of(
-                                              t.row(host, 0, row, cols, 4),
-                                              t.row(host, 1, row, cols, 4))
+                                              t.row(host, 0, type, row, cols, 4),
+                                              t.row(host, 1, type, row, cols, 4))
                                           .gradStudent(want)
                                           .build()))));
         });

@@ -68,6 +68,8 @@ final class GpuTensors implements AutoCloseable {
     Matrix matrix = memory.matrix(type, rows, cols);
     if (type == DType.F32) {
       repeat(matrix, (block, i) -> block.setFloat(0, i, Float.NaN));
+    } else if (type == DType.BF16) {
+      repeat(matrix, (block, i) -> block.setBfloat16(0, i, Float.NaN));
     }
     return matrix;
   }
@@ -109,9 +111,16 @@ final class GpuTensors implements AutoCloseable {
 
   /** Returns a row of a random tensor of floats on the host. */
   Matrix row(HostMemory where, int tensor, long row, long cols, double range) {
+    return row(where, tensor, DType.F32, row, cols, range);
+  }
+
+  /** Returns a row of a random tensor on the host, as floats of the numbers that are stored. */
+  Matrix row(HostMemory where, int tensor, DType type, long row, long cols, double range) {
     Matrix matrix = where.matrix(DType.F32, 1, cols);
     for (long c = 0; c < cols; c++) {
-      matrix.setFloat(0, c, (float) range * value(tensor, row * cols + c));
+      float value = (float) range * value(tensor, row * cols + c);
+      boolean rounds = type == DType.BF16;
+      matrix.setFloat(0, c, rounds ? Bfloat16.toFloat(Bfloat16.fromFloat(value)) : value);
     }
     return matrix;
   }
@@ -141,11 +150,16 @@ final class GpuTensors implements AutoCloseable {
     return PackedTernary.of(there.buffer(), there.offsetBytes(), rows, cols);
   }
 
-  /** Returns the elements of a matrix of floats on the device. */
+  /** Returns the elements of a matrix of floats, or of bfloat16, on the device. */
   float[] fetch(Matrix there) {
     try (HostMemory staging = new HostMemory()) {
-      Matrix here = staging.matrix(DType.F32, there.rows(), there.cols());
+      Matrix here = staging.matrix(there.type(), there.rows(), there.cols());
       memory.download(there, here);
+      if (there.type() == DType.BF16) {
+        Matrix widened = staging.matrix(DType.F32, there.rows(), there.cols());
+        Bfloat16.widen(here, widened);
+        here = widened;
+      }
       return here.toFloatArray();
     }
   }

@@ -409,15 +409,8 @@ public abstract class SoftmaxKlContract extends KernelContract {
   @Test
   void isServedWhereItShouldBe() {
     for (SoftmaxKl.Spec spec : specs()) {
-      if (spec.logits() == DType.F32 || servesBf16()) {
-        assertEquals(backend(), servedBy(SoftmaxKl.OP, spec), () -> name(spec));
-      }
+      assertEquals(backend(), servedBy(SoftmaxKl.OP, spec), () -> name(spec));
     }
-  }
-
-  /** Returns whether the backend has kernels for BF16. */
-  protected boolean servesBf16() {
-    return true;
   }
 
   @Test
