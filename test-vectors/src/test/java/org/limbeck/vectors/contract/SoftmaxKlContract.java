@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.InvalidArgumentException;
+import org.limbeck.kernels.op.Normaliser;
 import org.limbeck.kernels.op.SoftmaxKl;
 import org.limbeck.kernels.op.SoftmaxKl.Mode;
 
@@ -214,6 +215,43 @@ public abstract class SoftmaxKlContract extends KernelContract {
         assertSameBits(c.gradStudent(), c.student(), name(spec) + " gradStudent over student");
         if (spec.twoSided()) {
           assertSameBits(c.gradTeacher(), c.teacher(), name(spec) + " gradTeacher over teacher");
+        }
+      }
+    }
+  }
+
+  /** Row losses have no factor, and gradients that are 0 by theirs may lie over the logits. */
+  @Test
+  void normaliserOfZeroLeavesRowLosses() {
+    for (DType logits : List.of(DType.F32, DType.BF16)) {
+      for (Mode mode : Mode.values()) {
+        SoftmaxKl.Spec spec =
+            SoftmaxKl.Spec.builder().mode(mode).logits(logits).normaliser(Normaliser.of(0)).build();
+        String what = name(spec);
+        try (Tensors t = Tensors.aligned(SEED)) {
+          SoftmaxKlCall c = SoftmaxKlCall.of(t, spec, 2, 37);
+          Matrix want = t.zeros(DType.F64, 1, 2);
+          runReference(
+              SoftmaxKl.OP,
+              spec,
+              SoftmaxKl.Arguments.of(c.student(), c.teacher()).rowLoss(want).build());
+          run(
+              SoftmaxKl.OP,
+              spec,
+              SoftmaxKl.Arguments.of(c.student(), c.teacher())
+                  .gradStudent(c.student())
+                  .rowLoss(c.rowLoss())
+                  .loss(c.loss())
+                  .build());
+          assertEquals(0, c.loss().getDouble(0, 0), what);
+          for (long i = 0; i < 74; i++) {
+            assertTrue(value(c.student(), i / 37, i % 37) == 0, what + " gradient " + i);
+          }
+          for (long r = 0; r < 2; r++) {
+            double loss = want.getDouble(0, r);
+            assertEquals(
+                loss, c.rowLoss().getDouble(0, r), 1e-5 * loss, what + " loss of row " + r);
+          }
         }
       }
     }

@@ -329,10 +329,11 @@ final class KlRow {
     loss = 0;
     if (forwardOnly || squares) {
       double by = coefficient * (squares ? 2 : 1 / spec.temperature());
+      onePass(by == 0 ? null : gs, (float) by);
       if (by == 0) {
+        // Not before the logits, over which they may lie, have been read.
         clear(gs, go);
       }
-      onePass(by == 0 ? null : gs, (float) by);
       return spec.mode() == Mode.SOFT_CE ? loss + entropy : loss;
     }
     sumH = 0;
