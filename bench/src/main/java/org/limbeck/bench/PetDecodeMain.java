@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.limbeck.bench.step.LimbeckStep;
 import org.limbeck.bench.step.RandomSentences;
 import org.limbeck.kernels.Limbeck;
-import org.limbeck.kernels.memory.Device;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.transformer.BeamOptions;
 import org.limbeck.training.transformer.BeamSearch;
@@ -107,8 +107,8 @@ public final class PetDecodeMain implements Callable<Integer> {
 
   private String measure(int n, BeamOptions options) {
     Map<String, Long> nanosByStem = new HashMap<>();
-    try (Limbeck limbeck = Limbeck.open(watched.backends(nanosByStem), Device.HOST, n);
-        Compute compute = new Compute(limbeck)) {
+    try (Limbeck limbeck = watched.open(n, nanosByStem);
+        Compute compute = new Compute(limbeck, watched.device().precision())) {
       Transformer network = new Transformer(compute, model.config(0));
       network.initialise(SEED);
       List<int[]> sources =
@@ -133,7 +133,7 @@ public final class PetDecodeMain implements Callable<Integer> {
             options.beam(),
             options.sentences(),
             n,
-            limbeck.backends().available().get(0).name(),
+            LimbeckStep.backend(limbeck),
             NANOS * tokens / nanos,
             NANOS * sentences * rounds / nanos,
             StepMain.shares(nanos, nanosByStem));

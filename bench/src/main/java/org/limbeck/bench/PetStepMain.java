@@ -4,7 +4,8 @@ package org.limbeck.bench;
 import org.limbeck.bench.step.LimbeckStep;
 import org.limbeck.bench.step.LimbeckTranslationStep;
 import org.limbeck.bench.step.TranslationProblem;
-import org.limbeck.kernels.backend.Backends;
+import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.training.distill.PatienceMapping;
 import org.limbeck.training.distill.TranslationLosses;
 import picocli.CommandLine.Command;
@@ -81,7 +82,7 @@ public final class PetStepMain extends StepMain<TranslationProblem> {
   }
 
   @Override
-  LimbeckStep<TranslationProblem> open(Backends from, int n) {
+  LimbeckStep<TranslationProblem> open(Limbeck limbeck, GemmF32.Precision precision) {
     boolean distilled = model.isStudent();
     TranslationLosses losses =
         distilled
@@ -89,17 +90,12 @@ public final class PetStepMain extends StepMain<TranslationProblem> {
                 ALPHA, TranslationLosses.TEMPERATURE, BETA, PatienceMapping.SKIP)
             : TranslationLosses.crossEntropy();
     return new LimbeckTranslationStep(
-        from,
-        n,
+        limbeck,
+        precision,
         model.config(dropout),
         distilled ? model.matchedTeacher() : null,
         losses,
         sentences,
         length);
-  }
-
-  @Override
-  long tokens(TranslationProblem problem) {
-    return problem.targetTokens();
   }
 }

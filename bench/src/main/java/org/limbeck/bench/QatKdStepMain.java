@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.limbeck.bench;
 
+import java.nio.file.Path;
+import java.util.Locale;
+import org.limbeck.bench.step.FirstStep;
 import org.limbeck.bench.step.LimbeckQatKdStep;
 import org.limbeck.bench.step.LimbeckStep;
 import org.limbeck.bench.step.QatKdProblem;
-import org.limbeck.kernels.backend.Backends;
+import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.distill.LossConfiguration;
 import picocli.CommandLine.Command;
@@ -22,6 +26,9 @@ import picocli.CommandLine.Option;
 public final class QatKdStepMain extends StepMain<QatKdProblem> {
   private static final double DROPOUT = 0.1;
   private static final int POSITIONS = 512;
+
+  /** What the whole step is called among the stems of results. */
+  private static final String STEM = "qat_kd_step";
 
   @Option(names = "--layers", description = "Encoder layers (default: ${DEFAULT-VALUE}).")
   private int layers = 6;
@@ -47,6 +54,21 @@ public final class QatKdStepMain extends StepMain<QatKdProblem> {
   @Option(names = "--losses", description = "The losses (default: ${DEFAULT-VALUE}).")
   private String terms = "map+output";
 
+  @Option(
+      names = "--write",
+      paramLabel = "FILE",
+      description = {
+        "Writes a safetensors file for another program that takes the same step: parameters,",
+        "tokens, and the loss, gradients and changed parameters of a first step without dropout."
+      })
+  private Path written;
+
+  @Option(
+      names = "--append",
+      paramLabel = "FILE",
+      description = "Appends the times to FILE in the columns of cuda's GpuBench.")
+  private Path times;
+
   /** For picocli. */
   public QatKdStepMain() {}
 
@@ -63,6 +85,8 @@ public final class QatKdStepMain extends StepMain<QatKdProblem> {
     require("--intermediate", intermediate, 0);
     config();
     LossConfiguration.parse(terms);
+    requireSingle("--write", written);
+    requireSingle("--append", times);
   }
 
   private BertConfig config() {
@@ -103,12 +127,27 @@ public final class QatKdStepMain extends StepMain<QatKdProblem> {
   }
 
   @Override
-  LimbeckStep<QatKdProblem> open(Backends from, int n) {
-    return new LimbeckQatKdStep(from, n, config(), LossConfiguration.parse(terms), batch, length);
+  LimbeckStep<QatKdProblem> open(Limbeck limbeck, GemmF32.Precision precision) {
+    return new LimbeckQatKdStep(
+        limbeck, precision, config(), LossConfiguration.parse(terms), batch, length);
   }
 
   @Override
-  long tokens(QatKdProblem problem) {
-    return problem.tokens().length;
+  void opened(LimbeckStep<QatKdProblem> step, GemmF32.Precision precision) {
+    if (written != null) {
+      FirstStep.write(written, step, shape(), precision, DROPOUT);
+    }
+  }
+
+  @Override
+  void measured(LimbeckStep<QatKdProblem> step, GemmF32.Precision precision, long[] nanos) {
+    if (times != null) {
+      String mode = precision.name().toLowerCase(Locale.ROOT);
+      GpuTimes.append(
+          times,
+          String.join(",", STEM, shape(), mode, step.codePath()),
+          nanos,
+          QatKdProblem.operations(config(), batch, length));
+    }
   }
 }

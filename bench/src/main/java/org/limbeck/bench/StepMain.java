@@ -15,8 +15,11 @@ import org.limbeck.bench.step.LimbeckStep;
 import org.limbeck.bench.step.StepPeer;
 import org.limbeck.bench.step.StepProblem;
 import org.limbeck.bench.step.TrainingStep;
+import org.limbeck.formats.BadInputException;
+import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.backend.BackendUnavailableException;
-import org.limbeck.kernels.backend.Backends;
+import org.limbeck.kernels.backend.DeviceException;
+import org.limbeck.kernels.op.GemmF32;
 import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -105,11 +108,30 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
   /** Returns how far the first steps of both sides may be from each other. */
   abstract PairedSteps.Bounds bounds();
 
-  /** Makes Limbeck's step. */
-  abstract LimbeckStep<P> open(Backends from, int n);
+  /**
+   * Makes Limbeck's step.
+   *
+   * @param limbeck where operations come from; closed with the step
+   * @param precision that of layers' products
+   */
+  abstract LimbeckStep<P> open(Limbeck limbeck, GemmF32.Precision precision);
 
-  /** Returns the tokens of a step of which a rate counts. */
-  abstract long tokens(P problem);
+  /**
+   * Sees a step before it is timed.
+   *
+   * @param step the step, which nobody has taken yet
+   * @param precision that of its products
+   */
+  void opened(LimbeckStep<P> step, GemmF32.Precision precision) {}
+
+  /**
+   * Sees the times of a step.
+   *
+   * @param step the step
+   * @param precision that of its products
+   * @param nanos the times, the shortest first
+   */
+  void measured(LimbeckStep<P> step, GemmF32.Precision precision, long[] nanos) {}
 
   /** Returns the command line of a command that times; tests give it other streams. */
   static CommandLine commandLine(Callable<Integer> command) {
@@ -123,9 +145,13 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
         .setExecutionExceptionHandler(
             (e, line, parsed) -> {
               if (e instanceof UsageException
+                  || e instanceof BadInputException
                   || e instanceof BackendUnavailableException
                   || e instanceof IllegalArgumentException) {
                 return report(line, e.getMessage(), Main.BAD_INPUT);
+              }
+              if (e instanceof DeviceException) {
+                return report(line, "the device failed: " + e.getMessage(), Main.FAILED);
               }
               if (e instanceof PairedSteps.DifferentWorkException) {
                 return report(line, e.getMessage(), Main.FAILED);
@@ -153,6 +179,10 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
       return 0;
     }
     if (peer != null) {
+      if (!watched.device().device().isHost()) {
+        throw new UsageException(
+            "--peer " + peer + ": given --device " + watched.device().name() + ", expected host");
+      }
       return comparePeers();
     }
     boolean first = true;
@@ -168,6 +198,17 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
     return 0;
   }
 
+  /**
+   * Refuses an option that needs a single measurement where there are several, or a peer.
+   *
+   * @param given its value, or null without it
+   */
+  final void requireSingle(String option, Object given) {
+    if (given != null && (peer != null || watched.threads().size() != 1)) {
+      throw new UsageException(option + " needs one number of --threads, and no --peer");
+    }
+  }
+
   static void require(String option, int given, int least) {
     if (given < least) {
       throw new UsageException(option + " is " + given + ", expected at least " + least);
@@ -177,6 +218,7 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
   private String measure(int n) {
     Map<String, Long> nanosByStem = new HashMap<>();
     try (LimbeckStep<P> step = open(n, nanosByStem)) {
+      opened(step, watched.device().precision());
       long[] nanos = new long[steps];
       for (int i = -warmup; i < steps; i++) {
         if (i == 0) {
@@ -189,6 +231,9 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
           nanos[i] = System.nanoTime() - begin;
         }
       }
+      long total = Arrays.stream(nanos).sum();
+      Arrays.sort(nanos);
+      measured(step, watched.device().precision(), nanos);
       double median = Quantiles.of(Arrays.stream(nanos).asDoubleStream().toArray(), 0.5);
       return String.format(
           Locale.ROOT,
@@ -198,13 +243,13 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
           n,
           step.codePath(),
           median,
-          tokensPerSecond(step.problem(), median),
-          shares(Arrays.stream(nanos).sum(), nanosByStem));
+          tokensPerSecond(step, median),
+          shares(total, nanosByStem));
     }
   }
 
   private LimbeckStep<P> open(int n, Map<String, Long> nanosByStem) {
-    return open(watched.backends(nanosByStem), n);
+    return open(watched.open(n, nanosByStem), watched.device().precision());
   }
 
   private int comparePeers() {
@@ -259,8 +304,8 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
             ours.codePath(),
             peer,
             setting,
-            tokensPerSecond(problem, Quantiles.of(mine, 0.5)),
-            tokensPerSecond(problem, Quantiles.of(peers, 0.5)),
+            tokensPerSecond(ours, Quantiles.of(mine, 0.5)),
+            tokensPerSecond(ours, Quantiles.of(peers, 0.5)),
             Quantiles.of(ratios, 0.5),
             Arrays.stream(ratios).min().orElseThrow(),
             Arrays.stream(ratios).max().orElseThrow(),
@@ -275,17 +320,20 @@ abstract class StepMain<P extends StepProblem> implements Callable<Integer> {
     }
   }
 
-  private double tokensPerSecond(P problem, double nanos) {
-    return 1e9 * tokens(problem) / nanos;
+  private static double tokensPerSecond(LimbeckStep<?> step, double nanos) {
+    return 1e9 * step.tokens() / nanos;
   }
 
   /**
-   * Returns the last columns: how a total splits, in percent.
+   * Returns the last columns: how a total splits, in percent; empty where nothing was counted.
    *
    * @param total nanoseconds
    * @param nanosByStem what {@link KernelTimes} counted meanwhile
    */
   static String shares(double total, Map<String, Long> nanosByStem) {
+    if (nanosByStem.isEmpty()) {
+      return ",,,";
+    }
     double inKernels = nanosByStem.values().stream().mapToLong(Long::longValue).sum();
     double gemm = nanosByStem.getOrDefault(GEMM, 0L);
     String stems =

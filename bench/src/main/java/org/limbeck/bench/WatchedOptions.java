@@ -3,43 +3,73 @@ package org.limbeck.bench;
 
 import java.util.List;
 import java.util.Map;
+import org.limbeck.experiments.run.DeviceChoice;
+import org.limbeck.formats.BadInputException;
+import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.backend.BackendUnavailableException;
 import org.limbeck.kernels.backend.Backends;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** The options of commands that time on several numbers of threads and split the time by stem. */
+/**
+ * The options of commands that time on a device, on the host on several numbers of threads, and
+ * split the host's time by stem.
+ */
 final class WatchedOptions {
+  @Mixin private DeviceChoice device;
+
   @Option(
       names = "--backend",
       split = ",",
       description = "The backends to choose from (default: all).")
   private List<String> backends = List.of();
 
-  @Option(names = "--threads", split = ",", description = "The numbers of threads (default: 1,2).")
-  private List<Integer> threads = List.of(1, 2);
+  @Option(
+      names = "--threads",
+      split = ",",
+      description = "The host's numbers of threads (default: 1,2; with a device 1).")
+  private List<Integer> threads;
 
   /** For picocli. */
   WatchedOptions() {}
 
+  /** Returns the device with the precision of products. */
+  DeviceChoice device() {
+    return device;
+  }
+
   /** Returns the numbers of threads. */
   List<Integer> threads() {
-    return threads;
+    if (threads != null) {
+      return threads;
+    }
+    return device.device().isHost() ? List.of(1, 2) : List.of(1);
   }
 
   /**
    * Checks the options.
    *
-   * @throws UsageException if one is out of range
+   * @throws UsageException if a number of threads is out of range
+   * @throws BadInputException if there is no such device, or it lacks the precision
    */
   void check() {
-    threads.forEach(n -> StepMain.require("--threads", n, 1));
+    device.check();
+    threads().forEach(n -> StepMain.require("--threads", n, 1));
   }
 
   /**
-   * Returns the backends to choose from.
+   * Opens the library.
    *
-   * @param nanosByStem what takes the time in their kernels
+   * @param n the number of threads
+   * @param nanosByStem what takes the host's time in kernels. Nothing of a device, where a call
+   *     returns before the work is done
+   * @throws BackendUnavailableException if the device or a backend is absent
    */
-  Backends backends(Map<String, Long> nanosByStem) {
-    return WatchedBackend.all(Backends.discover().limitTo(backends), new KernelTimes(nanosByStem));
+  Limbeck open(int n, Map<String, Long> nanosByStem) {
+    Backends found = Backends.discover().limitTo(backends);
+    return Limbeck.open(
+        device.device().isHost() ? WatchedBackend.all(found, new KernelTimes(nanosByStem)) : found,
+        device.device(),
+        n);
   }
 }

@@ -5,9 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.limbeck.bench.step.LimbeckQatKdStep;
-import org.limbeck.kernels.backend.Backends;
+import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.training.bert.BertConfig;
 import org.limbeck.training.distill.LossConfiguration;
 
@@ -16,7 +18,12 @@ class PairedStepsTest {
 
   private static LimbeckQatKdStep step(String losses) {
     return new LimbeckQatKdStep(
-        Backends.discover(), 1, CONFIG, LossConfiguration.parse(losses), 3, 9);
+        Limbeck.open(List.of(), 1),
+        GemmF32.Precision.F32,
+        CONFIG,
+        LossConfiguration.parse(losses),
+        3,
+        9);
   }
 
   @Test

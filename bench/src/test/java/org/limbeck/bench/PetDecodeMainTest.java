@@ -40,6 +40,13 @@ class PetDecodeMainTest {
   }
 
   @Test
+  void aDeviceIsTimedAsAWhole() {
+    StepRun.assumeEmulated();
+    run("--device=cuda-emulated", "--at-once=1", "--beam=1", "--sentences=1", "--length=2")
+        .assertOnDevice();
+  }
+
+  @Test
   void badUsageIsOneSentence() {
     run("--rounds=0").assertBadInput("--rounds is 0, expected at least 1");
     run("--at-once=0").assertBadInput("sentences");

@@ -40,6 +40,12 @@ class PetStepMainTest {
     assertEquals("ce", run.field(1, "losses"));
   }
 
+  @Test
+  void aDeviceIsTimedAsAWhole() {
+    StepRun.assumeEmulated();
+    run("--device=cuda-emulated", "--tf32", "--warmup=0", "--steps=1").assertOnDevice();
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"pet", "teacher"})
   void takesTurnsWithLibtorch(String model) {

@@ -3,6 +3,7 @@ package org.limbeck.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -11,9 +12,12 @@ import java.util.ServiceLoader;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.limbeck.bench.step.StepPeer;
+import org.limbeck.kernels.backend.Backends;
 
 /** What a command that times whole steps, or translation, printed, and its exit code. */
 record StepRun(int exit, List<String> out, String err) {
+  private static final String EMULATED = "cuda-emulated";
+
   /** Runs a command in this process. Options may be given twice: the last counts. */
   static StepRun of(Callable<Integer> command, String[] arguments, String... more) {
     StringWriter out = new StringWriter();
@@ -50,6 +54,27 @@ record StepRun(int exit, List<String> out, String err) {
       assertTrue(Long.parseLong(field(n, "median_ns")) > 0);
       assertTrue(Double.parseDouble(field(n, "tokens_per_second")) > 0);
       assertShares(n, stems);
+    }
+  }
+
+  /** Skips a test where the emulated device is absent. */
+  static void assumeEmulated() {
+    try (Backends backends = Backends.discover()) {
+      assumeTrue(
+          backends.available().stream().anyMatch(b -> b.name().equals(EMULATED)),
+          backends.missing().toString());
+    }
+  }
+
+  /** Asserts that there is one line, of the emulated device, whose time is not split. */
+  void assertOnDevice() {
+    assertEquals(0, exit, err);
+    assertEquals(2, out.size(), out.toString());
+    assertEquals(EMULATED, field(1, "backend"));
+    assertEquals("1", field(1, "threads"));
+    assertTrue(Double.parseDouble(field(1, "tokens_per_second")) > 0);
+    for (String share : StepMain.SHARES.split(",")) {
+      assertEquals("", field(1, share));
     }
   }
 

@@ -2,7 +2,9 @@
 package org.limbeck.bench.step;
 
 import java.util.Arrays;
-import org.limbeck.kernels.backend.Backends;
+import org.limbeck.kernels.Limbeck;
+import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.random.NormalVariates;
 import org.limbeck.kernels.random.Philox;
 import org.limbeck.training.bert.BertClassifier;
@@ -20,7 +22,8 @@ import org.limbeck.training.optim.Schedule;
 
 /**
  * Limbeck's step of QAT-KD, on random weights and tokens without padding; the student starts from
- * its teacher's weights.
+ * its teacher's weights. On a device the loss is all that a step waits for: its update runs while
+ * the next one begins.
  */
 public final class LimbeckQatKdStep extends LimbeckStep<QatKdProblem> {
   private static final int LABELS = 2;
@@ -33,14 +36,16 @@ public final class LimbeckQatKdStep extends LimbeckStep<QatKdProblem> {
   private final BertClassifier student;
   private final Optimizer optimizer;
   private final Distillation distillation;
+  private final long[] tokens;
+  private final int[] lengths;
   private final TokenBatch batch;
   private long steps;
 
   /**
    * Makes networks and a batch.
    *
-   * @param backends where operations come from; closed with this object
-   * @param threads the number of threads
+   * @param limbeck where operations come from; closed with this object
+   * @param precision that of layers' products
    * @param config the sizes of both networks
    * @param losses what is compared
    * @param sequences the size of the batch
@@ -48,20 +53,23 @@ public final class LimbeckQatKdStep extends LimbeckStep<QatKdProblem> {
    * @throws IllegalArgumentException if sizes and losses do not go together
    */
   public LimbeckQatKdStep(
-      Backends backends,
-      int threads,
+      Limbeck limbeck,
+      GemmF32.Precision precision,
       BertConfig config,
       LossConfiguration losses,
       int sequences,
       int length) {
-    super(backends, threads);
+    super(limbeck, precision);
     this.losses = losses;
     try {
       BertClassifier teacher = new BertClassifier(compute, config, LABELS, Quantization.NONE);
       student = new BertClassifier(compute, config, LABELS, Quantization.TERNARY);
       fill(teacher);
       student.copyFrom(teacher);
-      batch = tokens(sequences, length);
+      tokens = tokens(Math.multiplyExact(sequences, length), config.vocabulary());
+      lengths = new int[sequences];
+      Arrays.fill(lengths, length);
+      batch = batch(length);
       optimizer =
           Optimizer.bertAdam(compute, student.parameters(), LEARNING_RATE, Schedule.CONSTANT);
       distillation = new Distillation(compute, student, teacher, losses, sequences, length);
@@ -87,26 +95,30 @@ public final class LimbeckQatKdStep extends LimbeckStep<QatKdProblem> {
     network.refreshWeights();
   }
 
-  private TokenBatch tokens(int sequences, int length) {
-    int rows = Math.multiplyExact(sequences, length);
-    int vocabulary = student.config().vocabulary();
-    long[] words = new long[rows];
-    long[] positions = new long[rows];
-    for (int i = 0; i < rows; i++) {
+  private static long[] tokens(int count, int vocabulary) {
+    long[] words = new long[count];
+    for (int i = 0; i < count; i++) {
       int word = Philox.word(TOKEN_SEED, 0, i, 0);
       // 0 is padding.
       words[i] = 1 + Integer.remainderUnsigned(word, vocabulary - 1);
-      positions[i] = i % length;
     }
-    int[] lengths = new int[sequences];
-    Arrays.fill(lengths, length);
+    return words;
+  }
+
+  private TokenBatch batch(int length) {
     return new TokenBatch(
-        sequences,
+        lengths.length,
         length,
-        host.copyOf(words),
-        host.copyOf(new long[rows]),
-        host.copyOf(positions),
-        host.copyOf(lengths));
+        uploaded(host.copyOf(tokens)),
+        uploaded(host.copyOf(new long[tokens.length])),
+        uploaded(host.copyOf(QatKdProblem.positions(tokens.length, length))),
+        uploaded(host.copyOf(lengths)));
+  }
+
+  private Matrix uploaded(Matrix here) {
+    Matrix there = compute.memory().matrix(here.type(), here.rows(), here.cols());
+    compute.memory().upload(here, there);
+    return there;
   }
 
   @Override
@@ -116,12 +128,6 @@ public final class LimbeckQatKdStep extends LimbeckStep<QatKdProblem> {
 
   @Override
   public QatKdProblem problem() {
-    long[] tokens = new long[Math.toIntExact(batch.rows())];
-    for (int i = 0; i < tokens.length; i++) {
-      tokens[i] = batch.tokens().getLong(0, i);
-    }
-    int[] lengths = new int[batch.batch()];
-    Arrays.fill(lengths, batch.length());
     return new QatKdProblem(
         student.config(),
         LABELS,
@@ -131,6 +137,11 @@ public final class LimbeckQatKdStep extends LimbeckStep<QatKdProblem> {
         tokens,
         lengths,
         values(trained()));
+  }
+
+  @Override
+  public long tokens() {
+    return tokens.length;
   }
 
   @Override

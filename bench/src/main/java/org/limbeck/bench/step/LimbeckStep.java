@@ -4,17 +4,16 @@ package org.limbeck.bench.step;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.limbeck.kernels.Limbeck;
-import org.limbeck.kernels.backend.Backends;
-import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.memory.HostMemory;
 import org.limbeck.kernels.memory.Matrix;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.training.nn.Compute;
 import org.limbeck.training.nn.Parameter;
 import org.limbeck.training.nn.ParameterSet;
 import org.limbeck.training.nn.Tensors;
 
 /**
- * A step of Limbeck's, on the host.
+ * A step of Limbeck's, on the host or a device.
  *
  * @param <P> what it computes on
  */
@@ -23,13 +22,25 @@ public abstract class LimbeckStep<P extends StepProblem> implements TrainingStep
   final HostMemory host = new HostMemory();
   private final Limbeck limbeck;
 
-  LimbeckStep(Backends backends, int threads) {
-    limbeck = Limbeck.open(backends, Device.HOST, threads);
-    compute = new Compute(limbeck);
+  LimbeckStep(Limbeck limbeck, GemmF32.Precision precision) {
+    this.limbeck = limbeck;
+    compute = new Compute(limbeck, precision);
+  }
+
+  /** Returns the name of the best backend of a library's device. */
+  public static String backend(Limbeck limbeck) {
+    return limbeck.backends().available().stream()
+        .filter(backend -> backend.device().equals(limbeck.device()))
+        .findFirst()
+        .orElseThrow()
+        .name();
   }
 
   /** Returns the parameters that are trained. */
   abstract ParameterSet trained();
+
+  /** Returns the tokens of a step of which a rate counts. */
+  public abstract long tokens();
 
   /** Returns what it computes on, with the trained values as they are. */
   public abstract P problem();
@@ -61,7 +72,7 @@ public abstract class LimbeckStep<P extends StepProblem> implements TrainingStep
 
   @Override
   public final String codePath() {
-    return limbeck.backends().available().get(0).name();
+    return backend(limbeck);
   }
 
   @Override

@@ -3,8 +3,9 @@ package org.limbeck.bench.step;
 
 import java.util.List;
 import java.util.Map;
-import org.limbeck.kernels.backend.Backends;
+import org.limbeck.kernels.Limbeck;
 import org.limbeck.kernels.op.AdamW;
+import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.training.distill.TranslationLosses;
 import org.limbeck.training.distill.TranslationTraining;
 import org.limbeck.training.nn.ParameterSet;
@@ -45,8 +46,8 @@ public final class LimbeckTranslationStep extends LimbeckStep<TranslationProblem
   /**
    * Makes models and a batch.
    *
-   * @param backends where operations come from; closed with this object
-   * @param threads the number of threads
+   * @param limbeck where operations come from; closed with this object
+   * @param precision that of layers' products
    * @param config the sizes of the model that is trained
    * @param teacherConfig those of its teacher, or null if the losses need none
    * @param losses what is minimised
@@ -55,14 +56,14 @@ public final class LimbeckTranslationStep extends LimbeckStep<TranslationProblem
    * @throws IllegalArgumentException if sizes and losses do not go together
    */
   public LimbeckTranslationStep(
-      Backends backends,
-      int threads,
+      Limbeck limbeck,
+      GemmF32.Precision precision,
       TransformerConfig config,
       TransformerConfig teacherConfig,
       TranslationLosses losses,
       int sentences,
       int length) {
-    super(backends, threads);
+    super(limbeck, precision);
     this.losses = losses;
     try {
       model = new Transformer(compute, config);
@@ -102,6 +103,12 @@ public final class LimbeckTranslationStep extends LimbeckStep<TranslationProblem
         targets,
         values(trained()),
         teacher == null ? Map.of() : values(teacher.parameters()));
+  }
+
+  /** Returns the number of target tokens, padding left out. */
+  @Override
+  public long tokens() {
+    return targets.stream().mapToLong(sentence -> sentence.length).sum();
   }
 
   @Override

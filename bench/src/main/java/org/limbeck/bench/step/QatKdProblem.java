@@ -45,10 +45,30 @@ public record QatKdProblem(
     return lengths.length;
   }
 
+  /**
+   * Returns the additions and multiplications of the products of a step: of linear layers and of
+   * attention, forward of both networks, and backward, by both factors, of the student's.
+   *
+   * @param config the sizes of both networks
+   * @param batch the number of sequences
+   * @param length their length
+   */
+  public static double operations(BertConfig config, int batch, int length) {
+    double rows = (double) batch * length;
+    double linear = 4.0 * config.hidden() + 2.0 * config.intermediate();
+    double perLayer = 2 * rows * config.hidden() * (linear + 2 * length);
+    return 4 * config.layers() * perLayer;
+  }
+
   /** Returns the position of each token. */
   public long[] positions() {
-    long[] positions = new long[tokens.length];
-    for (int i = 0; i < positions.length; i++) {
+    return positions(tokens.length, length);
+  }
+
+  /** Returns the positions of so many tokens in sequences of one length. */
+  static long[] positions(int count, int length) {
+    long[] positions = new long[count];
+    for (int i = 0; i < count; i++) {
       positions[i] = i % length;
     }
     return positions;

@@ -11,6 +11,11 @@ public interface StepProblem {
   /** Returns the values that the trained network starts from, by name. */
   Map<String, Values> parameters();
 
+  /** Returns whether a parameter is a vector, by its name; the others are matrices. */
+  static boolean isVector(String name) {
+    return name.endsWith("bias") || name.contains("LayerNorm") || name.contains("layer_norm");
+  }
+
   /**
    * The values of a parameter.
    *

@@ -45,9 +45,4 @@ public record TranslationProblem(
     parameters = Collections.unmodifiableMap(new LinkedHashMap<>(parameters));
     teacherParameters = Collections.unmodifiableMap(new LinkedHashMap<>(teacherParameters));
   }
-
-  /** Returns the number of target tokens, padding left out. */
-  public long targetTokens() {
-    return targets.stream().mapToLong(sentence -> sentence.length).sum();
-  }
 }

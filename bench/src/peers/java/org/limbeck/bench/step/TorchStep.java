@@ -32,9 +32,10 @@ abstract class TorchStep implements TrainingStep {
     Map<String, Tensor> tensors = new LinkedHashMap<>();
     parameters.forEach(
         (name, values) -> {
-          boolean vector = name.endsWith("bias") || name.matches(".*(LayerNorm|layer_norm).*");
           long[] shape =
-              vector ? new long[] {values.cols()} : new long[] {values.rows(), values.cols()};
+              StepProblem.isVector(name)
+                  ? new long[] {values.cols()}
+                  : new long[] {values.rows(), values.cols()};
           Tensor tensor = Tensor.create(values.elements(), shape).clone();
           tensors.put(name, tensor.set_requires_grad(haveGradients));
         });

@@ -8,32 +8,12 @@ import org.limbeck.kernels.backend.BackendUnavailableException;
 import org.limbeck.kernels.backend.Backends;
 import org.limbeck.kernels.memory.Device;
 import org.limbeck.kernels.op.GemmF32;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options of a command that computes: on which device, and with how many threads. */
 public final class DeviceOptions {
-  private static final String HOST = Device.HOST.kind();
-
-  /** The devices by the names of their backends; the emulated one is for tests. */
-  private static final List<String> DEVICES = List.of(HOST, "cuda", "cuda-emulated");
-
-  @Option(
-      names = "--device",
-      paramLabel = "NAME",
-      defaultValue = "host",
-      description = {
-        "host; cuda, the first NVIDIA GPU; or for tests cuda-emulated, the same kernels on this"
-            + " processor, very slow. Default: ${DEFAULT-VALUE}."
-      })
-  private String device;
-
-  @Option(
-      names = "--tf32",
-      description = {
-        "With --device cuda or cuda-emulated: layers multiply numbers that are rounded to tf32, 10"
-            + " bits of mantissa, on tensor cores. By default all products are in float32."
-      })
-  private boolean tf32;
+  @Mixin private DeviceChoice choice;
 
   @Option(
       names = "--threads",
@@ -47,12 +27,12 @@ public final class DeviceOptions {
 
   /** Returns the device as it was named. */
   public String device() {
-    return device;
+    return choice.name();
   }
 
   /** Returns whether layers round the factors of their products to tf32. */
   public boolean tf32() {
-    return tf32;
+    return choice.tf32();
   }
 
   /**
@@ -71,12 +51,7 @@ public final class DeviceOptions {
    */
   public void check() {
     Options.require(threads >= 0, "--threads", threads, "0 or more");
-    Options.require(DEVICES.contains(device), "--device", device, "host, cuda or cuda-emulated");
-    Options.require(
-        !tf32 || !device.equals(HOST),
-        "--tf32",
-        "--device " + device,
-        "--device cuda or cuda-emulated");
+    choice.check();
   }
 
   /**
@@ -87,8 +62,9 @@ public final class DeviceOptions {
    */
   public Limbeck open() {
     int count = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
-    return device.equals(HOST)
+    Device device = choice.device();
+    return device.isHost()
         ? Limbeck.open(List.of(), count)
-        : Limbeck.open(Backends.discover(), new Device(device, 0), count);
+        : Limbeck.open(Backends.discover(), device, count);
   }
 }
