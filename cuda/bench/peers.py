@@ -9,25 +9,18 @@ level; CUDA events around the call; the median of some dozen calls after a warm-
 and the exit status is 1. `--device cpu --tiny` only shows that this file runs.
 """
 import argparse
-import os
-import statistics
 import sys
 import time
 
-HEADER = "stem,shape,mode,who,clock,median_ns,low_ns,high_ns,calls,flops,bytes"
+from torch_peer import Rows, first_line, missing_device, torch
+import torch.nn.functional as F
+
 PERIOD = 16_777_213  # as in GpuTensors
 FLUSHED_BYTES = 1 << 30
 WARM_UP = 3
 FEWEST_CALLS = 7
 MOST_CALLS = 60
 SAMPLING_NS = 4e8
-
-try:
-    import torch
-    import torch.nn.functional as F
-except ImportError as e:
-    print(f"peers.py: PyTorch cannot be loaded ({e}): install it for the python3 that runs this, or give PYTHON another")
-    sys.exit(2)
 
 
 class Tensors:
@@ -264,19 +257,16 @@ def main():
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--no-compile", action="store_true")
     options = parser.parse_args()
-    if options.device == "cuda" and not torch.cuda.is_available():
-        print(f"peers.py: PyTorch {torch.__version__} finds no CUDA device")
+    missing = missing_device(options.device)
+    if missing:
+        print(f"peers.py: {missing}")
         return 2
     # No sums in bfloat16: what the products beside them compute.
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     stems = options.stem.split(",") if options.stem else []
-    # Without commas, which separate columns.
-    path = f"torch {torch.__version__} cuda {torch.version.cuda}".replace(",", ";")
+    rows = Rows(options.file)
     timer = Timer(options.device, options.tiny)
     peers = Peers(options.device, options.tiny, not options.no_compile)
-    if not os.path.exists(options.file):
-        with open(options.file, "w") as f:
-            f.write(HEADER + "\n")
     begin = time.monotonic()
     failed = 0
     for stem, shape, mode, flops, count, make in peers.all():
@@ -293,24 +283,16 @@ def main():
         try:
             calls = make()
         except Exception as e:
-            print(f"{name}: failed: {(str(e).splitlines() or [type(e).__name__])[0]}")
+            print(f"{name}: failed: {first_line(e)}")
             failed += 1
         for who, call in calls.items():
             try:
                 times = timer.times(call)
             except Exception as e:
-                print(f"{name} {who}: failed: {(str(e).splitlines() or [type(e).__name__])[0]}")
+                print(f"{name} {who}: failed: {first_line(e)}")
                 failed += 1
                 continue
-            median = statistics.median_high(times)
-            row = f"{stem},{shape},{mode},{who},{path},{median:.0f},{times[0]:.0f},{times[-1]:.0f},{len(times)},{flops},{count}"
-            with open(options.file, "a") as f:
-                f.write(row + "\n")
-            print(
-                f"{stem:13} {shape:18} {mode:20} {who:21} {median / 1e3:12.1f} us {count / median:9.1f} GB/s"
-                f" {flops / median:9.1f} GFLOP/s",
-                flush=True,
-            )
+            rows.add((stem, shape, mode), who, times, flops, count)
         del calls
         call = None
         torch._dynamo.reset()

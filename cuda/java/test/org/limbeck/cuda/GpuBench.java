@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -24,7 +25,7 @@ import org.limbeck.kernels.memory.Memory;
  *
  * <pre>
  *   GpuBench BACKEND FILE full|tiny SECONDS [STEM,...]     appends rows to FILE
- *   GpuBench join LIMBECK PEERS RESULTS                    writes the schema of bench's results
+ *   GpuBench join RESULTS LIMBECK PEERS [LIMBECK PEERS]... writes the schema of bench's results
  * </pre>
  */
 public final class GpuBench {
@@ -66,16 +67,21 @@ public final class GpuBench {
   }
 
   static int run(PrintStream out, String... arguments) throws IOException {
-    if (arguments.length == 4 && arguments[0].equals("join")) {
-      return GpuResults.join(
-          Path.of(arguments[1]), Path.of(arguments[2]), Path.of(arguments[3]), out);
+    if (arguments.length >= 4 && arguments.length % 2 == 0 && arguments[0].equals("join")) {
+      List<Path> ours = new ArrayList<>();
+      List<Path> peers = new ArrayList<>();
+      for (int i = 2; i < arguments.length; i += 2) {
+        ours.add(Path.of(arguments[i]));
+        peers.add(Path.of(arguments[i + 1]));
+      }
+      return GpuResults.join(Path.of(arguments[1]), ours, peers, out);
     }
     if (arguments.length < 4 || arguments.length > 5) {
       out.println(
           "GpuBench: given "
               + arguments.length
-              + " arguments, expected BACKEND FILE full|tiny SECONDS [STEM,...] or join LIMBECK PEERS"
-              + " RESULTS");
+              + " arguments, expected BACKEND FILE full|tiny SECONDS [STEM,...] or join RESULTS LIMBECK"
+              + " PEERS...");
       return 2;
     }
     List<String> stems = arguments.length > 4 ? List.of(arguments[4].split(",")) : List.of();

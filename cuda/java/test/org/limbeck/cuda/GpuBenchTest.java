@@ -77,15 +77,33 @@ class GpuBenchTest {
             + "\ngemm_f32,2x2x2,nn,cuda,CUDA events,50,1,2,7,16,48\n");
     Files.writeString(
         peers, GpuResults.HEADER + "\ngemm_f32,2x2x2,nn,cublas,torch 2,40,1,2,7,16,48\n");
-    Run run = bench("join", ours.toString(), peers.toString(), results.toString());
+    Path step = directory.resolve("step.csv");
+    Path peersOfStep = directory.resolve("step-peers.csv");
+    Files.writeString(
+        step, GpuResults.HEADER + "\nqat_kd_step,1x2_b3_s4,tf32,cuda,host,50,1,2,7,100,0\n");
+    Files.writeString(
+        peersOfStep,
+        GpuResults.HEADER
+            + "\nqat_kd_step,1x2_b3_s4,f32,torch-eager,torch 2,90,1,2,7,100,0"
+            + "\nqat_kd_step,1x2_b3_s4,tf32,torch-eager,torch 2,60,1,2,7,100,0\n");
+    Run run =
+        bench(
+            "join",
+            results.toString(),
+            ours.toString(),
+            peers.toString(),
+            step.toString(),
+            peersOfStep.toString());
     assertEquals(0, run.exit());
-    assertEquals(4, run.out().size());
+    assertEquals(5, run.out().size());
     assertEquals(
         List.of(
             "ceiling,100,copy,1,cuda,100,0.0,3.0,100.0,,,,",
             "softmax,2x3,forward,1,cuda,200,0.0,1.5,50.0,,,,",
-            "gemm_f32,2x2x2,nn,1,cuda,50,0.3,1.0,,cublas,torch 2,40,0.800"),
-        Files.readAllLines(results).subList(1, 4));
-    assertEquals(1, bench("join", "none", "none", results.toString()).exit());
+            "gemm_f32,2x2x2,nn,1,cuda,50,0.3,1.0,,cublas,torch 2,40,0.800",
+            "qat_kd_step,1x2_b3_s4,tf32,1,cuda,50,2.0,0.0,,torch-eager,torch 2,60,1.200"),
+        Files.readAllLines(results).subList(1, 5));
+    assertEquals(1, bench("join", results.toString(), "none", "none").exit());
+    assertEquals(2, bench("join", results.toString(), "none", "none", "none").exit());
   }
 }

@@ -62,13 +62,19 @@ class GpuCheckTest {
             "encoder");
     assertEquals(0, run.exit(), String.join("\n", run.out()));
     String out = String.join("\n", run.out());
-    for (String stage : List.of("tests", "sanitizer", "bench", "peers", "qat-kd")) {
+    for (String stage : List.of("tests", "sanitizer", "bench", "peers", "step", "qat-kd")) {
       assertTrue(out.contains("== stage " + stage + ", at most 540 s"), out);
     }
     assertTrue(out.contains("--select-class=org.limbeck.cuda.CudaSoftmaxTest"), out);
     assertTrue(out.contains("compute-sanitizer --tool racecheck"), out);
     assertTrue(out.contains("org.limbeck.cuda.GpuBench cuda "), out);
     assertTrue(out.contains("peers.py "), out);
+    assertTrue(
+        out.contains("org.limbeck.bench.QatKdStepMain --device cuda --layers 12 --hidden 768"),
+        out);
+    assertTrue(out.contains("step.csv --write "), out);
+    assertTrue(out.contains("step.csv --tf32"), out);
+    assertTrue(out.contains("qat_kd_step.py "), out);
     assertTrue(out.contains("qat-kd --quiet --device cuda --task rte"), out);
     assertTrue(out.contains("qat-kd-tf32 --tf32 "), out);
   }
@@ -80,7 +86,7 @@ class GpuCheckTest {
         none + " is no folder that gpu-check pack made: bundle.txt is absent", "--bundle", none);
     Files.writeString(directory.resolve("bundle.txt"), "");
     assertRefused(
-        "--stage: given all, expected some of tests,sanitizer,bench,peers,qat-kd",
+        "--stage: given all, expected some of tests,sanitizer,bench,peers,step,qat-kd",
         "--bundle",
         directory.toString(),
         "--stage",

@@ -101,15 +101,28 @@ final class GpuResults {
     return rows;
   }
 
+  private static List<Row> readAll(List<Path> files) throws IOException {
+    List<Row> rows = new ArrayList<>();
+    for (Path file : files) {
+      rows.addAll(read(file));
+    }
+    return rows;
+  }
+
   /**
    * Puts our times beside the peers', prints a table and writes a file in the schema of {@code
    * bench/results}. The roofline of a stem that only moves bytes is the copy of the same run.
    *
+   * @param results the file to write
+   * @param ours files of our times
+   * @param peers files of the peers' times
+   * @param out takes the table
    * @return 0, or 1 where there are no times of ours
    */
-  static int join(Path ours, Path peers, Path results, PrintStream out) throws IOException {
-    List<Row> own = read(ours);
-    List<Row> others = read(peers);
+  static int join(Path results, List<Path> ours, List<Path> peers, PrintStream out)
+      throws IOException {
+    List<Row> own = readAll(ours);
+    List<Row> others = readAll(peers);
     double copied =
         own.stream()
             .filter(row -> row.stem().equals("ceiling"))
