@@ -9,7 +9,7 @@
 //   lb::Shared<float> row = area.at<float>(0, n);    n elements of it from a byte on
 //
 // An element of shared memory is read into a variable with its type named, not `auto`: under emulation it is an object that
-// checks accesses. load4 and store4 move four floats from an index that is a multiple of 4, load2 two from an even one.
+// checks accesses. load4 and store4 move four floats from an index that is a multiple of 4, load2 and store2 two from an even one.
 
 #pragma once
 
@@ -79,6 +79,10 @@ class Shared {
     v.x = (*this)[i], v.y = (*this)[i + 1], v.z = (*this)[i + 2], v.w = (*this)[i + 3];
     return v;
   }
+  void store2(int64_t i, float first, float second) const {
+    check(i, 8);
+    (*this)[i] = first, (*this)[i + 1] = second;
+  }
   void store4(int64_t i, float4 v) const {
     check(i, 16);
     (*this)[i] = v.x, (*this)[i + 1] = v.y, (*this)[i + 2] = v.z, (*this)[i + 3] = v.w;
@@ -147,6 +151,9 @@ class Shared {
     low = v.x, high = v.y;
   }
   LB_DEVICE float4 load4(int64_t i) const { return *reinterpret_cast<const float4*>(data + i); }
+  LB_DEVICE void store2(int64_t i, float first, float second) const {
+    *reinterpret_cast<float2*>(data + i) = make_float2(first, second);
+  }
   LB_DEVICE void store4(int64_t i, float4 v) const { *reinterpret_cast<float4*>(data + i) = v; }
   /** For instructions that take an address of shared memory. */
   LB_DEVICE T* address() const { return data; }

@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include "cut.h"
 #include "device.h"
 #include "product.h"
 #include "tile_product.h"
@@ -19,17 +20,10 @@ struct FloatOutput {
   float alpha, beta;
   int activation;
 
-  /**
-   * An element but for its function. Which product joins a sum is said here: a compiler that chose would do so differently for
-   * lines that are aligned and lines that are not.
-   */
-  LB_DEVICE float scaled(float sum, float previous, const float* of_bias) const {
-    float v = __fmul_rn(alpha, sum);
-    if (beta != 0.0f) {
-      v = fmaf(beta, previous, v);
-    }
-    return of_bias == nullptr ? v : v + *of_bias;
-  }
+  // Which product joins a sum is said here: a compiler that chose would do so differently for lines that are aligned and lines
+  // that are not.
+  LB_DEVICE float scaled(float sum) const { return __fmul_rn(alpha, sum); }
+  LB_DEVICE float with_previous(float v, float previous) const { return fmaf(beta, previous, v); }
 };
 
 /** The epilogue of a tile, for four columns of a row at a time. */
@@ -38,12 +32,7 @@ class FloatEpilogue {
   float* tile;
   const float* bias;
   int cols_left;
-  bool aligned;
-
-  LB_DEVICE float finish(float sum, float previous, int col) const {
-    const float v = out.scaled(sum, previous, bias == nullptr ? nullptr : bias + col);
-    return out.activation == GELU ? gelu_erf(v) : out.activation == RELU ? relu(v) : v;
-  }
+  bool aligned, bias_aligned;
 
  public:
   LB_DEVICE FloatEpilogue(const FloatOutput& o, int64_t row, int64_t col, int left)
@@ -51,27 +40,57 @@ class FloatEpilogue {
         tile(o.c + row * o.stride + col),
         bias(o.bias == nullptr ? nullptr : o.bias + col),
         cols_left(left),
-        aligned((reinterpret_cast<uintptr_t>(o.c) | (uintptr_t)o.stride * sizeof(float)) % 16 == 0) {}
+        aligned((reinterpret_cast<uintptr_t>(o.c) | (uintptr_t)o.stride * sizeof(float)) % 16 == 0),
+        bias_aligned(reinterpret_cast<uintptr_t>(bias) % 16 == 0) {}
+
+  /** Whether the tile has a column. */
+  LB_DEVICE bool has(int col) const { return col < cols_left; }
+
+  /** Whether `scale` does for the rows of a tile of so many columns. */
+  LB_DEVICE bool only_scales(int cols) const {
+    return aligned && cols <= cols_left && out.beta == 0.0f && bias == nullptr && out.activation == NONE;
+  }
+  LB_DEVICE void scale(int row, int col, const float4& sums) const {
+    const float v[4] = {out.scaled(sums.x), out.scaled(sums.y), out.scaled(sums.z), out.scaled(sums.w)};
+    store_quad(tile + row * out.stride + col, 4, true, v);
+  }
 
   LB_DEVICE void operator()(int row, int col, const float4& sums) const {
     float* c = tile + row * out.stride + col;
-    float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    if (aligned && col + 4 <= cols_left) {
-      if (out.beta != 0.0f) {
-        v = *reinterpret_cast<const float4*>(c);
-      }
-      v.x = finish(sums.x, v.x, col), v.y = finish(sums.y, v.y, col + 1);
-      v.z = finish(sums.z, v.z, col + 2), v.w = finish(sums.w, v.w, col + 3);
-      *reinterpret_cast<float4*>(c) = v;
-    } else {
-      const float all[4] = {sums.x, sums.y, sums.z, sums.w};
+    const int count = min(cols_left - col, 4);
+    float v[4] = {out.scaled(sums.x), out.scaled(sums.y), out.scaled(sums.z), out.scaled(sums.w)};
+    float other[4];
+    if (out.beta != 0.0f) {
+      load_quad(c, count, aligned, other);
 #pragma unroll
       for (int e = 0; e < 4; e++) {
-        if (col + e < cols_left) {
-          c[e] = finish(all[e], out.beta != 0.0f ? c[e] : 0.0f, col + e);
-        }
+        v[e] = out.with_previous(v[e], other[e]);
       }
     }
+    if (bias != nullptr) {
+      load_quad(bias + col, count, bias_aligned, other);
+#pragma unroll
+      for (int e = 0; e < 4; e++) {
+        v[e] += other[e];
+      }
+    }
+    if (out.activation == RELU) {
+#pragma unroll
+      for (int e = 0; e < 4; e++) {
+        v[e] = relu(v[e]);
+      }
+    }
+    if (out.activation == GELU) {
+      // Two at a time: four would push sums of the callers out of registers.
+#pragma unroll 1
+      for (int i = 0; i < 2; i++) {
+        const float first = gelu_erf(v[0]);
+        const float second = gelu_erf(v[1]);
+        v[0] = v[2], v[1] = v[3];
+        v[2] = first, v[3] = second;
+      }
+    }
+    store_quad(c, count, aligned, v);
   }
 };
 
@@ -90,8 +109,8 @@ struct FloatProduct {
 template <class F, int SIZE, int WARP_SIZE, int K_BYTES, bool TA, bool TB, bool VECTOR>
 LB_DEVICE void multiply_tile(const FloatProduct<typename F::Element>& g) {
   using Tiles = TileProduct<F, SIZE, SIZE, WARP_SIZE, WARP_SIZE, K_BYTES, 4, TA, TB, VECTOR>;
-  static_assert(Tiles::THREADS == 128 && Tiles::SHARED_BYTES == (SIZE == 128 ? 73728 : 65536), "what TiledProducts gives");
-  const TileOrder order(blockIdx.x, (g.m + SIZE - 1) / SIZE, (g.n + SIZE - 1) / SIZE);
+  static_assert(Tiles::THREADS == 128 && Tiles::SHARED_BYTES <= 73728, "what TiledProducts gives");
+  const TileOrder order((int)blockIdx.x, (int)((g.m + SIZE - 1) / SIZE), (int)((g.n + SIZE - 1) / SIZE));
   const int64_t row = order.down * SIZE;
   const int64_t col = order.across * SIZE;
   // Sizes are ints by contract but for n, offsets are not.

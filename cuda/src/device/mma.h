@@ -72,10 +72,10 @@ inline void multiply_bf16(float (&sums)[4], const unsigned (&a)[4], const unsign
   });
 }
 
-inline unsigned load_word(const Shared<uint4>& tile, int64_t i, int word) {
-  const uint4 line = tile[i];
-  const unsigned words[4] = {line.x, line.y, line.z, line.w};
-  return words[word];
+inline unsigned load_word(const Shared<uint4>& tile, int64_t i) {
+  const uint4 four = tile[i / 4];
+  const unsigned words[4] = {four.x, four.y, four.z, four.w};
+  return words[i % 4];
 }
 
 inline unsigned round_tf32(unsigned v) {
@@ -123,10 +123,8 @@ LB_DEVICE void multiply_bf16(float (&sums)[4], const unsigned (&a)[4], const uns
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-/** One of the four words of a row of 16 bytes. */
-LB_DEVICE unsigned load_word(const Shared<uint4>& tile, int64_t i, int word) {
-  return reinterpret_cast<const unsigned*>(tile.address() + i)[word];
-}
+/** A word of a tile. */
+LB_DEVICE unsigned load_word(const Shared<uint4>& tile, int64_t i) { return reinterpret_cast<const unsigned*>(tile.address())[i]; }
 
 /** The bits of a float rounded to the 10 bits of tf32's mantissa, ties away from 0; NaN and infinities stay. */
 LB_DEVICE unsigned round_tf32(unsigned v) {

@@ -11,8 +11,9 @@ namespace lb {
 
 enum Activation { NONE = 0, GELU = 1, RELU = 2 };
 
-/** Where a matrix of a batch begins: those of the inner step lie beside each other. */
-LB_DEVICE int64_t batch_offset(int64_t matrix, int64_t inner_count, int64_t outer, int64_t inner) {
+/** Where a matrix of a batch begins: those of the inner step lie beside each other. T: what counts matrices. */
+template <class T>
+LB_DEVICE int64_t batch_offset(T matrix, T inner_count, int64_t outer, int64_t inner) {
   return matrix / inner_count * outer + matrix % inner_count * inner;
 }
 
@@ -27,17 +28,23 @@ struct Slice {
 /** max(0, v); not fmaxf, which would make 0 of NaN. */
 LB_DEVICE float relu(float v) { return v < 0.0f ? 0.0f : v; }
 
-/** The tile of a block: down groups of GROUP tiles, then across, so that blocks that run together share rows and columns. */
+/**
+ * The tile of a block: down groups of GROUP tiles, then across, so that blocks that run together share rows and columns. Tiles are
+ * counted in ints, which the grid sees to: a division of them is a quarter of the instructions. Rows and columns may be more.
+ */
 struct TileOrder {
-  static constexpr int64_t GROUP = 8;
+  static constexpr int GROUP = 8;
   int64_t down, across;
 
-  LB_DEVICE TileOrder(int64_t block, int64_t tiles_down, int64_t tiles_across) {
-    const int64_t first = block / (GROUP * tiles_across) * GROUP;
-    const int64_t height = tiles_down - first < GROUP ? tiles_down - first : GROUP;
-    const int64_t rest = block % (GROUP * tiles_across);
-    down = first + rest % height;
-    across = rest / height;
+  LB_DEVICE TileOrder(int block, int tiles_down, int tiles_across) {
+    // No more than there are tiles, whose number is an int.
+    const int of_group = min(GROUP, tiles_down) * tiles_across;
+    const int group = block / of_group;
+    const int rest = block - group * of_group;
+    const int height = min(tiles_down - group * GROUP, GROUP);
+    const int col = rest / height;
+    down = group * GROUP + rest - col * height;
+    across = col;
   }
 };
 

@@ -8,7 +8,10 @@
 // nor the eight lines of a matrix of ldmatrix meet in a bank. bf16 across is transposed by ldmatrix itself. int8 across is read
 // as pairs: with lines 4 t, 4 t + 1 (4 t + 2, 4 t + 3) in places 2 t, 2 t + 1 a lane gets four terms of two columns, and two byte
 // permutations part them; of 16 columns the even ones then are the first eight of the product and the odd ones the others. Floats
-// across are read one by one: four lines of eight elements at a time, in different banks.
+// across are read one by one, four lines of eight elements at a time; their lines are not permuted but lie eight banks apart.
+//
+// What a lane reads lies at constant distances from few places, which it finds once: on the way through the sums an instruction
+// that finds places takes its turn from one that multiplies.
 //
 // STAGES tiles of each factor in a ring, filled by cp.async STAGES - 1 steps ahead, one barrier a step. Lines that cannot be
 // copied in 16 bytes (VECTOR false) are gathered by element into the same tiles. Sums begin with 0 and take the terms in the order
@@ -70,38 +73,78 @@ template <int EXTENT, int K_BYTES, int BYTES, bool ALONG_K>
 struct FactorTile {
   static constexpr int LINES = ALONG_K ? EXTENT : K_BYTES / BYTES;
   static constexpr int LINE_CHUNKS = (ALONG_K ? K_BYTES : EXTENT * BYTES) / 16;
-  static constexpr int CHUNKS = LINES * LINE_CHUNKS;
   static constexpr bool PAIRS = !ALONG_K && BYTES == 1;
   static constexpr bool WORDS = !ALONG_K && BYTES == 4;
+  /** From a line to the next. */
+  static constexpr int PITCH = LINE_CHUNKS + (WORDS ? 2 : 0);
+  static constexpr int CHUNKS = LINES * PITCH;
+  /** After so many lines the permutations begin again. */
+  static constexpr int PERIOD = PAIRS ? 16 : 8;
   static_assert((LINE_CHUNKS == 4 && !WORDS) || LINE_CHUNKS % 8 == 0, "lines of half the banks or of all");
 
   LB_DEVICE static int place(int line, int chunk) {
     const int even = PAIRS ? line >> 2 & 3 : line >> 1 & 3;
-    const int phase = LINE_CHUNKS == 4 ? even : PAIRS ? 2 * even + (line & 1) : WORDS ? 2 * (line & 3) : line & 7;
-    return line * LINE_CHUNKS + (chunk ^ phase);
+    const int phase = WORDS ? 0 : LINE_CHUNKS == 4 ? even : PAIRS ? 2 * even + (line & 1) : line & 7;
+    return line * PITCH + (chunk ^ phase);
+  }
+};
+
+/**
+ * Where a lane finds its part of the fragments of a warp: 16 rows of op(A) (columns of op(B)) and 32 bytes of terms each. FIRST_16:
+ * its matrices are those of 16 lines, then of their next 16 bytes; else of 8 lines, then of their next 16 bytes.
+ */
+template <class Tile, int EXTENT, int K_BYTES, int BYTES, bool ALONG_K, bool FIRST_16>
+class FragmentPlaces {
+  // Lines are permuted: along k that parts the groups of terms, across it those of rows.
+  static constexpr int PARTS = Tile::WORDS ? 1 : ALONG_K ? K_BYTES / 32 : EXTENT / 16;
+  static constexpr int GROUP_LINES = 32 / BYTES;
+  static_assert(ALONG_K || Tile::WORDS || GROUP_LINES % Tile::PERIOD == 0, "a group has the permutations of the first");
+  int places[PARTS];
+
+ public:
+  /** `from`: the warp's first row (column) in the tile. */
+  LB_DEVICE explicit FragmentPlaces(int from) {
+    const int lane = (int)threadIdx.x % WARP;
+    const int pair_line = (lane >> 4) * 16 + (lane >> 1 & 3) * 4 + (lane >> 3 & 1) * 2 + (lane & 1);
+    const int line = Tile::PAIRS ? pair_line : FIRST_16 ? lane & 15 : (lane & 7) + (lane >> 4) * 8;
+    const int chunk = FIRST_16 ? lane >> 4 : lane >> 3 & 1;
+#pragma unroll
+    for (int i = 0; i < PARTS; i++) {
+      places[i] = Tile::WORDS  ? lane % 4 * Tile::PITCH * 4 + from + lane / 4
+                  : ALONG_K    ? Tile::place(from + line, i * 2 + chunk)
+                  : Tile::PAIRS ? Tile::place(line, from / 16 + i)
+                               : Tile::place(line, from / 8 + i * 2 + chunk);
+    }
   }
 
-  /** An element of a line of words. */
-  LB_DEVICE static unsigned word(const Shared<uint4>& tile, int line, int element) {
-    return load_word(tile, place(line, element / 4), element % 4);
+  /** The chunk of the i-th rows (columns) and a group of terms; of words the first word. */
+  LB_DEVICE int at(int i, int group) const {
+    return Tile::WORDS ? places[0] + i * 16 + group * 8 * Tile::PITCH * 4
+           : ALONG_K   ? places[group] + i * 16 * Tile::PITCH
+                       : places[i] + group * GROUP_LINES * Tile::PITCH;
   }
 };
 
 /** Copies the tiles of a factor, step after step. */
 template <class F, class Tile, int K_BYTES, bool ALONG_K, int THREADS, bool VECTOR>
-struct TileLoader {
+class TileLoader {
   using Element = typename F::Element;
   static constexpr int BYTES = F::BYTES;
-  static constexpr int ROUNDS = Tile::CHUNKS / THREADS;
   static constexpr int ROUND_LINES = THREADS / Tile::LINE_CHUNKS;
-  static_assert(Tile::CHUNKS % THREADS == 0 && THREADS % Tile::LINE_CHUNKS == 0, "whole rounds of whole lines");
+  static constexpr int ROUNDS = Tile::LINES / ROUND_LINES;
+  static_assert(Tile::LINES % ROUND_LINES == 0 && THREADS % Tile::LINE_CHUNKS == 0, "whole rounds of whole lines");
+  static_assert(Tile::WORDS || ROUND_LINES % Tile::PERIOD == 0, "a round has the permutations of the first");
 
   const Element* first;
   int64_t stride;
-  int line, chunk;
+  int line, chunk, first_place;
 
+ public:
   LB_DEVICE TileLoader(const Element* tile, int64_t line_stride)
-      : stride(line_stride), line((int)threadIdx.x / Tile::LINE_CHUNKS), chunk((int)threadIdx.x % Tile::LINE_CHUNKS) {
+      : stride(line_stride),
+        line((int)threadIdx.x / Tile::LINE_CHUNKS),
+        chunk((int)threadIdx.x % Tile::LINE_CHUNKS),
+        first_place(Tile::place(line, chunk)) {
     first = tile + line * stride + chunk * (16 / BYTES);
   }
 
@@ -109,19 +152,30 @@ struct TileLoader {
   LB_DEVICE void load(const Shared<uint4>& tile, int extent_left, int terms_left) {
     const int lines_left = (ALONG_K ? extent_left : terms_left) - line;
     const int elements_left = (ALONG_K ? terms_left : extent_left) - chunk * (16 / BYTES);
-    const int whole = elements_left < 0 ? 0 : elements_left < 16 / BYTES ? elements_left : 16 / BYTES;
+    // Nearly always all is there, and a copy whose size is known is one instruction instead of six.
+    if (VECTOR && lines_left > (ROUNDS - 1) * ROUND_LINES && elements_left >= 16 / BYTES) {
+      load<true>(tile, lines_left, 16 / BYTES);
+    } else {
+      load<false>(tile, lines_left, elements_left < 0 ? 0 : elements_left < 16 / BYTES ? elements_left : 16 / BYTES);
+    }
+    first += ALONG_K ? K_BYTES / BYTES : K_BYTES / BYTES * stride;
+  }
+
+ private:
+  template <bool WHOLE>
+  LB_DEVICE void load(const Shared<uint4>& tile, int lines_left, int elements) {
+    const Element* source = first;
 #pragma unroll
     for (int i = 0; i < ROUNDS; i++) {
-      const int count = i * ROUND_LINES < lines_left ? whole : 0;
-      const Element* source = first + i * ROUND_LINES * stride;
-      const int place = Tile::place(line + i * ROUND_LINES, chunk);
+      const int count = WHOLE || i * ROUND_LINES < lines_left ? elements : 0;
+      const int place = first_place + i * ROUND_LINES * Tile::PITCH;
       if (VECTOR) {
         copy_async(tile, place, source, count * BYTES);
       } else {
         tile[place] = gather(source, count);
       }
+      source += ROUND_LINES * stride;
     }
-    first += ALONG_K ? K_BYTES / BYTES : K_BYTES / BYTES * stride;
   }
 
   LB_DEVICE static uint4 gather(const Element* source, int count) {
@@ -147,6 +201,8 @@ struct TileProduct {
   static constexpr int TERMS = K_BYTES / F::BYTES;
   using LoaderA = TileLoader<F, TileA, K_BYTES, !TA, THREADS, VECTOR>;
   using LoaderB = TileLoader<F, TileB, K_BYTES, TB, THREADS, VECTOR>;
+  using PlacesA = FragmentPlaces<TileA, WM, K_BYTES, F::BYTES, !TA, !TA>;
+  using PlacesB = FragmentPlaces<TileB, WN, K_BYTES, F::BYTES, TB, !TB>;
   static constexpr int STAGE_CHUNKS = TileA::CHUNKS + TileB::CHUNKS;
   /** Eight floats more than a row, so that neither way of access meets in a bank. */
   static constexpr int PITCH = WN + 8;
@@ -156,51 +212,45 @@ struct TileProduct {
   static_assert(F::BYTES != 1 || !TA, "bytes are transposed in B only");
   static_assert(WM % 16 == 0 && WN % 16 == 0 && K_BYTES % 32 == 0, "whole instructions");
 
-  /** The first of the four matrices of a fragment of A: its rows, then their next terms. */
-  LB_DEVICE static void load_a(const Shared<uint4>& tile, int row, int group, unsigned (&a)[4]) {
-    const int lane = (int)threadIdx.x % WARP;
+  /** A fragment of A: its rows, then their next terms. */
+  LB_DEVICE static void load_a(const Shared<uint4>& tile, int at, unsigned (&a)[4]) {
     if (TileA::WORDS) {
-      const int line = group * 8 + lane % 4;
-      const int element = row + lane / 4;
-      a[0] = TileA::word(tile, line, element), a[1] = TileA::word(tile, line, element + 8);
-      a[2] = TileA::word(tile, line + 4, element), a[3] = TileA::word(tile, line + 4, element + 8);
+      constexpr int NEXT = 4 * TileA::PITCH * 4;
+      a[0] = load_word(tile, at), a[1] = load_word(tile, at + 8);
+      a[2] = load_word(tile, at + NEXT), a[3] = load_word(tile, at + NEXT + 8);
     } else {
-      const int line = TA ? group * 16 + (lane & 7) + (lane >> 4) * 8 : row + (lane & 15);
-      const int chunk = TA ? row / 8 + (lane >> 3 & 1) : group * 2 + (lane >> 4);
-      load_matrices<TA>(tile, TileA::place(line, chunk), a);
+      load_matrices<TA>(tile, at, a);
     }
     F::prepare(a);
   }
 
   /** Two fragments of B: 16 columns. */
-  LB_DEVICE static void load_b(const Shared<uint4>& tile, int col, int group, unsigned (&first)[2], unsigned (&second)[2]) {
-    const int lane = (int)threadIdx.x % WARP;
-    unsigned r[4];
-    if (TileB::PAIRS) {
-      const int line = group * 32 + (lane >> 4) * 16 + (lane >> 1 & 3) * 4 + (lane >> 3 & 1) * 2 + (lane & 1);
-      load_matrices<true>(tile, TileB::place(line, col / 16), r);
-      first[0] = __byte_perm(r[0], r[1], 0x6420), first[1] = __byte_perm(r[2], r[3], 0x6420);
-      second[0] = __byte_perm(r[0], r[1], 0x7531), second[1] = __byte_perm(r[2], r[3], 0x7531);
-    } else if (TileB::WORDS) {
-      const int line = group * 8 + lane % 4;
-      const int element = col + lane / 4;
-      first[0] = TileB::word(tile, line, element), first[1] = TileB::word(tile, line + 4, element);
-      second[0] = TileB::word(tile, line, element + 8), second[1] = TileB::word(tile, line + 4, element + 8);
+  LB_DEVICE static void load_b(const Shared<uint4>& tile, int at, unsigned (&first)[2], unsigned (&second)[2]) {
+    if (TileB::WORDS) {
+      constexpr int NEXT = 4 * TileB::PITCH * 4;
+      first[0] = load_word(tile, at), first[1] = load_word(tile, at + NEXT);
+      second[0] = load_word(tile, at + 8), second[1] = load_word(tile, at + NEXT + 8);
     } else {
-      const int line = TB ? col + (lane & 7) + (lane >> 4) * 8 : group * 16 + (lane & 15);
-      const int chunk = TB ? group * 2 + (lane >> 3 & 1) : col / 8 + (lane >> 4);
-      load_matrices<!TB>(tile, TileB::place(line, chunk), r);
-      first[0] = r[0], first[1] = r[1];
-      second[0] = r[2], second[1] = r[3];
+      unsigned r[4];
+      load_matrices<!TB>(tile, at, r);
+      first[0] = TileB::PAIRS ? __byte_perm(r[0], r[1], 0x6420) : r[0];
+      first[1] = TileB::PAIRS ? __byte_perm(r[2], r[3], 0x6420) : r[1];
+      second[0] = TileB::PAIRS ? __byte_perm(r[0], r[1], 0x7531) : r[2];
+      second[1] = TileB::PAIRS ? __byte_perm(r[2], r[3], 0x7531) : r[3];
     }
     F::prepare(first);
     F::prepare(second);
   }
 
-  /** The column of sum e (0 or 1) of fragment j in a warp's tile. */
-  LB_DEVICE static int column(int j, int e) {
+  /** A row of the sums of two fragments beside each other: of pairs, columns that alternate. */
+  LB_DEVICE static void store_sums(const Shared<float>& row, int j, Sum first, Sum next, Sum other_first, Sum other_next) {
     const int t = (int)threadIdx.x % 4;
-    return TileB::PAIRS ? j / 2 * 16 + 4 * t + 2 * e + j % 2 : j * 8 + 2 * t + e;
+    if (TileB::PAIRS) {
+      row.store4(j * 8 + 4 * t, make_float4(F::bits(first), F::bits(other_first), F::bits(next), F::bits(other_next)));
+    } else {
+      row.store2(j * 8 + 2 * t, F::bits(first), F::bits(next));
+      row.store2(j * 8 + 2 * t + 8, F::bits(other_first), F::bits(other_next));
+    }
   }
 
   /**
@@ -226,6 +276,8 @@ struct TileProduct {
 
     LoaderA loader_a(a, a_stride);
     LoaderB loader_b(b, b_stride);
+    const PlacesA places_a(warp_row);
+    const PlacesB places_b(warp_col);
     int ahead = k;
 #pragma unroll
     for (int stage = 0; stage < STAGES - 1; stage++) {
@@ -256,11 +308,11 @@ struct TileProduct {
         unsigned right_factors[WN / 8][2];
 #pragma unroll
         for (int i = 0; i < WM / 16; i++) {
-          load_a(tile_a, warp_row + i * 16, group, left_factors[i]);
+          load_a(tile_a, places_a.at(i, group), left_factors[i]);
         }
 #pragma unroll
         for (int j = 0; j < WN / 8; j += 2) {
-          load_b(tile_b, warp_col + j * 8, group, right_factors[j], right_factors[j + 1]);
+          load_b(tile_b, places_b.at(j / 2, group), right_factors[j], right_factors[j + 1]);
         }
 #pragma unroll
         for (int i = 0; i < WM / 16; i++) {
@@ -281,10 +333,11 @@ struct TileProduct {
 #pragma unroll
     for (int i = 0; i < WM / 16; i++) {
 #pragma unroll
-      for (int j = 0; j < WN / 8; j++) {
+      for (int j = 0; j < WN / 8; j += 2) {
 #pragma unroll
-        for (int e = 0; e < 4; e++) {
-          out[(i * 16 + lane / 4 + e / 2 * 8) * PITCH + column(j, e % 2)] = F::bits(sums[i][j][e]);
+        for (int e = 0; e < 4; e += 2) {
+          store_sums(out.from((i * 16 + lane / 4 + e * 4) * PITCH), j, sums[i][j][e], sums[i][j][e + 1], sums[i][j + 1][e],
+                     sums[i][j + 1][e + 1]);
         }
       }
     }

@@ -17,9 +17,11 @@ namespace lb {
 
 struct WideProduct {
   FloatOutput out;
-  int64_t c_outer, c_inner, m, n, k, inner_count, count, slices, slice_terms;
+  int64_t c_outer, c_inner, m, n, k, inner_count, slices, slice_terms;
   /** Whether A (B) has another matrix for each inner (bit 0) and outer (bit 1) step. */
   int a_steps, b_steps;
+  /** Tiles of a matrix; of all slices of all matrices. */
+  int down, across, tiles;
 };
 
 struct Wide {
@@ -35,18 +37,20 @@ struct Wide {
   static constexpr int PIECE = 32;
   static constexpr int PITCH = PIECE + 8;
   static constexpr int PIECE_BYTES = 16 * PITCH * 4;
+  static constexpr int PIECE_SUMS = PIECE / 2;
   static constexpr int BARRIERS_AT = STAGES * STAGE_BYTES + WARPS * PIECE_BYTES;
 };
 static_assert(Wide::BARRIERS_AT + 2 * Wide::STAGES * 8 + 1024 == 218176, "what WideProducts gives");
 
 #if defined(LB_EMULATED) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
 
-/** Where a tile lies: its slice among those of all matrices, its first row and column. */
+/** Where a tile lies: its slice among those of all matrices, its first row and column. Tiles are fewer than an int counts. */
 struct WideTile {
-  int64_t slice, row, col;
+  int slice;
+  int64_t row, col;
 
-  LB_DEVICE WideTile(int64_t tile, int64_t down, int64_t across) : slice(tile / (down * across)) {
-    const TileOrder order(tile % (down * across), down, across);
+  LB_DEVICE WideTile(int tile, int down, int across) : slice(tile / (down * across)) {
+    const TileOrder order(tile - slice * (down * across), down, across);
     row = order.down * Wide::ROWS;
     col = order.across * Wide::COLS;
   }
@@ -72,6 +76,60 @@ LB_DEVICE int part(int group, int q) {
   return group * BOX_64 + q * (ALONG_K ? 32 : 2 * LINES_8);
 }
 
+/** Writes the sums of a warp, 16 rows, by way of the pieces that begin at a byte. */
+LB_DEVICE void write_sums(const float (&sums)[Wide::COLS / 2], int pieces, const FloatEpilogue& write, int rows_left) {
+  constexpr int PIECES = Wide::COLS / Wide::PIECE;
+  constexpr int QUADS = Wide::PIECE / 4;
+  constexpr int ROUND_ROWS = WARP / QUADS;
+  LB_DYNAMIC_SHARED(area);
+  // What comes of the thread's number would take registers from the sums while they are made.
+  const int thread = computed_anew((int)threadIdx.x);
+  const int warp = thread / WARP;
+  const int lane = thread % WARP;
+  const Shared<float> piece = area.at<float>(pieces + warp * Wide::PIECE_BYTES, Wide::PIECE_BYTES / 4);
+  const Shared<float> to = piece.from(lane / 4 * Wide::PITCH + lane % 4 * 2);
+  const Shared<float> from = piece.from(lane / QUADS * Wide::PITCH + lane % QUADS * 4);
+  const int row = warp * 16 + lane / QUADS;
+  const bool plain = write.only_scales(Wide::COLS) && rows_left >= Wide::ROWS;
+  // One copy of what follows for all pieces: unrolled, it is more than what a multiprocessor keeps of instructions.
+#pragma unroll 1
+  for (int p = 0; p < PIECES; p++) {
+    // Sums are registers, which have no index.
+#pragma unroll
+    for (int q = 0; q < PIECES; q++) {
+      if (q == p) {
+#pragma unroll
+        for (int i = 0; i < Wide::PIECE_SUMS; i += 2) {
+          const float* two = sums + q * Wide::PIECE_SUMS + i;
+          to.store2(i / 2 % 2 * 8 * Wide::PITCH + i / 4 * 8, two[0], two[1]);
+        }
+      }
+    }
+    __syncwarp();
+    const int col = p * Wide::PIECE + lane % QUADS * 4;
+    if (plain) {
+      // First all loads, which may not overtake a store.
+      float4 v[16 / ROUND_ROWS];
+#pragma unroll
+      for (int i = 0; i < 16 / ROUND_ROWS; i++) {
+        v[i] = from.load4(i * ROUND_ROWS * Wide::PITCH);
+      }
+#pragma unroll
+      for (int i = 0; i < 16 / ROUND_ROWS; i++) {
+        write.scale(row + i * ROUND_ROWS, col, v[i]);
+      }
+    } else {
+#pragma unroll 1
+      for (int i = 0; i < 16; i += ROUND_ROWS) {
+        if (row + i < rows_left && write.has(col)) {
+          write(row + i, col, from.load4(i * Wide::PITCH));
+        }
+      }
+    }
+    __syncwarp();
+  }
+}
+
 /** F: the factors, as of TileProduct. */
 template <class F, bool TA, bool TB>
 LB_DEVICE void multiply_wide(const TensorMap& map_a, const TensorMap& map_b, const WideProduct& g) {
@@ -88,21 +146,19 @@ LB_DEVICE void multiply_wide(const TensorMap& map_a, const TensorMap& map_b, con
   }
   __syncthreads();
 
-  const int64_t down = (g.m + Wide::ROWS - 1) / Wide::ROWS;
-  const int64_t across = (g.n + Wide::COLS - 1) / Wide::COLS;
-  const int64_t tiles = down * across * g.count * g.slices;
+  const int slices = (int)g.slices;
   int stage = 0;
   int parity = 0;
   const int group = (int)threadIdx.x / 128;
   if (group == Wide::CONSUMERS) {
     fewer_registers<40>();
     if (threadIdx.x == Wide::CONSUMERS * 128) {
-      for (int64_t t = blockIdx.x; t < tiles; t += gridDim.x) {
-        const WideTile tile(t, down, across);
-        const int64_t matrix = tile.slice / g.slices;
-        const int inner = (int)(matrix % g.inner_count);
-        const int outer = (int)(matrix / g.inner_count);
-        const Slice slice(tile.slice % g.slices, g.slice_terms, g.k);
+      for (int t = (int)blockIdx.x; t < g.tiles; t += (int)gridDim.x) {
+        const WideTile tile(t, g.down, g.across);
+        const int matrix = tile.slice / slices;
+        const int inner = matrix % (int)g.inner_count;
+        const int outer = matrix / (int)g.inner_count;
+        const Slice slice(tile.slice % slices, g.slice_terms, g.k);
         const int end = (int)(slice.from + slice.count);
         for (int term = (int)slice.from; term < end; term += Wide::K_BYTES / F::BYTES) {
           barriers.wait(Wide::STAGES + stage, parity ^ 1);
@@ -118,19 +174,16 @@ LB_DEVICE void multiply_wide(const TensorMap& map_a, const TensorMap& map_b, con
     }
   } else {
     more_registers<232>();
-    const int warp = (int)threadIdx.x / WARP;
-    const int lane = (int)threadIdx.x % WARP;
-    const Shared<float> piece =
-        area.at<float>(begin + Wide::STAGES * Wide::STAGE_BYTES + warp * Wide::PIECE_BYTES, Wide::PIECE_BYTES / 4);
-    float sums[128];
+    const bool first_lane = threadIdx.x % WARP == 0;
+    float sums[Wide::COLS / 2];
     GroupProducts products;
-    for (int64_t t = blockIdx.x; t < tiles; t += gridDim.x) {
+    for (int t = (int)blockIdx.x; t < g.tiles; t += (int)gridDim.x) {
 #pragma unroll
-      for (int i = 0; i < 128; i++) {
+      for (int i = 0; i < Wide::COLS / 2; i++) {
         sums[i] = 0.0f;
       }
       int before = 0;
-      const int terms = (int)Slice(t / (down * across) % g.slices, g.slice_terms, g.k).count;
+      const int terms = (int)Slice(t / (g.down * g.across) % slices, g.slice_terms, g.k).count;
       for (int term = 0; term < terms; term += Wide::K_BYTES / F::BYTES) {
         barriers.wait(stage, parity);
         products.begin();
@@ -142,42 +195,25 @@ LB_DEVICE void multiply_wide(const TensorMap& map_a, const TensorMap& map_b, con
         }
         products.commit();
         products.wait<1>();
-        if (term > 0 && lane == 0) {
+        if (term > 0 && first_lane) {
           barriers.arrive(Wide::STAGES + before);
         }
         before = stage;
         stage = (stage + 1) % Wide::STAGES;
         parity ^= stage == 0;
       }
-      products.finish(sums);
-      if (lane == 0) {
-        barriers.arrive(Wide::STAGES + before);
-      }
-
-      const WideTile tile(t, down, across);
+      // The last products still go on.
+      const WideTile tile(t, g.down, g.across);
       FloatOutput out = g.out;
-      out.c += g.slices == 1 ? batch_offset(tile.slice, g.inner_count, g.c_outer, g.c_inner) : tile.slice * g.m * out.stride;
+      out.c += slices == 1 ? batch_offset(tile.slice, (int)g.inner_count, g.c_outer, g.c_inner) : tile.slice * g.m * out.stride;
       const int rows_left = (int)(g.m - tile.row);
       const int cols_left = (int)(g.n - tile.col < Wide::COLS ? g.n - tile.col : Wide::COLS);
       const FloatEpilogue write(out, tile.row, tile.col, cols_left);
-#pragma unroll
-      for (int p = 0; p < Wide::COLS / Wide::PIECE; p++) {
-#pragma unroll
-        for (int i = 0; i < Wide::PIECE / 2; i++) {
-          piece[(lane / 4 + i / 2 % 2 * 8) * Wide::PITCH + i / 4 * 8 + lane % 4 * 2 + i % 2] = sums[p * (Wide::PIECE / 2) + i];
-        }
-        __syncwarp();
-#pragma unroll 1
-        for (int i = lane; i < 16 * Wide::PIECE / 4; i += WARP) {
-          const int row = i / (Wide::PIECE / 4);
-          const int col = i % (Wide::PIECE / 4) * 4;
-          const float4 v = piece.load4(row * Wide::PITCH + col);
-          if (warp * 16 + row < rows_left && p * Wide::PIECE + col < cols_left) {
-            write(warp * 16 + row, p * Wide::PIECE + col, v);
-          }
-        }
-        __syncwarp();
+      products.finish(sums);
+      if (first_lane) {
+        barriers.arrive(Wide::STAGES + before);
       }
+      write_sums(sums, begin + Wide::STAGES * Wide::STAGE_BYTES, write, rows_left);
     }
   }
 }
@@ -194,16 +230,17 @@ LB_DEVICE void multiply_wide(const TensorMap&, const TensorMap&, const WideProdu
 }  // namespace lb
 
 /**
- * A kernel over a batch of so many matrices, in so many slices of so many terms; grid: as many blocks as there are multiprocessors,
- * or tiles if these are fewer. Of several slices each leaves its sums in scratch, c [matrix, slice, m, c_stride].
+ * A kernel over the tiles of a batch, in so many slices of so many terms; grid: as many blocks as there are multiprocessors, or
+ * tiles if these are fewer. Of several slices each leaves its sums in scratch, c [matrix, slice, m, c_stride].
  */
-#define LB_WIDE_PRODUCT(name, F, TA, TB)                                                                                        \
-  extern "C" __global__ void __launch_bounds__(384, 1) name(                                                                    \
-      const __grid_constant__ lb::TensorMap a, const __grid_constant__ lb::TensorMap b, float* c, int64_t c_stride,             \
-      int64_t c_outer, int64_t c_inner, const float* bias, int64_t m, int64_t n, int64_t k, int64_t inner_count, int64_t count, \
-      float alpha, float beta, int activation, int a_steps, int b_steps, int64_t slices, int64_t slice_terms) {                 \
-    const lb::WideProduct g = {{c, c_stride, bias, alpha, beta, activation}, c_outer, c_inner, m, n, k, inner_count, count,     \
-                               slices, slice_terms, a_steps, b_steps};                                                          \
-    lb::multiply_wide<F, TA, TB>(a, b, g);                                                                                      \
-  }                                                                                                                             \
+#define LB_WIDE_PRODUCT(name, F, TA, TB)                                                                                      \
+  extern "C" __global__ void __launch_bounds__(384, 1) name(                                                                  \
+      const __grid_constant__ lb::TensorMap a, const __grid_constant__ lb::TensorMap b, float* c, int64_t c_stride,           \
+      int64_t c_outer, int64_t c_inner, const float* bias, int64_t m, int64_t n, int64_t k, int64_t inner_count, float alpha, \
+      float beta, int activation, int a_steps, int b_steps, int64_t slices, int64_t slice_terms, int down, int across,        \
+      int tiles) {                                                                                                            \
+    const lb::WideProduct g = {{c, c_stride, bias, alpha, beta, activation}, c_outer, c_inner, m, n, k, inner_count, slices,  \
+                               slice_terms, a_steps, b_steps, down, across, tiles};                                           \
+    lb::multiply_wide<F, TA, TB>(a, b, g);                                                                                    \
+  }                                                                                                                           \
   LB_KERNEL(name)

@@ -140,6 +140,18 @@ LB_DEVICE void multiply(const Product& g) {
   }
 
   const lb::FloatOutput& out = g.out;
+  const lb::FloatEpilogue write(out, row, col, cols_left);
+  if (write.only_scales(BN) && rows_left >= BM) {
+#pragma unroll
+    for (int i = 0; i < TM; i++) {
+#pragma unroll
+      for (int j = 0; j < TN; j += 4) {
+        write.scale(place<BM, TM>(ty, i), place<BN, TN>(tx, j),
+                    make_float4(sums[i][j], sums[i][j + 1], sums[i][j + 2], sums[i][j + 3]));
+      }
+    }
+    return;
+  }
   float* tile = out.c + row * out.stride + col;
 #pragma unroll
   for (int i = 0; i < TM; i++) {
@@ -148,8 +160,13 @@ LB_DEVICE void multiply(const Product& g) {
     for (int j = 0; j < TN; j++) {
       const int c = place<BN, TN>(tx, j);
       if (r < rows_left && c < cols_left) {
-        const float previous = out.beta != 0.0f ? tile[r * out.stride + c] : 0.0f;
-        const float v = out.scaled(sums[i][j], previous, out.bias == nullptr ? nullptr : out.bias + col + c);
+        float v = out.scaled(sums[i][j]);
+        if (out.beta != 0.0f) {
+          v = out.with_previous(v, tile[r * out.stride + c]);
+        }
+        if (out.bias != nullptr) {
+          v += out.bias[col + c];
+        }
         tile[r * out.stride + c] = out.activation == lb::RELU ? lb::relu(v) : v;
       }
     }

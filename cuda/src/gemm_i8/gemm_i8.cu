@@ -61,7 +61,7 @@ struct Epilogue {
       const float* row_scale, const float* col_scale, const float* bias, int64_t m, int64_t n, int64_t k) {                     \
     using Tiles = lb::TileProduct<lb::Int8Factors, SIZE, SIZE, WARP_SIZE, WARP_SIZE, K_BYTES, 4, false, TB, VECTOR>;            \
     static_assert(Tiles::SHARED_BYTES == (SIZE == 128 ? 73728 : 65536), "what CudaGemmI8 gives");                               \
-    const lb::TileOrder order(blockIdx.x, (m + SIZE - 1) / SIZE, (n + SIZE - 1) / SIZE);                                        \
+    const lb::TileOrder order((int)blockIdx.x, (int)((m + SIZE - 1) / SIZE), (int)((n + SIZE - 1) / SIZE));                     \
     const int64_t row = order.down * SIZE;                                                                                      \
     const int64_t col = order.across * SIZE;                                                                                    \
     const int cols_left = (int)(n - col < SIZE ? n - col : SIZE);                                                               \

@@ -16,9 +16,8 @@ final class TiledProducts {
   private static final int LARGE = 128;
   private static final int BLOCK = 128;
 
-  // SHARED_BYTES of the tiles.
-  private static final int SMALL_SHARED = 65_536;
-  private static final int LARGE_SHARED = 73_728;
+  /** The SHARED_BYTES of all tiles, or a little more. */
+  private static final int SHARED = 73_728;
 
   private final GemmF32.Spec spec;
   private final Products.Tiled small;
@@ -29,16 +28,15 @@ final class TiledProducts {
   private TiledProducts(Context context, KernelSignature[] kernels, GemmF32.Spec spec) {
     this.spec = spec;
     int first = Products.transposed(spec) * TILES.length;
-    small = tiles(context, kernels[first], SMALL, SMALL_SHARED);
-    gathered = tiles(context, kernels[first + 1], SMALL, SMALL_SHARED);
-    large = tiles(context, kernels[first + 2], LARGE, LARGE_SHARED);
+    small = tiles(context, kernels[first], SMALL);
+    gathered = tiles(context, kernels[first + 1], SMALL);
+    large = tiles(context, kernels[first + 2], LARGE);
     enough = context.driver().multiprocessors();
   }
 
-  private static Products.Tiled tiles(
-      Context context, KernelSignature signature, int size, int shared) {
-    KernelFunction function = context.function(signature).allowShared(shared);
-    return new Products.Tiled(function, size, BLOCK, shared);
+  private static Products.Tiled tiles(Context context, KernelSignature signature, int size) {
+    KernelFunction function = context.function(signature).allowShared(SHARED);
+    return new Products.Tiled(function, size, BLOCK, SHARED);
   }
 
   /**

@@ -9,7 +9,7 @@ import org.limbeck.kernels.op.GemmF32;
  * question of one matrix, since their sums may be rounded otherwise than those of other kernels.
  */
 final class WideProducts {
-  static final String PARAMETERS = "tt plll p lll ll ff i ii ll";
+  static final String PARAMETERS = "tt plll p lll l ff i ii ll iii";
 
   private static final int ROWS = 128;
   private static final int COLS = 256;
@@ -42,8 +42,16 @@ final class WideProducts {
     this.mapB = new TensorMap(factors, spec.transB() ? COLS : terms);
   }
 
+  private static long down(GemmF32.Arguments args) {
+    return Math.ceilDiv(args.m(), ROWS);
+  }
+
+  private static long across(GemmF32.Arguments args) {
+    return Math.ceilDiv(args.n(), COLS);
+  }
+
   private static long tiles(GemmF32.Arguments args) {
-    return Math.ceilDiv(args.m(), ROWS) * Math.ceilDiv(args.n(), COLS);
+    return down(args) * across(args);
   }
 
   /**
@@ -94,20 +102,20 @@ final class WideProducts {
       long slice,
       long sums) {
     long slices = Slices.count(args.k(spec), slice);
+    // Tiles that an int does not count have a C that no memory holds.
+    int all = Math.toIntExact(tiles(args) * slices * count);
     kernel.tensorMap(mapA).tensorMap(mapB);
     Products.output(kernel, args, behind, sums);
-    kernel
-        .int64(args.m())
-        .int64(args.n())
-        .int64(args.k(spec))
-        .int64(args.batch().inner())
-        .int64(count);
+    kernel.int64(args.m()).int64(args.n()).int64(args.k(spec)).int64(args.batch().inner());
     Products.epilogue(kernel, spec, sums);
     kernel
         .int32(stepsA)
         .int32(stepsB)
         .int64(slices)
         .int64(slice)
-        .launch(Math.min(driver.multiprocessors(), tiles(args) * slices * count), 1, BLOCK, SHARED);
+        .int32((int) down(args))
+        .int32((int) across(args))
+        .int32(all)
+        .launch(Math.min(driver.multiprocessors(), all), 1, BLOCK, SHARED);
   }
 }

@@ -2,11 +2,14 @@
 package org.limbeck.cuda;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.limbeck.kernels.memory.DType;
 import org.limbeck.kernels.memory.Matrix;
 import org.limbeck.kernels.op.GemmF32;
 import org.limbeck.kernels.op.GemmF32.Arguments;
 import org.limbeck.kernels.op.GemmF32.Batch;
+import org.limbeck.kernels.op.GemmF32.Precision;
 import org.limbeck.kernels.op.GemmF32.Spec;
 import org.limbeck.vectors.contract.GemmF32Contract;
 import org.limbeck.vectors.contract.Tensors;
@@ -15,6 +18,16 @@ import org.limbeck.vectors.contract.Tensors;
 class CudaGemmF32Test extends GemmF32Contract {
   CudaGemmF32Test() {
     super(TestedBackend.name());
+  }
+
+  /** Tiles of 128 x 128, whole ones and tails. */
+  @ParameterizedTest
+  @CsvSource({"false, false", "false, true", "true, false", "true, true"})
+  void largeProductsOfWholeNumbersAreExact(boolean transA, boolean transB) {
+    LargeProducts large =
+        new LargeProducts(
+            DType.F32, Precision.F32, (spec, arguments) -> run(GemmF32.OP, spec, arguments));
+    large.wholeNumbersAreExact(transA, transB, SEED);
   }
 
   /** More matrices than have their sums wait at a time. */

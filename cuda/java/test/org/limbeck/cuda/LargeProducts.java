@@ -73,20 +73,25 @@ record LargeProducts(DType factors, Precision precision, Product product) {
         Matrix b = factor(t, integers(t, transB ? N : k, transB ? k : N));
         Matrix c = integers(t, M, N);
         Matrix before = t.copy(c);
+        Matrix scaled = t.zeros(DType.F32, M, N);
         Matrix bias = integers(t, 1, N);
-        Spec spec = spec(transA, transB).withAlpha(0.5f).withBeta(2);
-        spec = spec.withEpilogue(Epilogue.BIAS_RELU);
+        Spec spec = spec(transA, transB).withAlpha(0.5f);
+        // Sums that are only scaled are written in another way.
+        product.run(spec, new Arguments(a, b, scaled, null, Batch.SINGLE));
+        spec = spec.withBeta(2).withEpilogue(Epilogue.BIAS_RELU);
         product.run(spec, new Arguments(a, b, c, bias, Batch.SINGLE));
         float[][] left = rows(a, transA);
         float[][] right = rows(b, !transB);
+        String which = transA + ", " + transB;
         for (int i = 0; i < M; i++) {
           for (int j = 0; j < N; j++) {
             float sum = 0;
             for (int p = 0; p < k; p++) {
               sum += left[i][p] * right[j][p];
             }
+            assertEquals(0.5f * sum + 0.0f, scaled.getFloat(i, j) + 0.0f, which);
             sum = 0.5f * sum + 2 * before.getFloat(i, j) + bias.getFloat(0, j);
-            assertEquals(Math.max(0, sum), c.getFloat(i, j) + 0.0f, () -> transA + ", " + transB);
+            assertEquals(Math.max(0, sum), c.getFloat(i, j) + 0.0f, which);
           }
         }
       }
