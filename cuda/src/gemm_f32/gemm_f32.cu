@@ -18,6 +18,7 @@
 // multiples of 16 bytes (`gathered`). Large products of whole lines that both lie along k (nt) on sm_90: tiles of 128 x 256 by
 // wgmma (`wide`, see wide_product.h), rounded by the copy engine, ties to even; the choice looks at one matrix alone.
 
+#include "../device/cut.h"
 #include "../device/device.h"
 #include "../device/float_product.h"
 #include "../device/slices.h"
@@ -27,36 +28,60 @@ namespace {
 
 using Product = lb::FloatProduct<float>;
 
-/** Loads tiles of [BK, SIZE] of one factor; ALONG_K: its rows are sums' terms, else its columns are. */
+/**
+ * Loads tiles of [BK, SIZE] of one factor by way of registers, step after step, four neighbours of a line at a time; ALONG_K: its
+ * lines are terms of sums, else rows (columns).
+ */
 template <int SIZE, int BK, int THREADS, bool ALONG_K>
-struct Loader {
-  static constexpr int EACH = SIZE * BK / THREADS;
+class Loader {
+  static constexpr int LINE_QUADS = (ALONG_K ? BK : SIZE) / 4;
+  static constexpr int ROUND_LINES = THREADS / LINE_QUADS;
+  static constexpr int ROUNDS = (ALONG_K ? SIZE : BK) / ROUND_LINES;
+  static_assert(THREADS % LINE_QUADS == 0 && ROUND_LINES * ROUNDS == (ALONG_K ? SIZE : BK), "whole rounds of whole lines");
+
+  const float* first;
+  int64_t stride;
+  int line, element, extent_left;
+  bool aligned;
+  float kept[ROUNDS][4];
+
+ public:
   static constexpr int PITCH = SIZE + 4;
-  float kept[EACH];
 
-  LB_DEVICE static int term(int i) {
-    const int e = i * THREADS + (int)threadIdx.x;
-    return ALONG_K ? e % BK : e / SIZE;
-  }
-  LB_DEVICE static int element(int i) {
-    const int e = i * THREADS + (int)threadIdx.x;
-    return ALONG_K ? e / BK : e % SIZE;
+  /** From the tile's first element on, of which so many rows (columns) are left. */
+  LB_DEVICE Loader(const float* tile, int64_t line_stride, int rows_left)
+      : stride(line_stride),
+        line((int)threadIdx.x / LINE_QUADS),
+        element((int)threadIdx.x % LINE_QUADS * 4),
+        extent_left(rows_left - (ALONG_K ? line : element)),
+        aligned(reinterpret_cast<uintptr_t>(tile) % 16 == 0 && line_stride % 4 == 0) {
+    first = tile + line * stride + element;
   }
 
-  /** From the tile's first element on, of which so many rows (columns) and terms are left. */
-  LB_DEVICE void load(const float* first, int64_t stride, int elements_left, int terms_left) {
+  /** Of the terms so many are left; then goes on to the next ones. */
+  LB_DEVICE void load(int terms_left) {
+    terms_left -= ALONG_K ? element : line;
 #pragma unroll
-    for (int i = 0; i < EACH; i++) {
-      const int e = element(i);
-      const int q = term(i);
-      kept[i] = e < elements_left && q < terms_left ? first[ALONG_K ? e * stride + q : q * stride + e] : 0.0f;
+    for (int i = 0; i < ROUNDS; i++) {
+      const int lines_left = (ALONG_K ? extent_left : terms_left) - i * ROUND_LINES;
+      const int count = lines_left > 0 ? min(ALONG_K ? terms_left : extent_left, 4) : 0;
+      lb::load_quad(first + i * ROUND_LINES * stride, count, aligned, kept[i]);
     }
+    first += ALONG_K ? BK : BK * stride;
   }
 
   LB_DEVICE void store(const lb::Shared<float>& tile) const {
 #pragma unroll
-    for (int i = 0; i < EACH; i++) {
-      tile[term(i) * PITCH + element(i)] = kept[i];
+    for (int i = 0; i < ROUNDS; i++) {
+      const int at = line + i * ROUND_LINES;
+      if (ALONG_K) {
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+          tile[(element + e) * PITCH + at] = kept[i][e];
+        }
+      } else {
+        tile.store4(at * PITCH + element, make_float4(kept[i][0], kept[i][1], kept[i][2], kept[i][3]));
+      }
     }
   }
 };
@@ -77,8 +102,14 @@ LB_DEVICE void multiply(const Product& g) {
   const int64_t tiles_down = (g.m + BM - 1) / BM;
   const int64_t row = blockIdx.x % tiles_down * BM;
   const int64_t col = blockIdx.x / tiles_down * BN;
-  const int ty = (int)threadIdx.x / (BN / TN);
-  const int tx = (int)threadIdx.x % (BN / TN);
+  // A warp has 4 threads down and 8 across, lanes 2 i and 2 i + 1 below each other: half a warp reads 16 bytes a thread at a time
+  // where either all lanes i and i ^ 1 or all lanes i and i ^ 2 read the same.
+  constexpr int WARPS_ACROSS = BN / TN / 8;
+  static_assert(BN / TN % 8 == 0 && BM / TM % 4 == 0, "whole warps");
+  const int warp = (int)threadIdx.x / lb::WARP;
+  const int lane = (int)threadIdx.x % lb::WARP;
+  const int ty = warp / WARPS_ACROSS * 4 + (lane >> 4) * 2 + (lane & 1);
+  const int tx = warp % WARPS_ACROSS * 8 + (lane >> 1 & 7);
 
   float sums[TM][TN];
 #pragma unroll
@@ -94,12 +125,10 @@ LB_DEVICE void multiply(const Product& g) {
   const int cols_left = (int)(g.n - col < BN ? g.n - col : BN);
   const float* a = g.a + (TA ? row : row * g.a_stride);
   const float* b = g.b + (TB ? col * g.b_stride : col);
-  const int64_t a_step = TA ? BK * g.a_stride : BK;
-  const int64_t b_step = TB ? BK : BK * g.b_stride;
-  LoadA next_a;
-  LoadB next_b;
-  next_a.load(a, g.a_stride, rows_left, (int)g.k);
-  next_b.load(b, g.b_stride, cols_left, (int)g.k);
+  LoadA next_a(a, g.a_stride, rows_left);
+  LoadB next_b(b, g.b_stride, cols_left);
+  next_a.load((int)g.k);
+  next_b.load((int)g.k);
   int buffer = 0;
   for (int left_k = (int)g.k; left_k > 0; left_k -= BK) {
     const lb::Shared<float> tile_a = tiles_a.from(buffer * BK * LoadA::PITCH);
@@ -109,10 +138,8 @@ LB_DEVICE void multiply(const Product& g) {
     next_b.store(tile_b);
     __syncthreads();
     if (left_k > BK) {
-      a += a_step;
-      b += b_step;
-      next_a.load(a, g.a_stride, rows_left, left_k - BK);
-      next_b.load(b, g.b_stride, cols_left, left_k - BK);
+      next_a.load(left_k - BK);
+      next_b.load(left_k - BK);
     }
 #pragma unroll
     for (int q = 0; q < BK; q++) {
