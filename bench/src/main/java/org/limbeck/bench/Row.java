@@ -107,13 +107,20 @@ record Row(
         ",",
         key(),
         number(0, medianNanos),
-        number(3, gflops),
-        number(3, gbps),
+        rate(gflops),
+        rate(gbps),
         number(1, rooflinePct),
         peer,
         plain(peerPath),
         number(0, peerMedianNanos),
         number(3, ratio));
+  }
+
+  /** Tiny shapes in a cold process have rates of which three decimals leave nothing. */
+  private static String rate(double value) {
+    return value > 0 && value < 0.001
+        ? String.format(Locale.ROOT, "%.2e", value)
+        : number(3, value);
   }
 
   private static String number(int digits, double value) {
