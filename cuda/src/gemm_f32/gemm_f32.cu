@@ -16,7 +16,8 @@
 // `tf32`: factors rounded to tf32 as they leave shared memory, on the tensor cores. Products are exact, sums f32 in groups of 8
 // terms. Tiles of 128 x 128 or 64 x 64, by four warps (see tile_product.h); the small ones also for lines that do not begin at
 // multiples of 16 bytes (`gathered`). Large products of whole lines that both lie along k (nt) on sm_90: tiles of 128 x 256 by
-// wgmma (`wide`, see wide_product.h), rounded by the copy engine, ties to even; the choice looks at one matrix alone.
+// wgmma (`wide`, see wide_product.h), rounded by the copy engine, ties to even; the choice looks at one matrix alone. Where an
+// element is used often enough, factors that do not lie so are transposed into scratch before (`transpose`): 8 bytes an element.
 
 #include "../device/cut.h"
 #include "../device/device.h"
@@ -27,6 +28,8 @@
 namespace {
 
 using Product = lb::FloatProduct<float>;
+
+constexpr int TRANSPOSE_THREADS = 256;
 
 /**
  * Loads tiles of [BK, SIZE] of one factor by way of registers, step after step, four neighbours of a line at a time; ALONG_K: its
@@ -211,6 +214,37 @@ LB_DEVICE void multiply(const Product& g) {
   }
 }
 
+/** y = x^T, x [rows, cols]: a block a tile of 32 x 32, of which a thread has four elements. */
+LB_DEVICE void transpose(const float* x, int64_t x_stride, float* y, int64_t y_stride, int64_t rows, int64_t cols) {
+  constexpr int TILE = 32;
+  constexpr int DOWN = TRANSPOSE_THREADS / TILE;
+  constexpr int EACH = TILE / DOWN;
+  LB_SHARED(float, tile, TILE * (TILE + 1));
+  const int64_t across = (cols + TILE - 1) / TILE;
+  const int64_t row = blockIdx.x / across * TILE;
+  const int64_t col = blockIdx.x % across * TILE;
+  const int down = (int)threadIdx.x / TILE;
+  const int lane = (int)threadIdx.x % TILE;
+  float v[EACH];
+#pragma unroll
+  for (int i = 0; i < EACH; i++) {
+    const int r = down + DOWN * i;
+    v[i] = row + r < rows && col + lane < cols ? x[(row + r) * x_stride + col + lane] : 0.0f;
+  }
+#pragma unroll
+  for (int i = 0; i < EACH; i++) {
+    tile[(down + DOWN * i) * (TILE + 1) + lane] = v[i];
+  }
+  __syncthreads();
+#pragma unroll
+  for (int i = 0; i < EACH; i++) {
+    const int c = down + DOWN * i;
+    if (col + c < cols && row + lane < rows) {
+      y[(col + c) * y_stride + row + lane] = tile[lane * (TILE + 1) + c];
+    }
+  }
+}
+
 }  // namespace
 
 #define LB_GEMM(variant, BM, BN, BK, TM, TN, TA, TB)                                                      \
@@ -232,5 +266,11 @@ LB_TILED_PRODUCTS(lb_gemm_f32_tn_tf32, lb::Tf32Factors, true, false);
 LB_TILED_PRODUCTS(lb_gemm_f32_tt_tf32, lb::Tf32Factors, true, true);
 
 LB_WIDE_PRODUCT(lb_gemm_f32_nt_tf32_wide_kernel, lb::Tf32Factors, false, true);
+
+extern "C" __global__ void __launch_bounds__(TRANSPOSE_THREADS) lb_gemm_f32_transpose_kernel(
+    const float* x, int64_t x_stride, float* y, int64_t y_stride, int64_t rows, int64_t cols) {
+  transpose(x, x_stride, y, y_stride, rows, cols);
+}
+LB_KERNEL(lb_gemm_f32_transpose_kernel);
 
 LB_ADD_SLICES(gemm_f32);

@@ -33,13 +33,16 @@ final class CudaGemmF32 {
   private static final KernelSignature WIDE =
       new KernelSignature(NAME, "lb_gemm_f32_nt_tf32_wide_kernel", WideProducts.PARAMETERS);
 
+  private static final KernelSignature TRANSPOSE = TransposingProducts.signature(NAME);
+
   private static final KernelSignature ADD_SLICES = Slices.signature(NAME);
 
   static final Stem STEM =
       new Stem(
           NAME,
           CudaGemmF32::register,
-          Stem.joined(PLAIN, Stem.joined(TF32, new KernelSignature[] {WIDE, ADD_SLICES})));
+          Stem.joined(
+              PLAIN, Stem.joined(TF32, new KernelSignature[] {WIDE, TRANSPOSE, ADD_SLICES})));
 
   private CudaGemmF32() {}
 
@@ -55,12 +58,17 @@ final class CudaGemmF32 {
     Slices.Product product =
         switch (spec.precision()) {
           case F32 -> plain(context, spec);
-          case TF32 -> {
-            KernelSignature wide = !spec.transA() && spec.transB() ? WIDE : null;
-            yield TiledProducts.product(context, TF32, wide, spec, DType.F32);
-          }
+          case TF32 -> tf32(context, spec);
         };
     return Slices.kernel(context, ADD_SLICES, spec, product);
+  }
+
+  private static Slices.Product tf32(Context context, GemmF32.Spec spec) {
+    if (!spec.transA() && spec.transB()) {
+      return TiledProducts.product(context, TF32, WIDE, spec, DType.F32);
+    }
+    Slices.Product tiled = TiledProducts.product(context, TF32, null, spec, DType.F32);
+    return TransposingProducts.product(context, TRANSPOSE, WIDE, spec, tiled);
   }
 
   private static Slices.Product plain(Context context, GemmF32.Spec spec) {

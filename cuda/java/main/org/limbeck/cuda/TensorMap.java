@@ -64,7 +64,17 @@ final class TensorMap {
 
   /** Describes one matrix, so many elements behind another. */
   void fill(Driver driver, Matrix m, long behind) {
-    fill(driver, m, behind, 1, 0, 1, 0);
+    long address = address(m) + behind * type.bytes();
+    fill(driver, address, m.rows(), m.cols(), m.rowStride());
+  }
+
+  /** Describes one matrix by where it is. */
+  void fill(Driver driver, long address, long rows, long cols, long rowStride) {
+    fill(driver, address, rows, cols, rowStride, 1, 0, 1, 0);
+  }
+
+  private static long address(Matrix m) {
+    return m.buffer().address() + m.offsetBytes();
   }
 
   /**
@@ -73,34 +83,44 @@ final class TensorMap {
    * @return which steps lead to another matrix: 1 the inner ones, 2 the outer ones
    */
   int fill(Driver driver, Matrix m, GemmF32.Batch batch, long outerStride, long innerStride) {
-    return fill(driver, m, 0, batch.inner(), innerStride, batch.outer(), outerStride);
+    return fill(
+        driver,
+        address(m),
+        m.rows(),
+        m.cols(),
+        m.rowStride(),
+        batch.inner(),
+        innerStride,
+        batch.outer(),
+        outerStride);
   }
 
   private int fill(
       Driver driver,
-      Matrix m,
-      long behind,
+      long address,
+      long rows,
+      long cols,
+      long rowStride,
       long inner,
       long innerStride,
       long outer,
       long outerStride) {
     boolean innerSteps = inner > 1 && innerStride > 0;
     boolean outerSteps = outer > 1 && outerStride > 0;
-    size(0, m.cols());
-    size(1, m.rows());
+    size(0, cols);
+    size(1, rows);
     size(2, innerSteps ? inner : 1);
     size(3, outerSteps ? outer : 1);
     // Where there is one matrix its stride is not used, but the driver wants one that it can use.
-    stride(0, m.rowStride());
-    stride(1, innerSteps ? innerStride : m.rowStride());
-    stride(2, outerSteps ? outerStride : m.rowStride());
+    stride(0, rowStride);
+    stride(1, innerSteps ? innerStride : rowStride);
+    stride(2, outerSteps ? outerStride : rowStride);
     int boxCols = LINE_BYTES / type.bytes();
     for (int i = 0; i < 4; i++) {
       layout.set(ValueLayout.JAVA_INT, BOX + 4L * i, i == 0 ? boxCols : i == 1 ? boxRows : 1);
       layout.set(ValueLayout.JAVA_INT, STEPS + 4L * i, 1);
     }
     layout.set(ValueLayout.JAVA_INT, TYPE, type == DType.F32 ? TFLOAT32 : BFLOAT16);
-    long address = m.buffer().address() + m.offsetBytes() + behind * type.bytes();
     driver.encode(map, address, layout);
     return (innerSteps ? 1 : 0) + (outerSteps ? 2 : 0);
   }

@@ -76,7 +76,8 @@ final class TiledProducts {
     if (wide == null || !context.driver().warpGroups()) {
       return tiled::launch;
     }
-    WideProducts large = new WideProducts(context, wide, spec, factors);
+    WideProducts large =
+        new WideProducts(context, wide, spec, spec.transA(), spec.transB(), factors);
     return (args, from, to, terms, sums) -> {
       if (!large.suits(args, terms)) {
         tiled.launch(args, from, to, terms, sums);

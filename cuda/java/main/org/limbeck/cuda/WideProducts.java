@@ -31,15 +31,23 @@ final class WideProducts {
    * @param context the device
    * @param signature the kernel
    * @param spec the specification
+   * @param transA whether the kernel takes A transposed
+   * @param transB whether it takes B transposed
    * @param factors BF16, or F32 for what the copy engine rounds to tf32
    */
-  WideProducts(Context context, KernelSignature signature, GemmF32.Spec spec, DType factors) {
+  WideProducts(
+      Context context,
+      KernelSignature signature,
+      GemmF32.Spec spec,
+      boolean transA,
+      boolean transB,
+      DType factors) {
     this.driver = context.driver();
     this.spec = spec;
     this.kernel = context.function(signature).allowShared(SHARED);
     this.terms = TensorMap.LINE_BYTES / factors.bytes();
-    this.mapA = new TensorMap(factors, spec.transA() ? terms : ROWS);
-    this.mapB = new TensorMap(factors, spec.transB() ? COLS : terms);
+    this.mapA = new TensorMap(factors, transA ? terms : ROWS);
+    this.mapB = new TensorMap(factors, transB ? COLS : terms);
   }
 
   private static long down(GemmF32.Arguments args) {
@@ -73,7 +81,7 @@ final class WideProducts {
     GemmF32.Batch batch = args.batch();
     int stepsA = mapA.fill(driver, args.a(), batch, batch.outerA(), batch.innerA());
     int stepsB = mapB.fill(driver, args.b(), batch, batch.outerB(), batch.innerB());
-    launch(args, 0, batch.count(), stepsA, stepsB, args.k(spec), 0);
+    queue(args, 0, batch.count(), stepsA, stepsB, args.k(spec), 0);
   }
 
   /** Returns whether the rows of one matrix of each factor begin at multiples of 16 bytes. */
@@ -88,12 +96,34 @@ final class WideProducts {
    * if there is a place for their sums.
    */
   void launch(GemmF32.Arguments args, long index, long slice, long sums) {
-    mapA.fill(driver, args.a(), args.batch().offsetA(index));
-    mapB.fill(driver, args.b(), args.batch().offsetB(index));
-    launch(args, args.batch().offsetC(index), 1, 0, 0, slice, sums);
+    launch(args, index, 0, 0, 0, slice, sums);
   }
 
-  private void launch(
+  /**
+   * Queues the product of one matrix of a batch of which a factor has been transposed to lie along
+   * k.
+   *
+   * @param a where A [m, k] is, 0 for where the arguments have it
+   * @param b where the transposed B [n, k] is, 0 for where the arguments have it
+   * @param pitch from one row to the next of those, in elements
+   */
+  void launch(
+      GemmF32.Arguments args, long index, long a, long b, long pitch, long slice, long sums) {
+    GemmF32.Batch batch = args.batch();
+    if (a == 0) {
+      mapA.fill(driver, args.a(), batch.offsetA(index));
+    } else {
+      mapA.fill(driver, a, args.m(), args.k(spec), pitch);
+    }
+    if (b == 0) {
+      mapB.fill(driver, args.b(), batch.offsetB(index));
+    } else {
+      mapB.fill(driver, b, args.n(), args.k(spec), pitch);
+    }
+    queue(args, batch.offsetC(index), 1, 0, 0, slice, sums);
+  }
+
+  private void queue(
       GemmF32.Arguments args,
       long behind,
       long count,

@@ -2,6 +2,7 @@
 package org.limbeck.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,6 +32,18 @@ class CudaGemmTf32Test extends GemmTf32Contract {
   @CsvSource({"false, false", "false, true", "true, false", "true, true"})
   void largeProductsOfWholeNumbersAreExact(boolean transA, boolean transB) {
     large.wholeNumbersAreExact(transA, transB, SEED);
+  }
+
+  /** Where each element of a factor that does not lie along k is used so often that it is moved. */
+  @ParameterizedTest
+  @CsvSource({
+    "false, false, 1028, 136, 72",
+    "true, true, 72, 1028, 40",
+    "true, false, 2052, 2052, 36"
+  })
+  void transposedFactorsAreExact(boolean transA, boolean transB, int m, int n, int k) {
+    assertTrue(TransposingProducts.gains(Spec.of(transA, transB), m, n));
+    large.wholeNumbersAreExact(transA, transB, m, n, k, SEED);
   }
 
   /** Matrices of which some begin at multiples of 16 bytes and others do not. */

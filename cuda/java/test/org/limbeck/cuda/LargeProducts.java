@@ -67,32 +67,36 @@ record LargeProducts(DType factors, Precision precision, Product product) {
 
   /** Tiles with tails in each direction. */
   void wholeNumbersAreExact(boolean transA, boolean transB, long seed) {
-    for (int k : new int[] {64, 328}) {
-      try (Tensors t = Tensors.aligned(seed)) {
-        Matrix a = factor(t, integers(t, transA ? k : M, transA ? M : k));
-        Matrix b = factor(t, integers(t, transB ? N : k, transB ? k : N));
-        Matrix c = integers(t, M, N);
-        Matrix before = t.copy(c);
-        Matrix scaled = t.zeros(DType.F32, M, N);
-        Matrix bias = integers(t, 1, N);
-        Spec spec = spec(transA, transB).withAlpha(0.5f);
-        // Sums that are only scaled are written in another way.
-        product.run(spec, new Arguments(a, b, scaled, null, Batch.SINGLE));
-        spec = spec.withBeta(2).withEpilogue(Epilogue.BIAS_RELU);
-        product.run(spec, new Arguments(a, b, c, bias, Batch.SINGLE));
-        float[][] left = rows(a, transA);
-        float[][] right = rows(b, !transB);
-        String which = transA + ", " + transB;
-        for (int i = 0; i < M; i++) {
-          for (int j = 0; j < N; j++) {
-            float sum = 0;
-            for (int p = 0; p < k; p++) {
-              sum += left[i][p] * right[j][p];
-            }
-            assertEquals(0.5f * sum + 0.0f, scaled.getFloat(i, j) + 0.0f, which);
-            sum = 0.5f * sum + 2 * before.getFloat(i, j) + bias.getFloat(0, j);
-            assertEquals(Math.max(0, sum), c.getFloat(i, j) + 0.0f, which);
+    wholeNumbersAreExact(transA, transB, M, N, 64, seed);
+    wholeNumbersAreExact(transA, transB, M, N, 328, seed);
+  }
+
+  /** Products of some sizes. */
+  void wholeNumbersAreExact(boolean transA, boolean transB, int m, int n, int k, long seed) {
+    try (Tensors t = Tensors.aligned(seed)) {
+      Matrix a = factor(t, integers(t, transA ? k : m, transA ? m : k));
+      Matrix b = factor(t, integers(t, transB ? n : k, transB ? k : n));
+      Matrix c = integers(t, m, n);
+      Matrix before = t.copy(c);
+      Matrix scaled = t.zeros(DType.F32, m, n);
+      Matrix bias = integers(t, 1, n);
+      Spec spec = spec(transA, transB).withAlpha(0.5f);
+      // Sums that are only scaled are written in another way.
+      product.run(spec, new Arguments(a, b, scaled, null, Batch.SINGLE));
+      spec = spec.withBeta(2).withEpilogue(Epilogue.BIAS_RELU);
+      product.run(spec, new Arguments(a, b, c, bias, Batch.SINGLE));
+      float[][] left = rows(a, transA);
+      float[][] right = rows(b, !transB);
+      String which = transA + ", " + transB;
+      for (int i = 0; i < m; i++) {
+        for (int j = 0; j < n; j++) {
+          float sum = 0;
+          for (int p = 0; p < k; p++) {
+            sum += left[i][p] * right[j][p];
           }
+          assertEquals(0.5f * sum + 0.0f, scaled.getFloat(i, j) + 0.0f, which);
+          sum = 0.5f * sum + 2 * before.getFloat(i, j) + bias.getFloat(0, j);
+          assertEquals(Math.max(0, sum), c.getFloat(i, j) + 0.0f, which);
         }
       }
     }
