@@ -138,7 +138,8 @@ LB_KERNEL(lb_layer_norm_forward_warp_kernel);
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2)
     lb_layer_norm_forward_block_kernel(const float* x, int64_t x_stride, const float* gamma, const float* beta, float* y,
-                                       int64_t y_stride, float* mean, float* rstd, int64_t rows, int64_t cols, double epsilon) {
+                                       int64_t y_stride, float* mean, float* rstd, int64_t /* rows */, int64_t cols,
+                                       double epsilon) {
   using Group = lb::Block<THREADS>;
   const int64_t row = Group::row();
   x += row * x_stride;
@@ -236,7 +237,7 @@ LB_KERNEL(lb_layer_norm_backward_rows_kernel);
 extern "C" __global__ void __launch_bounds__(THREADS)
     lb_layer_norm_backward_block_kernel(const float* x, int64_t x_stride, const float* gamma, const float* mean,
                                         const float* rstd, const float* grad_y, int64_t grad_y_stride, float* grad_x,
-                                        int64_t grad_x_stride, int64_t rows, int64_t cols) {
+                                        int64_t grad_x_stride, int64_t /* rows */, int64_t cols) {
   using Group = lb::Block<THREADS>;
   const int64_t row = Group::row();
   x += row * x_stride;

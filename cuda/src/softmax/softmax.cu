@@ -109,7 +109,8 @@ extern "C" __global__ void lb_softmax_forward_warp_kernel(const float* x, int64_
 LB_KERNEL(lb_softmax_forward_warp_kernel);
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2)
-    lb_softmax_forward_block_kernel(const float* x, int64_t x_stride, float* y, int64_t y_stride, int64_t rows, int64_t cols) {
+    lb_softmax_forward_block_kernel(const float* x, int64_t x_stride, float* y, int64_t y_stride, int64_t /* rows */,
+                                    int64_t cols) {
   using Group = lb::Block<THREADS>;
   const int64_t row = Group::row();
   x += row * x_stride;
@@ -124,7 +125,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2)
 LB_KERNEL(lb_softmax_forward_block_kernel);
 
 extern "C" __global__ void __launch_bounds__(WIDE_THREADS, 1)
-    lb_softmax_forward_wide_kernel(const float* x, int64_t x_stride, float* y, int64_t y_stride, int64_t rows, int64_t cols) {
+    lb_softmax_forward_wide_kernel(const float* x, int64_t x_stride, float* y, int64_t y_stride, int64_t /* rows */,
+                                    int64_t cols) {
   const int64_t row = blockIdx.x;
   forward_block<lb::Block<WIDE_THREADS>>(x + row * x_stride, y + row * y_stride, cols);
 }

@@ -281,20 +281,23 @@ final class GpuDriver implements Driver {
       long height) {
     makeCurrent();
     Pointer host = new HostAddress(source.address());
-    if (height == 1) {
-      checkQueued(
-          "cuMemcpyHtoDAsync",
-          JCudaDriver.cuMemcpyHtoDAsync(new Address(target), host, width, stream));
-    } else {
-      CUDA_MEMCPY2D copy = area(sourcePitch, targetPitch, width, height);
-      copy.srcMemoryType = CUmemorytype.CU_MEMORYTYPE_HOST;
-      copy.srcHost = host;
-      copy.dstMemoryType = CUmemorytype.CU_MEMORYTYPE_DEVICE;
-      copy.dstDevice = new Address(target);
-      checkQueued("cuMemcpy2DAsync", JCudaDriver.cuMemcpy2DAsync(copy, stream));
+    try {
+      if (height == 1) {
+        checkQueued(
+            "cuMemcpyHtoDAsync",
+            JCudaDriver.cuMemcpyHtoDAsync(new Address(target), host, width, stream));
+      } else {
+        CUDA_MEMCPY2D copy = area(sourcePitch, targetPitch, width, height);
+        copy.srcMemoryType = CUmemorytype.CU_MEMORYTYPE_HOST;
+        copy.srcHost = host;
+        copy.dstMemoryType = CUmemorytype.CU_MEMORYTYPE_DEVICE;
+        copy.dstDevice = new Address(target);
+        checkQueued("cuMemcpy2DAsync", JCudaDriver.cuMemcpy2DAsync(copy, stream));
+      }
+      synchronize();
+    } finally {
+      Reference.reachabilityFence(source);
     }
-    synchronize();
-    Reference.reachabilityFence(source);
   }
 
   @Override
@@ -307,20 +310,23 @@ final class GpuDriver implements Driver {
       long height) {
     makeCurrent();
     Pointer host = new HostAddress(target.address());
-    if (height == 1) {
-      checkQueued(
-          "cuMemcpyDtoHAsync",
-          JCudaDriver.cuMemcpyDtoHAsync(host, new Address(source), width, stream));
-    } else {
-      CUDA_MEMCPY2D copy = area(sourcePitch, targetPitch, width, height);
-      copy.srcMemoryType = CUmemorytype.CU_MEMORYTYPE_DEVICE;
-      copy.srcDevice = new Address(source);
-      copy.dstMemoryType = CUmemorytype.CU_MEMORYTYPE_HOST;
-      copy.dstHost = host;
-      checkQueued("cuMemcpy2DAsync", JCudaDriver.cuMemcpy2DAsync(copy, stream));
+    try {
+      if (height == 1) {
+        checkQueued(
+            "cuMemcpyDtoHAsync",
+            JCudaDriver.cuMemcpyDtoHAsync(host, new Address(source), width, stream));
+      } else {
+        CUDA_MEMCPY2D copy = area(sourcePitch, targetPitch, width, height);
+        copy.srcMemoryType = CUmemorytype.CU_MEMORYTYPE_DEVICE;
+        copy.srcDevice = new Address(source);
+        copy.dstMemoryType = CUmemorytype.CU_MEMORYTYPE_HOST;
+        copy.dstHost = host;
+        checkQueued("cuMemcpy2DAsync", JCudaDriver.cuMemcpy2DAsync(copy, stream));
+      }
+      synchronize();
+    } finally {
+      Reference.reachabilityFence(target);
     }
-    synchronize();
-    Reference.reachabilityFence(target);
   }
 
   @Override
@@ -393,20 +399,24 @@ final class GpuDriver implements Driver {
     for (int i = 0; i < offsets.length; i++) {
       arguments.setAtIndex(JAVA_LONG, i, packed.address() + offsets[i]);
     }
-    int status =
-        JCudaDriver.cuLaunchKernel(
-            called.handle(),
-            gridX,
-            gridY,
-            gridZ,
-            block,
-            1,
-            1,
-            sharedBytes,
-            stream,
-            argumentsPointer,
-            null);
-    Reference.reachabilityFence(packed);
+    int status;
+    try {
+      status =
+          JCudaDriver.cuLaunchKernel(
+              called.handle(),
+              gridX,
+              gridY,
+              gridZ,
+              block,
+              1,
+              1,
+              sharedBytes,
+              stream,
+              argumentsPointer,
+              null);
+    } finally {
+      Reference.reachabilityFence(packed);
+    }
     if (status != CUresult.CUDA_SUCCESS) {
       checkQueued("cuLaunchKernel of " + called.name(), status);
     }
