@@ -28,9 +28,16 @@ namespace {
 using namespace lb;
 
 constexpr int THREADS = 512;
-// Of blocks that hold rows in shared memory, so that two of them have the registers of a multiprocessor without spills; twice as
-// many where shared memory leaves room for one (..._wide_), whose reads alone would not keep memory busy.
+// Of blocks that hold rows in shared memory, so that two of them have the registers of a multiprocessor without spills; of
+// bf16, whose slices are half as long, three smaller ones, since what is done once a row is done by each warp. Twice as many
+// where shared memory leaves room for one (..._wide_), whose reads alone would not keep memory busy.
 constexpr int FORWARD_THREADS = 448;
+constexpr int BF16_FORWARD_THREADS = 256;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+constexpr int BF16_FORWARD_TOGETHER = 2; /* with the 80 registers of three ptxas spills for sm_80 */
+#else
+constexpr int BF16_FORWARD_TOGETHER = 3;
+#endif
 constexpr int DIRECT_THREADS = 320;
 constexpr int MIXED_THREADS = 320;
 constexpr int TOP_K_THREADS = 256;
@@ -109,7 +116,7 @@ LB_DEVICE void exact(const KlCall& c) {
 
 }  // namespace
 
-#define KL_KERNELS(name, type, family, threads)                                                                               \
+#define KL_KERNELS(name, type, family, threads, together)                                                                     \
   extern "C" __global__ void lb_softmax_kl_##name##_warp_kernel(KL_PARAMETERS) {                                              \
     const KlCall c = KL_CALL;                                                                                                 \
     streamed<type, family, KlWarp>(c);                                                                                        \
@@ -120,18 +127,18 @@ LB_DEVICE void exact(const KlCall& c) {
     streamed<type, family, KlBlocks<1, THREADS>>(c);                                                                          \
   }                                                                                                                           \
   LB_KERNEL(lb_softmax_kl_##name##_block_kernel);                                                                             \
-  extern "C" __global__ void __launch_bounds__(threads, 2) lb_softmax_kl_##name##_resident_1_kernel(KL_PARAMETERS) {          \
+  extern "C" __global__ void __launch_bounds__(threads, together) lb_softmax_kl_##name##_resident_1_kernel(KL_PARAMETERS) {   \
     const KlCall c = KL_CALL;                                                                                                 \
     resident<type, family, 1, threads>(c);                                                                                    \
   }                                                                                                                           \
   LB_KERNEL(lb_softmax_kl_##name##_resident_1_kernel);                                                                        \
-  extern "C" __global__ void LB_CLUSTER(4) __launch_bounds__(threads, 2)                                                      \
+  extern "C" __global__ void LB_CLUSTER(4) __launch_bounds__(threads, together)                                               \
       lb_softmax_kl_##name##_resident_4_kernel(KL_PARAMETERS) {                                                               \
     const KlCall c = KL_CALL;                                                                                                 \
     resident<type, family, 4, threads>(c);                                                                                    \
   }                                                                                                                           \
   LB_CLUSTER_KERNEL(lb_softmax_kl_##name##_resident_4_kernel, 4);                                                             \
-  extern "C" __global__ void LB_CLUSTER(8) __launch_bounds__(threads, 2)                                                      \
+  extern "C" __global__ void LB_CLUSTER(8) __launch_bounds__(threads, together)                                               \
       lb_softmax_kl_##name##_resident_8_kernel(KL_PARAMETERS) {                                                               \
     const KlCall c = KL_CALL;                                                                                                 \
     resident<type, family, 8, threads>(c);                                                                                    \
@@ -144,12 +151,12 @@ LB_DEVICE void exact(const KlCall& c) {
   }                                                                                                                           \
   LB_CLUSTER_KERNEL(lb_softmax_kl_##name##_resident_wide_kernel, 8)
 
-KL_KERNELS(forward, float, KL_FAMILY_FORWARD, FORWARD_THREADS);
-KL_KERNELS(direct, float, KL_FAMILY_DIRECT, DIRECT_THREADS);
-KL_KERNELS(mixed, float, KL_FAMILY_MIXED, MIXED_THREADS);
-KL_KERNELS(bf16_forward, Bf16, KL_FAMILY_FORWARD, FORWARD_THREADS);
-KL_KERNELS(bf16_direct, Bf16, KL_FAMILY_DIRECT, DIRECT_THREADS);
-KL_KERNELS(bf16_mixed, Bf16, KL_FAMILY_MIXED, MIXED_THREADS);
+KL_KERNELS(forward, float, KL_FAMILY_FORWARD, FORWARD_THREADS, 2);
+KL_KERNELS(direct, float, KL_FAMILY_DIRECT, DIRECT_THREADS, 2);
+KL_KERNELS(mixed, float, KL_FAMILY_MIXED, MIXED_THREADS, 2);
+KL_KERNELS(bf16_forward, Bf16, KL_FAMILY_FORWARD, BF16_FORWARD_THREADS, BF16_FORWARD_TOGETHER);
+KL_KERNELS(bf16_direct, Bf16, KL_FAMILY_DIRECT, DIRECT_THREADS, 2);
+KL_KERNELS(bf16_mixed, Bf16, KL_FAMILY_MIXED, MIXED_THREADS, 2);
 
 #define KL_REST_KERNELS(prefix, type)                                                                                         \
   extern "C" __global__ void __launch_bounds__(TOP_K_THREADS, 2) lb_softmax_kl_##prefix##top_k_1_kernel(KL_PARAMETERS) {      \

@@ -22,23 +22,36 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
   private static final KernelSignature KEPT = signature("kept", "p l p");
   private static final KernelSignature TOTAL = signature("total", "pp ll p d i p");
 
+  /**
+   * The blocks that hold a row.
+   *
+   * @param threads FORWARD_THREADS and so on in the kernels
+   * @param together how many have the registers they need on a multiprocessor
+   */
+  private record Blocks(int threads, int together) {}
+
   /** What the kernels in float of some modes, or of top-k teachers, have in common. */
   private enum Family {
-    FORWARD("forward", "_resident", 448),
-    DIRECT("direct", "_resident", 320),
-    MIXED("mixed", "_resident", 320),
-    TOP_K("top_k", "", 256);
+    FORWARD("forward", "_resident", new Blocks(448, 2), new Blocks(256, 3)),
+    DIRECT("direct", "_resident", new Blocks(320, 2), new Blocks(320, 2)),
+    MIXED("mixed", "_resident", new Blocks(320, 2), new Blocks(320, 2)),
+    TOP_K("top_k", "", new Blocks(256, 2), new Blocks(256, 2));
 
     private final String variant;
     private final String resident;
 
-    /** The threads of a block that holds a row: FORWARD_THREADS and so on in the kernels. */
-    private final int threads;
+    private final Blocks ofF32;
+    private final Blocks ofBf16;
 
-    Family(String variant, String resident, int threads) {
+    Family(String variant, String resident, Blocks ofF32, Blocks ofBf16) {
       this.variant = variant;
       this.resident = resident;
-      this.threads = threads;
+      this.ofF32 = ofF32;
+      this.ofBf16 = ofBf16;
+    }
+
+    Blocks blocks(DType logits) {
+      return logits == DType.BF16 ? ofBf16 : ofF32;
     }
 
     /** Returns the kernel of a warp or of a block on a row. */
@@ -84,7 +97,7 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
   private static final int GROUP_BYTES = 16;
 
   /** What a block needs beside its rows: the shared memory of sums, and what the driver takes. */
-  private static final int BESIDE_BYTES = 4 << 10;
+  private static final int BESIDE_BYTES = 2 << 10;
 
   private final Context context;
   private final Spec spec;
@@ -92,6 +105,7 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
   private final KernelFunction kept;
   private final KernelFunction total;
   private final Family family;
+  private final Blocks held;
 
   /** Where rows are short, and where they are too long to be held; null with a top-k teacher. */
   private final KernelFunction warp;
@@ -114,11 +128,12 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
     kept = context.function(KEPT);
     total = context.function(TOTAL);
     family = Family.of(spec);
+    held = family.blocks(logits);
     boolean dense = family != Family.TOP_K;
     warp = dense ? context.function(family.kernel(logits, "warp")) : null;
     block = dense ? context.function(family.kernel(logits, "block")) : null;
-    int bytes = context.driver().sharedBytes() - BESIDE_BYTES;
-    sharedBytes = bytes;
+    sharedBytes = context.driver().sharedBytes();
+    int bytes = (int) sharedBytes - BESIDE_BYTES;
     boolean clusters = context.driver().clusters();
     for (int blocks : clusters ? CLUSTERS : new int[] {1}) {
       residents[blocks] = context.function(family.resident(logits, blocks)).allowShared(bytes);
@@ -204,10 +219,9 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
     long rows = a.student().rows();
     long cols = a.student().cols();
     if (blocks > 0) {
-      boolean alone =
-          wide != null && blocks == MAX_CLUSTER && sliceBytes(a, blocks) > sharedBytes / 2;
+      boolean alone = wide != null && blocks == MAX_CLUSTER && !fit(2, a, blocks);
       KernelFunction kernel = alone ? wide : residents[blocks];
-      int threads = alone ? 2 * family.threads : family.threads;
+      int threads = alone ? 2 * held.threads() : held.threads();
       arguments(kernel, a, losses, todo, factor, columns, known);
       kernel.launch(rows * blocks, 1, threads, (int) sliceBytes(a, blocks));
     } else if (Rows.warp(cols)) {
@@ -230,22 +244,27 @@ final class CudaSoftmaxKl implements Kernel<Arguments> {
         : (groups * (GROUP_BYTES / elementBytes) + a.topIds().cols()) * Float.BYTES;
   }
 
+  /** Returns whether a multiprocessor has shared memory for so many of the blocks of rows. */
+  private boolean fit(int together, Arguments a, int blocks) {
+    return together * (sliceBytes(a, blocks) + BESIDE_BYTES) <= sharedBytes;
+  }
+
   /**
-   * Returns how many blocks hold a row: the fewest of which two fit on a multiprocessor, so that
-   * one reads while the other computes; else as many as there may be; 0 where that is not enough,
-   * and where a warp does a row.
+   * Returns how many blocks hold a row: the fewest of which several fit on a multiprocessor, so
+   * that one reads while another computes; else as many as there may be; 0 where that is not
+   * enough, and where a warp does a row.
    */
   private int blocks(Arguments a) {
     if (warp != null && Rows.warp(a.student().cols())) {
       return 0;
     }
     for (int blocks = 1; blocks <= MAX_CLUSTER; blocks++) {
-      if (residents[blocks] != null && sliceBytes(a, blocks) <= sharedBytes / 2) {
+      if (residents[blocks] != null && fit(held.together(), a, blocks)) {
         return blocks;
       }
     }
     int most = residents[MAX_CLUSTER] == null ? 1 : MAX_CLUSTER;
-    return sliceBytes(a, most) <= sharedBytes ? most : 0;
+    return fit(1, a, most) ? most : 0;
   }
 
   private void arguments(
