@@ -9,8 +9,8 @@
 
 #include "softmax_kl.h"
 
-/* Stands for -infinity, removed columns and padding: p = q = 0 there and x is finite, so nothing is added. */
-#define KL_FLOOR (-1e30f)
+/* Stands for -infinity, removed columns and padding: p = q = 0 there, x is finite, nothing is added. Logits may be -1e30. */
+#define KL_FLOOR (-0x1.96p+99f)
 
 /* Logits may exceed what the exponentials of their block are relative to by this, in units of the temperature. */
 #define KL_ABOVE 16.0f

@@ -130,6 +130,23 @@ record SoftmaxKlCall(
         t.zeros(DType.F64, 1, 1));
   }
 
+  /** The same student with another teacher, with the column mask or without, and new outputs. */
+  SoftmaxKlCall withTeacher(Tensors t, Matrix u, boolean masked) {
+    SoftmaxKlCall c = with(t, student, u);
+    return masked
+        ? c
+        : new SoftmaxKlCall(
+            c.student,
+            c.teacher,
+            c.rowWeight,
+            null,
+            c.labels,
+            c.gradStudent,
+            c.gradTeacher,
+            c.rowLoss,
+            c.loss);
+  }
+
   /** The same inputs with outputs of their own. */
   SoftmaxKlCall withOutputs(Tensors t) {
     return with(t, student, teacher);

@@ -220,6 +220,47 @@ public abstract class SoftmaxKlContract extends KernelContract {
     }
   }
 
+  /** What often stands for -infinity is a logit, with its share of a smoothed label. */
+  @Test
+  void veryNegativeLogitsAreNoRemovedColumns() {
+    for (DType logits : List.of(DType.F32, DType.BF16)) {
+      for (boolean masked : new boolean[] {false, true}) {
+        SoftmaxKl.Spec spec =
+            SoftmaxKl.Spec.builder()
+                .logits(logits)
+                .hardWeight(0.5)
+                .labelSmoothing(0.2)
+                .normaliser(Normaliser.MEAN_WEIGHTS)
+                .build();
+        String what = logits + (masked ? " under a mask" : "");
+        try (Tensors t = Tensors.aligned(SEED)) {
+          SoftmaxKlCall all = SoftmaxKlCall.of(t, spec, 3, 1500);
+          long column = all.labels().getLong(0, 0) == 700 ? 701 : 700;
+          all.columnMask().setByte(0, column, (byte) 1);
+          // Of row 0 only, the others have another weight or no label.
+          set(all.student(), 0, column, -1e30f);
+          SoftmaxKlCall got = all.withTeacher(t, all.student(), masked);
+          SoftmaxKlCall want = logits == DType.BF16 ? got.widened(t) : got.withOutputs(t);
+          SoftmaxKl.Spec reference =
+              SoftmaxKl.Spec.builder()
+                  .hardWeight(0.5)
+                  .labelSmoothing(0.2)
+                  .normaliser(Normaliser.MEAN_WEIGHTS)
+                  .build();
+          runReference(SoftmaxKl.OP, reference, want.arguments());
+          run(SoftmaxKl.OP, spec, got.arguments());
+          double loss = want.rowLoss().getDouble(0, 0);
+          assertTrue(loss > 1e24, what);
+          assertWithin(
+              loss, got.rowLoss().getDouble(0, 0), 4e-6 * loss, () -> what + ": loss of row 0");
+          for (long c = 0; c < 1500; c++) {
+            assertGradient(want.gradStudent(), got.gradStudent(), 0, c, 1e-7, what);
+          }
+        }
+      }
+    }
+  }
+
   /** Row losses have no factor, and gradients that are 0 by theirs may lie over the logits. */
   @Test
   void normaliserOfZeroLeavesRowLosses() {

@@ -30,8 +30,11 @@ import jdk.incubator.vector.VectorOperators;
  * there, x is finite, nothing is added.
  */
 final class KlLeaves {
-  /** What stands for -infinity. Finite logits below it do not come here. */
-  static final float FLOOR = -1e30f;
+  /**
+   * What stands for -infinity, a little below the -1e30 that programs write for it, which is a
+   * logit. Finite logits below it do not come here.
+   */
+  static final float FLOOR = -0x1.96p+99f;
 
   /** Below this |x| the series holds. */
   static final float SMALL = 0.3f;
