@@ -17,6 +17,7 @@
  */
 #include <string.h>
 
+#include "softmax_kl_cap.h"
 #include "softmax_kl_loops.h"
 #include "softmax_kl_move.h"
 
